@@ -1,0 +1,377 @@
+//! What the owner asked for: defaults, then a file, then the environment, then flags; checked once, unknown keys refused.
+//!
+//! `config/default.toml` is compiled in and *is* the defaults, so the commented file and the program cannot disagree.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+/// The commented file that holds every key with its default.
+pub const DEFAULTS: &str = include_str!("../config/default.toml");
+
+const ENVIRONMENT_PREFIX: &str = "PIXDEX_";
+
+/// Everything that can be set, checked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The library's folder; see [`Config::library_dir`].
+    pub data_dir: PathBuf,
+    /// `bundled`, a hub name or a folder.
+    pub model: String,
+    /// Where the model runs.
+    pub device: Device,
+    /// Number format of the model.
+    pub precision: Precision,
+    /// The folder of label sets; see [`Config::labels_folder`].
+    pub labels_dir: PathBuf,
+    /// Filter of the log.
+    pub log: String,
+    /// From a path to a stored image.
+    pub ingest: IngestConfig,
+    /// Limits on what is decoded.
+    pub decode: DecodeConfig,
+    /// Nearest neighbours.
+    pub index: IndexConfig,
+    /// The HTTP server.
+    pub http: HttpConfig,
+}
+
+/// Where the model runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Device {
+    /// A GPU that this build supports, else the CPU.
+    Auto,
+    /// The processor.
+    Cpu,
+    /// An NVIDIA card; needs a build with the `cuda` feature.
+    Cuda,
+    /// An Apple GPU; needs a build with the `metal` feature.
+    Metal,
+}
+
+/// Number format of the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// f16 on a GPU, f32 on the CPU.
+    Auto,
+    /// The reference.
+    F32,
+}
+
+/// From a path to a stored image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IngestConfig {
+    /// Stillness after which a file is looked at, in milliseconds.
+    pub settle_ms: u64,
+    /// Pictures embedded together and written in one transaction.
+    pub batch_size: usize,
+    /// The longest that a picture waits for its batch to fill, in milliseconds.
+    pub batch_wait_ms: u64,
+    /// Threads that read and decode; 0 for one each core.
+    pub decode_threads: usize,
+    /// Time between two full comparisons of folders and library, in seconds.
+    pub rescan_interval_s: u64,
+    /// Names of files and folders that are never looked at.
+    pub exclude: Vec<String>,
+}
+
+/// Limits on what is decoded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecodeConfig {
+    /// Largest width times height.
+    pub max_pixels: u64,
+    /// Largest file.
+    pub max_file_bytes: u64,
+}
+
+/// Nearest neighbours.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IndexConfig {
+    /// Images from which on the graph answers.
+    pub hnsw_from: usize,
+    /// Links of a point; at most 255.
+    pub m: usize,
+    /// Candidates looked at when a point is linked.
+    pub ef_construction: usize,
+    /// Candidates looked at for a text query.
+    pub ef_search_text: usize,
+    /// Candidates looked at for an image query.
+    pub ef_search_image: usize,
+}
+
+/// The HTTP server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpConfig {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// Whether that may be an address that other machines can reach.
+    pub allow_remote: bool,
+    /// Further names in the `Host` header that are answered.
+    pub hosts: Vec<String>,
+    /// Answers under way at once.
+    pub max_requests: usize,
+}
+
+impl Config {
+    /// Merges defaults, `file`, the variables in `environment` that start with `PIXDEX_`, and `flags`, then checks all.
+    ///
+    /// `flags` holds dotted keys (`http.listen`) with their values.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+        flags: Vec<(&str, Value)>,
+    ) -> Result<Config> {
+        let mut table: Table = DEFAULTS
+            .parse()
+            .context("the built-in defaults are not TOML. This is a bug.")?;
+        if let Some(path) = file {
+            merge(&mut table, read_file(path)?);
+        }
+        for (key, value) in environment.filter_map(environment_setting) {
+            let value = like_default(&table, &key, value)?;
+            set(&mut table, &key, value);
+        }
+        for (key, value) in flags {
+            set(&mut table, key, value);
+        }
+        let config: Config = table
+            .try_into()
+            .context("a setting is wrong; config/default.toml lists them all")?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The library's folder: `data_dir`, or the user's data folder where that is empty.
+    pub fn library_dir(&self) -> Result<PathBuf> {
+        if self.data_dir.as_os_str().is_empty() {
+            user_data_dir()
+        } else {
+            Ok(self.data_dir.clone())
+        }
+    }
+
+    /// The folder of label sets: `labels_dir`, or `labels` in the library's folder where that is empty.
+    pub fn labels_folder(&self) -> Result<PathBuf> {
+        if self.labels_dir.as_os_str().is_empty() {
+            return Ok(self.library_dir()?.join("labels"));
+        }
+        Ok(self.labels_dir.clone())
+    }
+
+    fn check(&self) -> Result<()> {
+        ensure!(
+            self.ingest.batch_size > 0,
+            "ingest.batch_size must be at least 1"
+        );
+        // hnsw_rs ends the whole process above 256 links and stores the number in a byte.
+        ensure!(
+            (2..=255).contains(&self.index.m),
+            "index.m must be from 2 to 255"
+        );
+        ensure!(
+            self.index.ef_construction >= self.index.m,
+            "index.ef_construction must be at least index.m"
+        );
+        ensure!(
+            self.http.max_requests > 0,
+            "http.max_requests must be at least 1"
+        );
+        let address = self.http.listen;
+        if !is_loopback(address.ip()) && !self.http.allow_remote {
+            bail!(
+                "`{address}` can be reached from other machines and pixdex asks for no password: \
+                 listen on 127.0.0.1, or set http.allow_remote (--allow-remote) if that is what you want"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Whether only this machine can reach the address.
+fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+fn read_file(path: &Path) -> Result<Table> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("failed to read `{}`", path.display()))?;
+    let mut table: Table = text
+        .parse()
+        .with_context(|| format!("`{}` is not TOML", path.display()))?;
+    resolve_paths(&mut table, path.parent().unwrap_or(Path::new(".")));
+    Ok(table)
+}
+
+/// Relative folders in a file are meant from where the file lies.
+fn resolve_paths(table: &mut Table, base: &Path) {
+    for key in ["data_dir", "labels_dir"] {
+        if let Some(Value::String(path)) = table.get_mut(key)
+            && !path.is_empty()
+        {
+            *path = base.join(&*path).to_string_lossy().into_owned();
+        }
+    }
+}
+
+fn merge(base: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Table(base)), Value::Table(over)) => merge(base, over),
+            (_, value) => drop(base.insert(key, value)),
+        }
+    }
+}
+
+/// `PIXDEX_HTTP__LISTEN` means `http.listen`.
+fn environment_setting((name, value): (String, String)) -> Option<(String, String)> {
+    let key = name.strip_prefix(ENVIRONMENT_PREFIX)?;
+    Some((key.to_lowercase().replace("__", "."), value))
+}
+
+/// The environment knows only text: reads it as the type that the key's default has.
+fn like_default(defaults: &Table, key: &str, text: String) -> Result<Value> {
+    let default = key
+        .split('.')
+        .try_fold(Value::Table(defaults.clone()), |value, part| {
+            value.get(part).cloned()
+        });
+    match default {
+        Some(Value::String(_)) => Ok(Value::String(text)),
+        Some(_) => format!("value = {text}")
+            .parse::<Table>()
+            .ok()
+            .and_then(|mut table| table.remove("value"))
+            .with_context(|| format!("`{text}` in the environment is not a value for `{key}`")),
+        None => {
+            bail!("`{key}` in the environment is no setting; config/default.toml lists them all")
+        }
+    }
+}
+
+fn set(table: &mut Table, key: &str, value: Value) {
+    match key.split_once('.') {
+        None => drop(table.insert(key.to_owned(), value)),
+        Some((section, rest)) => {
+            if let Value::Table(inner) = table
+                .entry(section)
+                .or_insert_with(|| Value::Table(Table::new()))
+            {
+                set(inner, rest, value);
+            }
+        }
+    }
+}
+
+/// The XDG base directory specification's data home, or its like on macOS and Windows.
+fn user_data_dir() -> Result<PathBuf> {
+    let variable = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let base = if cfg!(windows) {
+        variable("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        variable("HOME").map(|home| home.join("Library/Application Support"))
+    } else {
+        variable("XDG_DATA_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/share")))
+    };
+    let base =
+        base.context("this user has no home folder: say where the library lives with --data-dir")?;
+    Ok(base.join("pixdex"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(
+        file: Option<&Path>,
+        environment: &[(&str, &str)],
+        flags: Vec<(&str, Value)>,
+    ) -> Result<Config> {
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::load(file, environment, flags)
+    }
+
+    #[test]
+    fn default_file_holds_every_key_with_a_comment() {
+        let config = load(None, &[], vec![]).unwrap();
+        let written: Table = Table::try_from(&config).unwrap();
+        assert_eq!(
+            written,
+            DEFAULTS.parse::<Table>().unwrap(),
+            "a key is missing in config/default.toml"
+        );
+        let lines: Vec<&str> = DEFAULTS.lines().collect();
+        for pair in lines
+            .windows(2)
+            .filter(|pair| pair[1].contains(" = ") && !pair[1].starts_with('#'))
+        {
+            assert!(pair[0].starts_with("# "), "no comment above `{}`", pair[1]);
+        }
+    }
+
+    #[test]
+    fn later_sources_win() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pixdex.toml");
+        std::fs::write(
+            &file,
+            "model = 'bundled'\ndata_dir = 'lib'\n[index]\nm = 16\nef_construction = 100\n",
+        )
+        .unwrap();
+        let environment = [
+            ("PIXDEX_INDEX__M", "24"),
+            ("PIXDEX_HTTP__LISTEN", "127.0.0.1:1"),
+            ("HOME", "/x"),
+        ];
+        let flags = vec![("http.listen", Value::String("127.0.0.1:2".into()))];
+        let config = load(Some(&file), &environment, flags).unwrap();
+        assert_eq!(config.model, "bundled");
+        assert_eq!(config.data_dir, folder.path().join("lib"));
+        assert_eq!((config.index.m, config.index.ef_construction), (24, 100));
+        assert_eq!(config.http.listen.port(), 2);
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pixdex.toml");
+        std::fs::write(&file, "[http]\nport = 1\n").unwrap();
+        let error = format!("{:#}", load(Some(&file), &[], vec![]).unwrap_err());
+        assert!(error.contains("port"), "{error}");
+        let error = format!(
+            "{:#}",
+            load(None, &[("PIXDEX_MODLE", "x")], vec![]).unwrap_err()
+        );
+        assert!(error.contains("`modle`"), "{error}");
+    }
+
+    #[test]
+    fn remote_addresses_must_be_asked_for() {
+        let remote = |allow| {
+            vec![
+                ("http.listen", Value::String("0.0.0.0:1".into())),
+                ("http.allow_remote", allow),
+            ]
+        };
+        let error = load(None, &[], remote(Value::Boolean(false)))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("--allow-remote"), "{error}");
+        load(None, &[], remote(Value::Boolean(true))).unwrap();
+    }
+}

@@ -1,0 +1,76 @@
+//! pixdex watches picture folders, embeds every picture once with CLIP, tags it against its owner's label sets and
+//! answers searches written in plain words.
+//!
+//! # The flow
+//!
+//! Data flows one way, left to right, and comes back only as an answer:
+//!
+//! ```text
+//! folder ─ watch ─> ingest ─> decode ─> embed ─> store ─> index ─┐
+//!                                                  │             ├─> search ─> serve ─> browser, curl, CLI
+//! label file ─ watch ─────────────────> tag <──────┘─────────────┘
+//! ```
+//!
+//! # The code map
+//!
+//! The modules below stand in dependency order, which is also the reading order: a module imports only modules named
+//! above it, and `tests/layering.rs` fails on an import that points the other way.
+//!
+//! | module | the question it answers |
+//! | --- | --- |
+//! | [`config`] | what did the owner ask for? |
+//! | [`model`] | where does the model come from, and what shape has it? |
+//! | [`embed`] | what is the embedding of these pixels, of this text? |
+//! | [`decode`] | what picture do these bytes hold, and what do they say about it? |
+//! | [`store`] | what is known? `SQLite`, the truth |
+//! | [`index`] | which images are nearest to this embedding? |
+//! | [`tag`] | which labels does an image carry? |
+//! | [`search`] | which images answer this query? |
+//! | [`watch`] | which paths are worth a look? |
+//! | [`ingest`] | how does a file become a searchable, tagged image? |
+//! | [`serve`] | how does all this look over HTTP? |
+//! | [`daemon`] | who builds the parts, wires them, and stops them in order? |
+//! | [`cli`] | what can be typed in a terminal? |
+//!
+//! # Invariants
+//!
+//! 1. `SQLite` is the truth; the index is a cache and is rebuilt from the store at every start.
+//! 2. Content is identity: the same bytes under ten names are one image, embedded once, tagged once, one hit.
+//! 3. The scan is the truth, events are hints: one reconcile pass brings the library to the state of the folders.
+//! 4. A vanished root is not a mass deletion: its files go offline and stay.
+//! 5. One bad file never stops the rest, is not retried until it changes, and is listed with its reason.
+//! 6. One thread owns each tower; one connection writes. Every channel is bounded.
+//! 7. Every [`embed::Embedding`] is finite and of unit length; its constructor is the only door.
+//! 8. Search works while everything else does.
+//! 9. Nothing writes into a watched folder.
+//! 10. Files are served by image id only, never by a path from a request.
+
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+// One by one, so that the formatter leaves them in dependency order.
+
+pub mod config;
+
+pub mod model;
+
+pub mod embed;
+
+pub mod decode;
+
+pub mod store;
+
+pub mod index;
+
+pub mod tag;
+
+pub mod search;
+
+pub mod watch;
+
+pub mod ingest;
+
+pub mod serve;
+
+pub mod daemon;
+
+pub mod cli;

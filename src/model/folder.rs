@@ -1,0 +1,190 @@
+//! A folder in the hub's layout → the files of a model.
+//!
+//! A snapshot in the hub's cache is such a folder too, and what counts as complete is decided here for both.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use super::{
+    ModelError, Weights,
+    parts::{Part, Parts, TokenizerParts},
+    source::is_plain,
+    weights::{check_pickle, read_safetensors},
+};
+
+pub(super) const CONFIG: &str = "config.json";
+pub(super) const PREPROCESSOR: &str = "preprocessor_config.json";
+/// Where transformers 5 keeps the image processor's settings.
+pub(super) const PROCESSOR: &str = "processor_config.json";
+pub(super) const TOKENIZER: &str = "tokenizer.json";
+pub(super) const VOCAB: &str = "vocab.json";
+pub(super) const MERGES: &str = "merges.txt";
+pub(super) const SAFETENSORS: &str = "model.safetensors";
+pub(super) const SAFETENSORS_INDEX: &str = "model.safetensors.index.json";
+pub(super) const PICKLE: &str = "pytorch_model.bin";
+
+/// What errors say when none of the files that would do is there.
+pub(super) const ANY_PREPROCESSOR: &str = "`preprocessor_config.json`";
+pub(super) const ANY_TOKENIZER: &str = "`tokenizer.json` (or `vocab.json` and `merges.txt`)";
+pub(super) const ANY_WEIGHTS: &str =
+    "`model.safetensors`, `model.safetensors.index.json` or `pytorch_model.bin`";
+
+/// The files of a model that is complete.
+pub(super) struct Located {
+    config: PathBuf,
+    preprocessor: PathBuf,
+    /// One file, or the vocabulary and the merges.
+    tokenizer: Vec<PathBuf>,
+    weights: WeightFiles,
+}
+
+enum WeightFiles {
+    Safetensors(Vec<PathBuf>),
+    Pickle(PathBuf),
+}
+
+/// `model.safetensors.index.json`: tensor name → the shard that holds it.
+#[derive(Deserialize)]
+struct ShardIndex {
+    weight_map: HashMap<String, String>,
+}
+
+/// Finds the files without reading more than the list of shards. `weights` is the folder of the weights, as a hub may
+/// hold them in another revision than the rest.
+pub(super) fn locate(folder: &Path, weights: &Path) -> Result<Located, ModelError> {
+    Ok(Located {
+        config: existing(folder, CONFIG).ok_or_else(|| missing(folder, "`config.json`"))?,
+        preprocessor: existing(folder, PREPROCESSOR)
+            .or_else(|| existing(folder, PROCESSOR))
+            .ok_or_else(|| missing(folder, ANY_PREPROCESSOR))?,
+        tokenizer: tokenizer_files(folder)?,
+        weights: weight_files(weights)?,
+    })
+}
+
+impl Located {
+    /// Reads all of it.
+    pub(super) fn read(&self) -> Result<Parts, ModelError> {
+        Ok(Parts {
+            config: Part::read(&self.config)?,
+            preprocessor: Part::read(&self.preprocessor)?,
+            tokenizer: self.tokenizer()?,
+            weights: self.weights.read()?,
+        })
+    }
+
+    /// Every file of it.
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        let weights = match &self.weights {
+            WeightFiles::Safetensors(files) => files.clone(),
+            WeightFiles::Pickle(file) => vec![file.clone()],
+        };
+        [
+            vec![self.config.clone(), self.preprocessor.clone()],
+            self.tokenizer.clone(),
+            weights,
+        ]
+        .concat()
+    }
+
+    fn tokenizer(&self) -> Result<TokenizerParts, ModelError> {
+        let mut parts = self
+            .tokenizer
+            .iter()
+            .map(|path| Part::read(path))
+            .collect::<Result<Vec<_>, _>>()?;
+        let first = parts.remove(0);
+        Ok(match parts.pop() {
+            None => TokenizerParts::Whole(first),
+            Some(merges) => TokenizerParts::Split {
+                vocab: first,
+                merges,
+            },
+        })
+    }
+}
+
+impl WeightFiles {
+    fn read(&self) -> Result<Weights, ModelError> {
+        match self {
+            Self::Safetensors(files) => files
+                .iter()
+                .map(|path| read_safetensors(path))
+                .collect::<Result<_, _>>()
+                .map(Weights::Safetensors),
+            Self::Pickle(path) => {
+                check_pickle(path).map_err(|reason| ModelError::Invalid {
+                    file: path.display().to_string(),
+                    reason,
+                })?;
+                Ok(Weights::Pickle(path.clone()))
+            }
+        }
+    }
+}
+
+/// The names of the shards that an index lists, sorted.
+pub(super) fn shard_names(index: &Path) -> Result<Vec<String>, ModelError> {
+    let part = Part::read(index)?;
+    let names: BTreeSet<String> = part
+        .json::<ShardIndex>()?
+        .weight_map
+        .into_values()
+        .collect();
+    // The names come from a stranger and become paths.
+    match names.iter().find(|name| !is_plain(name)) {
+        Some(name) => Err(part.invalid(&format!("`{name}` is not the name of a shard"))),
+        None if names.is_empty() => Err(part.invalid(&"it lists no shards")),
+        None => Ok(names.into_iter().collect()),
+    }
+}
+
+fn tokenizer_files(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    if let Some(whole) = existing(folder, TOKENIZER) {
+        return Ok(vec![whole]);
+    }
+    match (existing(folder, VOCAB), existing(folder, MERGES)) {
+        (Some(vocab), Some(merges)) => Ok(vec![vocab, merges]),
+        _ => Err(missing(folder, ANY_TOKENIZER)),
+    }
+}
+
+fn weight_files(folder: &Path) -> Result<WeightFiles, ModelError> {
+    if let Some(file) = existing(folder, SAFETENSORS) {
+        return Ok(WeightFiles::Safetensors(vec![file]));
+    }
+    if let Some(index) = existing(folder, SAFETENSORS_INDEX) {
+        return shards(folder, &index).map(WeightFiles::Safetensors);
+    }
+    existing(folder, PICKLE)
+        .map(WeightFiles::Pickle)
+        .ok_or_else(|| missing(folder, ANY_WEIGHTS))
+}
+
+fn shards(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    let shard = |name: String| existing(folder, &name).ok_or(name);
+    shard_names(index)?
+        .into_iter()
+        .map(shard)
+        .collect::<Result<_, _>>()
+        .map_err(|name| ModelError::Invalid {
+            file: index.display().to_string(),
+            reason: format!("the shard `{name}` is missing"),
+        })
+}
+
+fn existing(folder: &Path, file: &str) -> Option<PathBuf> {
+    let path = folder.join(file);
+    path.is_file().then_some(path)
+}
+
+fn missing(folder: &Path, wanted: &'static str) -> ModelError {
+    ModelError::MissingFile {
+        wanted,
+        folder: folder.to_owned(),
+    }
+}

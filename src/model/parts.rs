@@ -1,0 +1,76 @@
+//! The files of one model, read into memory and not yet understood, each with the name that errors call it by.
+
+use std::{borrow::Cow, fs, path::Path};
+
+use serde::de::DeserializeOwned;
+
+use super::{ModelError, Weights};
+
+/// The content of a file.
+pub(super) struct Part {
+    /// Its path, or what else it is known by.
+    pub(super) name: String,
+    pub(super) bytes: Cow<'static, [u8]>,
+}
+
+/// All that makes a model; every byte of it can change an embedding.
+pub(super) struct Parts {
+    pub(super) config: Part,
+    pub(super) preprocessor: Part,
+    pub(super) tokenizer: TokenizerParts,
+    pub(super) weights: Weights,
+}
+
+/// The two layouts of a tokenizer.
+pub(super) enum TokenizerParts {
+    /// `tokenizer.json`.
+    Whole(Part),
+    /// `vocab.json` and `merges.txt`, as models from before `tokenizer.json` have it.
+    Split { vocab: Part, merges: Part },
+}
+
+impl Part {
+    pub(super) fn from_static(name: &str, bytes: &'static [u8]) -> Self {
+        Self {
+            name: name.to_owned(),
+            bytes: Cow::Borrowed(bytes),
+        }
+    }
+
+    pub(super) fn read(path: &Path) -> Result<Self, ModelError> {
+        let bytes = fs::read(path).map_err(|source| ModelError::read(path, source))?;
+        Ok(Self {
+            name: path.display().to_string(),
+            bytes: Cow::Owned(bytes),
+        })
+    }
+
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, ModelError> {
+        if is_web_page(&self.bytes) {
+            return Err(self.invalid(&"it is a web page"));
+        }
+        serde_json::from_slice(&self.bytes).map_err(|error| self.invalid(&error))
+    }
+
+    /// The error of a file that cannot be what its name says.
+    pub(super) fn invalid(&self, reason: &impl ToString) -> ModelError {
+        ModelError::Invalid {
+            file: self.name.clone(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+impl TokenizerParts {
+    pub(super) fn each(&self) -> Vec<&Part> {
+        match self {
+            Self::Whole(tokenizer) => vec![tokenizer],
+            Self::Split { vocab, merges } => vec![vocab, merges],
+        }
+    }
+}
+
+/// Proxies and hubs in trouble answer with a page where a file was asked for; none of a model's files begins like one.
+pub(super) fn is_web_page(start: &[u8]) -> bool {
+    start.trim_ascii_start().first() == Some(&b'<')
+}

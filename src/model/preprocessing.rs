@@ -1,0 +1,363 @@
+//! `preprocessor_config.json` → what is done to a picture before the image tower, as Hugging Face's own processor reads
+//! it: what the file leaves out is CLIP's default. The file itself must be there, as it must for Hugging Face: a model's
+//! mean and deviation cannot be guessed.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{ModelError, parts::Part};
+
+/// The steps, in this order: resize, centre crop, rescale, normalise. Pictures are always converted to RGB first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Preprocessing {
+    /// The size to resize to; `None` leaves the picture as it is.
+    pub resize: Option<Resize>,
+    /// How to resize.
+    pub filter: Filter,
+    /// The part to cut out of the middle; a picture that is smaller gets a black border. `None` keeps all of it.
+    pub crop: Option<PictureSize>,
+    /// What each value from 0 to 255 is multiplied by; 1 where the model does not rescale.
+    pub rescale_factor: f32,
+    /// Subtracted per channel after rescaling; 0 where the model does not normalise.
+    pub image_mean: [f32; 3],
+    /// Divided by per channel after that; 1 where the model does not normalise.
+    pub image_std: [f32; 3],
+}
+
+/// The two ways to say a size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resize {
+    /// The shorter side gets this many pixels, the other keeps the proportion.
+    ShortestEdge(usize),
+    /// Both sides are given, whatever the proportion.
+    Exact(PictureSize),
+}
+
+/// A height and a width in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct PictureSize {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+/// The resampling filters, both with antialias as Pillow has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// Catmull-Rom with a = -0.5.
+    Bicubic,
+    /// Triangle.
+    Bilinear,
+}
+
+const CLIP_SIZE: usize = 224;
+const CLIP_MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
+const CLIP_STD: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
+
+impl Preprocessing {
+    /// Reads the file and checks that its pictures come out in the image tower's size.
+    pub(super) fn parse(file: &Part, image_size: usize) -> Result<Self, ModelError> {
+        let mut value: Value = file.json()?;
+        // Files saved by transformers 5 hold the image processor beside the tokenizer's settings.
+        let nested = value.get_mut("image_processor").map(Value::take);
+        let raw: RawPreprocessing = serde_json::from_value(nested.unwrap_or(value))
+            .map_err(|error| file.invalid(&error))?;
+        let parsed = raw
+            .preprocessing()
+            .and_then(|parsed| parsed.check(image_size).map(|()| parsed));
+        parsed.map_err(|reason| file.invalid(&reason))
+    }
+
+    fn check(&self, image_size: usize) -> Result<(), String> {
+        let wanted = PictureSize {
+            height: image_size,
+            width: image_size,
+        };
+        let found = match (self.crop, self.resize) {
+            (Some(crop), _) => crop,
+            (None, Some(Resize::Exact(size))) => size,
+            (None, _) => {
+                return Err("neither `crop_size` nor `size` gives pictures one size".to_owned());
+            }
+        };
+        if found != wanted {
+            let PictureSize { height, width } = found;
+            return Err(format!(
+                "it makes pictures of {width}x{height}, but `config.json` says `image_size` `{image_size}`"
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+struct RawPreprocessing {
+    image_processor_type: Option<String>,
+    feature_extractor_type: Option<String>,
+    do_resize: Option<bool>,
+    size: Option<RawSize>,
+    resample: Option<u8>,
+    do_center_crop: Option<bool>,
+    crop_size: Option<RawSize>,
+    do_rescale: Option<bool>,
+    rescale_factor: Option<f32>,
+    do_normalize: Option<bool>,
+    image_mean: Option<[f32; 3]>,
+    image_std: Option<[f32; 3]>,
+}
+
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a size must be a number, `shortest_edge`, or `height` and `width`"
+)]
+enum RawSize {
+    Number(usize),
+    Both(PictureSize),
+    Shortest(ShortestEdge),
+}
+
+/// `longest_edge` beside it would bound the other side, so it is not overlooked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShortestEdge {
+    shortest_edge: usize,
+}
+
+impl RawPreprocessing {
+    fn preprocessing(&self) -> Result<Preprocessing, String> {
+        self.check_type()?;
+        let (image_mean, image_std) = self.normalization()?;
+        Ok(Preprocessing {
+            resize: self
+                .do_resize
+                .unwrap_or(true)
+                .then(|| self.resize())
+                .transpose()?,
+            filter: filter(self.resample)?,
+            crop: self
+                .do_center_crop
+                .unwrap_or(true)
+                .then(|| self.crop())
+                .transpose()?,
+            rescale_factor: self.rescale_factor(),
+            image_mean,
+            image_std,
+        })
+    }
+
+    /// Other processors have other defaults (`ViTImageProcessor` another mean), so their files mean something else.
+    fn check_type(&self) -> Result<(), String> {
+        match self
+            .image_processor_type
+            .as_ref()
+            .or(self.feature_extractor_type.as_ref())
+        {
+            Some(name) if !name.starts_with("CLIP") => Err(format!(
+                "`image_processor_type` `{name}` is not supported, only `CLIPImageProcessor` is"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn resize(&self) -> Result<Resize, String> {
+        let resize = match &self.size {
+            None => Resize::ShortestEdge(CLIP_SIZE),
+            Some(
+                RawSize::Number(edge)
+                | RawSize::Shortest(ShortestEdge {
+                    shortest_edge: edge,
+                }),
+            ) => Resize::ShortestEdge(*edge),
+            Some(RawSize::Both(size)) => Resize::Exact(*size),
+        };
+        match resize {
+            Resize::ShortestEdge(0) => Err("`size` is `0`".to_owned()),
+            _ => Ok(resize),
+        }
+    }
+
+    fn crop(&self) -> Result<PictureSize, String> {
+        match &self.crop_size {
+            None => Ok(PictureSize {
+                height: CLIP_SIZE,
+                width: CLIP_SIZE,
+            }),
+            Some(RawSize::Number(side)) => Ok(PictureSize {
+                height: *side,
+                width: *side,
+            }),
+            Some(RawSize::Both(size)) => Ok(*size),
+            Some(RawSize::Shortest(_)) => Err("`crop_size` needs `height` and `width`".to_owned()),
+        }
+    }
+
+    fn rescale_factor(&self) -> f32 {
+        if self.do_rescale.unwrap_or(true) {
+            self.rescale_factor.unwrap_or(1.0 / 255.0)
+        } else {
+            1.0
+        }
+    }
+
+    fn normalization(&self) -> Result<([f32; 3], [f32; 3]), String> {
+        if !self.do_normalize.unwrap_or(true) {
+            return Ok(([0.0; 3], [1.0; 3]));
+        }
+        let image_std = self.image_std.unwrap_or(CLIP_STD);
+        if image_std.contains(&0.0) {
+            return Err("`image_std` holds a `0`".to_owned());
+        }
+        Ok((self.image_mean.unwrap_or(CLIP_MEAN), image_std))
+    }
+}
+
+/// The numbers are Pillow's.
+fn filter(resample: Option<u8>) -> Result<Filter, String> {
+    let refused = |name: &str| {
+        Err(format!(
+            "`resample` `{name}` is not supported, only 2 (bilinear) and 3 (bicubic) are"
+        ))
+    };
+    match resample {
+        None | Some(3) => Ok(Filter::Bicubic),
+        Some(2) => Ok(Filter::Bilinear),
+        Some(0) => refused("0 (nearest)"),
+        Some(1) => refused("1 (lanczos)"),
+        Some(4) => refused("4 (box)"),
+        Some(5) => refused("5 (hamming)"),
+        Some(other) => refused(&other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &'static str, image_size: usize) -> Result<Preprocessing, String> {
+        let file = Part::from_static("preprocessor_config.json", json.as_bytes());
+        Preprocessing::parse(&file, image_size).map_err(|error| error.to_string())
+    }
+
+    fn clip() -> Preprocessing {
+        Preprocessing {
+            resize: Some(Resize::ShortestEdge(224)),
+            filter: Filter::Bicubic,
+            crop: Some(PictureSize {
+                height: 224,
+                width: 224,
+            }),
+            rescale_factor: 1.0 / 255.0,
+            image_mean: CLIP_MEAN,
+            image_std: CLIP_STD,
+        }
+    }
+
+    #[test]
+    fn absent_keys_are_clips_own() {
+        assert_eq!(parse("{}", 224).unwrap(), clip());
+        assert_eq!(
+            parse(r#"{"size": null, "image_mean": null}"#, 224).unwrap(),
+            clip()
+        );
+    }
+
+    #[test]
+    fn reads_every_spelling_of_a_size() {
+        for size in [r#""size": 336"#, r#""size": {"shortest_edge": 336}"#] {
+            for crop in [
+                r#""crop_size": 336"#,
+                r#""crop_size": {"height": 336, "width": 336}"#,
+            ] {
+                let json: &'static str = format!("{{{size}, {crop}}}").leak();
+                let found = parse(json, 336).unwrap();
+                assert_eq!(found.resize, Some(Resize::ShortestEdge(336)));
+                assert_eq!(
+                    found.crop,
+                    Some(PictureSize {
+                        height: 336,
+                        width: 336
+                    })
+                );
+            }
+        }
+        let exact = parse(
+            r#"{"size": {"height": 64, "width": 64}, "do_center_crop": false}"#,
+            64,
+        )
+        .unwrap();
+        assert_eq!(
+            exact.resize,
+            Some(Resize::Exact(PictureSize {
+                height: 64,
+                width: 64
+            }))
+        );
+        assert_eq!(exact.crop, None);
+    }
+
+    #[test]
+    fn steps_can_be_switched_off() {
+        let found = parse(
+            r#"{"do_resize": false, "do_rescale": false, "do_normalize": false, "resample": 2,
+                "rescale_factor": 9, "image_mean": [1, 2, 3], "image_std": [0, 0, 0]}"#,
+            224,
+        )
+        .unwrap();
+        let expected = Preprocessing {
+            resize: None,
+            filter: Filter::Bilinear,
+            rescale_factor: 1.0,
+            image_mean: [0.0; 3],
+            image_std: [1.0; 3],
+            ..clip()
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn reads_the_nested_form_of_transformers_5() {
+        let json = r#"{"processor_class": "CLIPProcessor", "image_processor": {"size": 64, "crop_size": 64}}"#;
+        assert_eq!(
+            parse(json, 64).unwrap().resize,
+            Some(Resize::ShortestEdge(64))
+        );
+    }
+
+    #[test]
+    fn refuses_by_name() {
+        let cases = [
+            (r#"{"resample": 1}"#, "lanczos"),
+            (r#"{"resample": 7}"#, "`7`"),
+            (
+                r#"{"image_processor_type": "ViTImageProcessor"}"#,
+                "`ViTImageProcessor`",
+            ),
+            (
+                r#"{"feature_extractor_type": "ViTFeatureExtractor"}"#,
+                "`ViTFeatureExtractor`",
+            ),
+            (r#"{"crop_size": 336}"#, "336x336"),
+            (r#"{"do_center_crop": false}"#, "one size"),
+            (r#"{"size": 0}"#, "`size` is `0`"),
+            (
+                r#"{"size": {"shortest_edge": 224, "longest_edge": 300}}"#,
+                "a size must be",
+            ),
+            (
+                r#"{"crop_size": {"shortest_edge": 224}}"#,
+                "`crop_size` needs",
+            ),
+            (r#"{"image_std": [1, 0, 1]}"#, "`image_std`"),
+            ("<!doctype html>", "web page"),
+        ];
+        for (json, expected) in cases {
+            let error = parse(json, 224).unwrap_err();
+            assert!(
+                error.contains(expected) && error.contains("`preprocessor_config.json`"),
+                "{error}"
+            );
+        }
+    }
+}

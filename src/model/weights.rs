@@ -1,0 +1,154 @@
+//! A model's weights as bytes: where they lie, and whether they are whole.
+
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use candle_core::pickle::read_pth_tensor_info;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    ModelError,
+    parts::{Part, is_web_page},
+};
+
+/// A model's weights, by Hugging Face's tensor names.
+pub enum Weights {
+    /// The bytes of one safetensors file, or of several shards.
+    Safetensors(Vec<Cow<'static, [u8]>>),
+    /// A zip file of torch's, `pytorch_model.bin`; candle reads it without running any code in it.
+    Pickle(PathBuf),
+}
+
+/// Longest header that the format's own reader accepts.
+const MAX_HEADER_BYTES: u64 = 100_000_000;
+
+#[derive(Deserialize)]
+struct TensorPlace {
+    data_offsets: [u64; 2],
+}
+
+/// Reads one safetensors file that is whole.
+pub(super) fn read_safetensors(path: &Path) -> Result<Cow<'static, [u8]>, ModelError> {
+    let part = Part::read(path)?;
+    check_safetensors(part.bytes.as_ref(), part.bytes.len() as u64)
+        .map_err(|reason| part.invalid(&reason))?;
+    Ok(part.bytes)
+}
+
+/// Whether a safetensors file is as long as its header says. `length` is the file's, in bytes.
+pub(super) fn check_safetensors(mut file: impl Read, length: u64) -> Result<(), String> {
+    let mut start = [0; 8];
+    file.read_exact(&mut start)
+        .map_err(|_| format!("it is {length} bytes long, too short for safetensors"))?;
+    if is_web_page(&start) {
+        return Err("it is a web page".to_owned());
+    }
+    let header_bytes = u64::from_le_bytes(start);
+    if header_bytes > MAX_HEADER_BYTES.min(length.saturating_sub(8)) {
+        return Err("it is not safetensors, or cut off in its header".to_owned());
+    }
+    let wanted = 8 + header_bytes + data_bytes(file.take(header_bytes))?;
+    if wanted != length {
+        return Err(format!(
+            "it is {length} bytes long where its header says {wanted}"
+        ));
+    }
+    Ok(())
+}
+
+/// Where the last tensor ends behind the header.
+fn data_bytes(header: impl Read) -> Result<u64, String> {
+    let text = io::read_to_string(header).map_err(|error| error.to_string())?;
+    let mut header: HashMap<String, Value> =
+        serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    header.remove("__metadata__");
+    let mut end = 0;
+    for (name, place) in header {
+        let place: TensorPlace =
+            serde_json::from_value(place).map_err(|error| format!("tensor `{name}`: {error}"))?;
+        end = end.max(place.data_offsets[1]);
+    }
+    Ok(end)
+}
+
+/// Whether candle can find its way in a `pytorch_model.bin`; one that was cut off has lost the directory at its end.
+pub(super) fn check_pickle(path: &Path) -> Result<(), String> {
+    let mut start = [0; 4];
+    File::open(path)
+        .and_then(|mut file| file.read_exact(&mut start))
+        .map_err(|error| error.to_string())?;
+    if is_web_page(&start) {
+        return Err("it is a web page".to_owned());
+    }
+    if &start != b"PK\x03\x04" {
+        return Err(
+            "it is not in torch's zip format; save it again as `model.safetensors`".to_owned(),
+        );
+    }
+    match read_pth_tensor_info(path, false, None) {
+        Ok(tensors) if tensors.is_empty() => Err("it holds no tensors".to_owned()),
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(header: &str, data_bytes: usize) -> Vec<u8> {
+        let length = (header.len() as u64).to_le_bytes();
+        [&length, header.as_bytes(), &vec![0; data_bytes]].concat()
+    }
+
+    fn check(bytes: &[u8]) -> Result<(), String> {
+        check_safetensors(bytes, bytes.len() as u64)
+    }
+
+    const HEADER: &str = r#"{"__metadata__": {"format": "pt"},
+        "a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]},
+        "b": {"dtype": "F32", "shape": [1], "data_offsets": [8, 12]}}"#;
+
+    #[test]
+    fn a_whole_file_passes() {
+        check(&file(HEADER, 12)).unwrap();
+    }
+
+    #[test]
+    fn every_cut_is_noticed() {
+        let whole = file(HEADER, 12);
+        for length in 0..whole.len() {
+            assert!(check(&whole[..length]).is_err(), "{length}");
+        }
+        assert!(
+            check(&file(HEADER, 13))
+                .unwrap_err()
+                .contains("where its header says")
+        );
+    }
+
+    #[test]
+    fn says_what_it_found_instead() {
+        assert_eq!(
+            check(b"<!DOCTYPE html><html></html>").unwrap_err(),
+            "it is a web page"
+        );
+        assert!(
+            check(b"version https://git-lfs.github.com/spec/v1")
+                .unwrap_err()
+                .contains("not safetensors")
+        );
+        assert!(check(&file("[]", 0)).is_err());
+        assert!(
+            check(&file(r#"{"a": {"shape": []}}"#, 0))
+                .unwrap_err()
+                .contains("tensor `a`")
+        );
+    }
+}

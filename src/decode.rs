@@ -1,0 +1,477 @@
+//! Bytes in, picture out: an upright RGB picture and what the file says about it.
+//!
+//! Bad input is normal here. Every limit is checked before memory is taken, a truncated file is refused even where the
+//! decoder would fill it up with grey, and a decoder that panics fails one file, not the program.
+
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use exif::{DateTime, Exif, In, Rational, Tag, Value};
+use image::{
+    ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Rgb, RgbImage, Rgba, RgbaImage,
+};
+use thiserror::Error;
+
+use crate::config::DecodeConfig;
+
+/// File name endings of the formats that pixdex reads.
+pub const EXTENSIONS: [&str; 10] = [
+    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff",
+];
+
+/// Why bytes are not a picture. The text is shown to people as the reason of a failed file.
+#[derive(Debug, Error)]
+pub enum DecodeError {
+    /// The file has no bytes at all.
+    #[error("the file is empty")]
+    Empty,
+    /// The bytes are of no format that pixdex reads.
+    #[error("not a JPEG, PNG, WebP, GIF, BMP or TIFF picture")]
+    UnknownFormat,
+    /// The end of the picture is missing; usually a copy that was cut off.
+    #[error("the picture is truncated: its end marker is missing")]
+    Truncated,
+    /// Larger than `decode.max_pixels`.
+    #[error("{width} x {height} pixels are more than decode.max_pixels = {max_pixels}")]
+    TooManyPixels {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// The limit.
+        max_pixels: u64,
+    },
+    /// Larger than `decode.max_file_bytes`.
+    #[error("{size_bytes} bytes are more than decode.max_file_bytes = {max_file_bytes}")]
+    TooManyBytes {
+        /// Size of the file.
+        size_bytes: u64,
+        /// The limit.
+        max_file_bytes: u64,
+    },
+    /// The decoder refused the bytes.
+    #[error("the picture is damaged: {0}")]
+    Damaged(#[from] image::ImageError),
+    /// The decoder has a bug that these bytes trigger.
+    #[error("the picture is damaged in a way that its decoder cannot handle")]
+    Panicked,
+}
+
+/// A decoded picture.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    /// Upright pixels: the EXIF orientation is applied, transparency is dropped.
+    pub pixels: RgbImage,
+    /// What the file says about the picture.
+    pub metadata: Metadata,
+}
+
+/// What a file says about its picture.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Metadata {
+    /// Lower-case name of the format, e.g. `jpeg`.
+    pub format: String,
+    /// Upright width in pixels.
+    pub width: u32,
+    /// Upright height in pixels.
+    pub height: u32,
+    /// The camera's local time, `YYYY-MM-DDTHH:MM:SS`.
+    pub taken_at: Option<String>,
+    /// Make and model.
+    pub camera: Option<String>,
+    /// Degrees, north is positive.
+    pub latitude: Option<f64>,
+    /// Degrees, east is positive.
+    pub longitude: Option<f64>,
+}
+
+/// Decodes the bytes of one file.
+pub fn decode(bytes: &[u8], limits: &DecodeConfig) -> Result<Picture, DecodeError> {
+    check_size(bytes.len() as u64, limits)?;
+    // Decoders meet hostile bytes; a panic in one of them must cost one file only.
+    catch_unwind(AssertUnwindSafe(|| decode_unguarded(bytes, limits)))
+        .unwrap_or(Err(DecodeError::Panicked))
+}
+
+/// Refuses a file by its size, before it is read.
+pub fn check_size(size_bytes: u64, limits: &DecodeConfig) -> Result<(), DecodeError> {
+    match size_bytes {
+        0 => Err(DecodeError::Empty),
+        _ if size_bytes > limits.max_file_bytes => Err(DecodeError::TooManyBytes {
+            size_bytes,
+            max_file_bytes: limits.max_file_bytes,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn decode_unguarded(bytes: &[u8], limits: &DecodeConfig) -> Result<Picture, DecodeError> {
+    let format = image::guess_format(bytes).map_err(|_| DecodeError::UnknownFormat)?;
+    if format == ImageFormat::Jpeg && !jpeg_is_complete(bytes) {
+        return Err(DecodeError::Truncated);
+    }
+    let mut decoder = ImageReader::with_format(Cursor::new(bytes), format)
+        .into_decoder()
+        .map_err(known_format)?;
+    let (width, height) = decoder.dimensions();
+    check_pixels(width, height, limits)?;
+    let exif = decoder
+        .exif_metadata()
+        .ok()
+        .flatten()
+        .and_then(|chunk| read_exif(&chunk));
+    let orientation = decoder.orientation()?;
+    let mut picture = DynamicImage::from_decoder(decoder)?;
+    picture.apply_orientation(orientation);
+    let pixels = rgb8(picture, format);
+    let mut metadata = exif.as_ref().map(from_exif).unwrap_or_default();
+    metadata.format = format!("{format:?}").to_lowercase();
+    (metadata.width, metadata.height) = pixels.dimensions();
+    Ok(Picture { pixels, metadata })
+}
+
+/// A format that `image` knows but that this build leaves out is as unknown as any other.
+fn known_format(error: image::ImageError) -> DecodeError {
+    match error {
+        image::ImageError::Unsupported(_) => DecodeError::UnknownFormat,
+        error => DecodeError::Damaged(error),
+    }
+}
+
+/// `ImageReader::into_decoder` enforces no limit on the picture's own memory, so this must come before pixels are read.
+fn check_pixels(width: u32, height: u32, limits: &DecodeConfig) -> Result<(), DecodeError> {
+    if u64::from(width) * u64::from(height) > limits.max_pixels {
+        return Err(DecodeError::TooManyPixels {
+            width,
+            height,
+            max_pixels: limits.max_pixels,
+        });
+    }
+    Ok(())
+}
+
+/// Eight bits a channel as Hugging Face's processor sees them, since the models were trained on such pixels: the high
+/// byte of sixteen, the colour behind a transparency, and white where a GIF shows nothing.
+fn rgb8(picture: DynamicImage, format: ImageFormat) -> RgbImage {
+    match picture.color() {
+        ColorType::Rgb16 | ColorType::Rgba16 | ColorType::L16 | ColorType::La16 => {
+            let wide = picture.into_rgb16();
+            let (width, height) = wide.dimensions();
+            let high_bytes = wide
+                .into_raw()
+                .into_iter()
+                .map(|value| (value >> 8) as u8)
+                .collect();
+            RgbImage::from_raw(width, height, high_bytes)
+                .expect("one byte for each channel of each pixel")
+        }
+        ColorType::Rgba8 if format == ImageFormat::Gif => on_white(&picture.into_rgba8()),
+        _ => picture.into_rgb8(),
+    }
+}
+
+/// The pixels of a GIF are either there or not.
+fn on_white(picture: &RgbaImage) -> RgbImage {
+    RgbImage::from_fn(picture.width(), picture.height(), |x, y| {
+        let Rgba([red, green, blue, opacity]) = *picture.get_pixel(x, y);
+        if opacity == 0 {
+            Rgb([u8::MAX; 3])
+        } else {
+            Rgb([red, green, blue])
+        }
+    })
+}
+
+/// Whether a JPEG reaches its end-of-image marker.
+///
+/// The decoder fills what is missing with grey and reports success, so a half-copied file would be indexed as it is.
+/// Walks the markers as ITU T.81 Annex B lays them out, so that the end marker of an embedded thumbnail does not count.
+fn jpeg_is_complete(bytes: &[u8]) -> bool {
+    let mut at = 2;
+    while let (Some(0xFF), Some(&marker)) = (bytes.get(at).copied(), bytes.get(at + 1)) {
+        at += match marker {
+            0xD9 => return true,
+            0xFF => 1,
+            0x01 | 0xD0..=0xD8 => 2,
+            _ => match bytes.get(at + 2..at + 4) {
+                Some(length) => 2 + usize::from(u16::from_be_bytes([length[0], length[1]])),
+                None => return false,
+            },
+        };
+        if marker == 0xDA {
+            at = match end_of_scan(bytes, at) {
+                Some(end) => end,
+                None => return false,
+            };
+        }
+    }
+    false
+}
+
+/// The next marker after entropy-coded data, in which 0xFF is followed by 0x00 or a restart marker.
+fn end_of_scan(bytes: &[u8], from: usize) -> Option<usize> {
+    let scan = bytes.get(from..)?;
+    let offset = scan
+        .windows(2)
+        .position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0x00 | 0xD0..=0xD7 | 0xFF))?;
+    Some(from + offset)
+}
+
+/// Damaged EXIF costs the metadata, not the picture.
+fn read_exif(chunk: &[u8]) -> Option<Exif> {
+    let chunk = chunk.strip_prefix(b"Exif\0\0").unwrap_or(chunk);
+    exif::Reader::new().read_raw(chunk.to_vec()).ok()
+}
+
+fn from_exif(exif: &Exif) -> Metadata {
+    Metadata {
+        taken_at: taken_at(exif),
+        camera: camera(exif),
+        latitude: degrees(exif, Tag::GPSLatitude, Tag::GPSLatitudeRef, b"S", 90.0),
+        longitude: degrees(exif, Tag::GPSLongitude, Tag::GPSLongitudeRef, b"W", 180.0),
+        ..Metadata::default()
+    }
+}
+
+fn ascii(exif: &Exif, tag: Tag) -> Option<&[u8]> {
+    match &exif.get_field(tag, In::PRIMARY)?.value {
+        Value::Ascii(texts) => texts.first().map(Vec::as_slice),
+        _ => None,
+    }
+}
+
+fn taken_at(exif: &Exif) -> Option<String> {
+    let text = ascii(exif, Tag::DateTimeOriginal).or_else(|| ascii(exif, Tag::DateTime))?;
+    let time = DateTime::from_ascii(text).ok()?;
+    // Cameras without a set clock write zeros.
+    let plausible = time.year > 0 && (1..=12).contains(&time.month) && (1..=31).contains(&time.day);
+    plausible.then(|| {
+        let DateTime {
+            year,
+            month,
+            day,
+            hour,
+            minute,
+            second,
+            ..
+        } = time;
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
+    })
+}
+
+/// Make and model in one line; most models name their make already.
+fn camera(exif: &Exif) -> Option<String> {
+    let text = |tag| {
+        ascii(exif, tag).map(|text| {
+            String::from_utf8_lossy(text)
+                .trim_matches(['\0', ' '])
+                .to_owned()
+        })
+    };
+    let (make, model) = (
+        text(Tag::Make).unwrap_or_default(),
+        text(Tag::Model).unwrap_or_default(),
+    );
+    let name = if model.starts_with(&make) {
+        model
+    } else {
+        format!("{make} {model}")
+    };
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// Degrees, minutes and seconds as one number; nothing where it is not a place on earth.
+fn degrees(exif: &Exif, value: Tag, reference: Tag, negative: &[u8], limit: f64) -> Option<f64> {
+    let Value::Rational(parts) = &exif.get_field(value, In::PRIMARY)?.value else {
+        return None;
+    };
+    let part = |index: usize| parts.get(index).map_or(0.0, Rational::to_f64);
+    let degrees = part(0) + part(1) / 60.0 + part(2) / 3600.0;
+    let sign = if ascii(exif, reference)?.eq_ignore_ascii_case(negative) {
+        -1.0
+    } else {
+        1.0
+    };
+    (degrees.is_finite() && degrees <= limit).then_some(sign * degrees)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use exif::experimental::Writer;
+    use exif::{Field, Rational};
+    use image::ImageEncoder;
+    use image::codecs::jpeg::JpegEncoder;
+
+    use super::*;
+
+    const LIMITS: DecodeConfig = DecodeConfig {
+        max_pixels: 10_000,
+        max_file_bytes: 100_000,
+    };
+
+    fn encoded(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
+        let picture = RgbImage::from_fn(width, height, |x, y| {
+            Rgb([(x * 3) as u8, (y * 3) as u8, 90])
+        });
+        let mut bytes = Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    fn exif_block(fields: &[(Tag, Value)]) -> Vec<u8> {
+        let fields: Vec<Field> = fields
+            .iter()
+            .map(|(tag, value)| Field {
+                tag: *tag,
+                ifd_num: In::PRIMARY,
+                value: value.clone(),
+            })
+            .collect();
+        let mut writer = Writer::new();
+        for field in &fields {
+            writer.push_field(field);
+        }
+        let mut block = Cursor::new(Vec::new());
+        writer.write(&mut block, false).unwrap();
+        block.into_inner()
+    }
+
+    fn jpeg_with(fields: &[(Tag, Value)]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = JpegEncoder::new(&mut bytes);
+        encoder.set_exif_metadata(exif_block(fields)).unwrap();
+        encoder
+            .write_image(&[128; 40 * 20 * 3], 40, 20, image::ExtendedColorType::Rgb8)
+            .unwrap();
+        bytes
+    }
+
+    fn text(text: &str) -> Value {
+        Value::Ascii(vec![text.as_bytes().to_vec()])
+    }
+
+    fn angle(parts: [(u32, u32); 3]) -> Value {
+        Value::Rational(
+            parts
+                .iter()
+                .map(|&(num, denom)| Rational { num, denom })
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn every_format_is_read() {
+        let formats = ["Jpeg", "Png", "WebP", "Gif", "Bmp", "Tiff"];
+        for name in formats {
+            let format = ImageFormat::from_extension(name.to_lowercase()).unwrap();
+            let picture = decode(&encoded(40, 30, format), &LIMITS).unwrap();
+            assert_eq!(picture.metadata.format, name.to_lowercase());
+            assert_eq!((picture.metadata.width, picture.metadata.height), (40, 30));
+        }
+    }
+
+    #[test]
+    fn a_cut_file_is_refused_wherever_it_is_cut() {
+        for format in [
+            ImageFormat::Jpeg,
+            ImageFormat::Png,
+            ImageFormat::WebP,
+            ImageFormat::Gif,
+        ] {
+            let whole = encoded(60, 60, format);
+            for kept in [whole.len() / 4, whole.len() / 2, whole.len() - 20] {
+                assert!(
+                    decode(&whole[..kept], &LIMITS).is_err(),
+                    "{format:?} cut to {kept} of {}",
+                    whole.len()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_the_end_marker_does_no_harm() {
+        let mut bytes = encoded(20, 20, ImageFormat::Jpeg);
+        bytes.extend(b"a phone puts a film here \xFF\xDA\xFF");
+        assert!(decode(&bytes, &LIMITS).is_ok());
+    }
+
+    #[test]
+    fn limits_are_kept_before_pixels_are_read() {
+        let error = decode(&encoded(101, 100, ImageFormat::Png), &LIMITS)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("101 x 100") && error.contains("max_pixels"),
+            "{error}"
+        );
+        let error = decode(&vec![0; 100_001], &LIMITS).unwrap_err().to_string();
+        assert!(error.contains("max_file_bytes"), "{error}");
+        assert!(matches!(decode(b"", &LIMITS), Err(DecodeError::Empty)));
+        assert!(matches!(
+            decode(b"<html>", &LIMITS),
+            Err(DecodeError::UnknownFormat)
+        ));
+    }
+
+    #[test]
+    fn exif_tells_when_where_and_by_what() {
+        let picture = decode(
+            &jpeg_with(&[
+                (Tag::Orientation, Value::Short(vec![6])),
+                (Tag::DateTimeOriginal, text("2021:07:03 18:30:05")),
+                (Tag::Make, text("Heron")),
+                (Tag::Model, text("Heron X100")),
+                (Tag::GPSLatitude, angle([(47, 1), (30, 1), (36, 1)])),
+                (Tag::GPSLatitudeRef, text("S")),
+                (Tag::GPSLongitude, angle([(8, 1), (15, 1), (0, 1)])),
+                (Tag::GPSLongitudeRef, text("E")),
+            ]),
+            &LIMITS,
+        );
+        let expected = Metadata {
+            format: "jpeg".to_owned(),
+            width: 20,
+            height: 40,
+            taken_at: Some("2021-07-03T18:30:05".to_owned()),
+            camera: Some("Heron X100".to_owned()),
+            latitude: Some(-47.51),
+            longitude: Some(8.25),
+        };
+        assert_eq!(picture.unwrap().metadata, expected);
+    }
+
+    #[test]
+    fn exif_that_makes_no_sense_is_left_out() {
+        let picture = decode(
+            &jpeg_with(&[
+                (Tag::DateTimeOriginal, text("0000:00:00 00:00:00")),
+                (Tag::GPSLatitude, angle([(1, 0), (0, 0), (0, 0)])),
+                (Tag::GPSLatitudeRef, text("N")),
+                (Tag::GPSLongitude, angle([(999, 1), (0, 1), (0, 1)])),
+                (Tag::GPSLongitudeRef, text("E")),
+            ]),
+            &LIMITS,
+        );
+        let metadata = picture.unwrap().metadata;
+        assert_eq!(
+            (metadata.taken_at, metadata.latitude, metadata.longitude),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn sixteen_bits_become_the_high_byte() {
+        let wide =
+            image::ImageBuffer::<Rgb<u16>, _>::from_pixel(2, 2, Rgb([0x12FF, 0xFF00, 0x0080]));
+        assert_eq!(
+            rgb8(DynamicImage::ImageRgb16(wide), ImageFormat::Png)
+                .get_pixel(0, 0)
+                .0,
+            [0x12, 0xFF, 0x00]
+        );
+    }
+}

@@ -1,0 +1,212 @@
+//! `SQLite`: the truth. One connection writes, a few read; every other part of the program holds a cheap handle.
+//!
+//! Writes are whole: each is one immediate transaction, so a reader and a crash see all of it or nothing.
+
+mod files;
+mod images;
+mod lock;
+mod paths;
+mod select;
+mod tags;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite_migration::{M, Migrations};
+use thiserror::Error;
+
+pub use files::{
+    Content, Failure, FileRecord, FileStat, FileState, KnownFile, Recorded, Root, RootId,
+};
+pub use images::{ContentHash, ImageId, ImageRow, ModelId};
+pub use lock::{Lock, LockError};
+pub use select::Filter;
+pub use tags::{AppliedSet, Difference, LabelId, Tag, TagCount};
+
+/// Connections kept for readers. More may be open at a time; these are kept for the next reader.
+const IDLE_READERS: usize = 8;
+
+/// The name of the database inside the library's folder.
+const DATABASE: &str = "library.db";
+
+/// What can go wrong in the store.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The database refused.
+    #[error("the library's database failed: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The schema could not be brought up to date.
+    #[error("failed to bring the database `{path}` up to date: {source}")]
+    Migrate {
+        /// The database.
+        path: PathBuf,
+        /// The cause; a database of a newer pixdex says so here.
+        source: rusqlite_migration::Error,
+    },
+    /// The library's folder could not be made or read.
+    #[error("failed to open the library in `{path}`: {source}")]
+    Folder {
+        /// The library's folder.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A command that only reads was pointed at a folder without a library.
+    #[error(
+        "there is no library in `{0}`: make one with `pixdex index FOLDER` or `pixdex serve FOLDER`"
+    )]
+    NoLibrary(PathBuf),
+    /// A stored value is not what this program writes.
+    #[error("the library holds {0}; it was damaged or written by another program")]
+    Damaged(String),
+}
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// A handle on the library's database.
+#[derive(Debug, Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    idle_readers: Mutex<Vec<Connection>>,
+}
+
+impl Store {
+    /// Opens the library in `data_dir`, making the folder and the database where there is none.
+    pub fn open(data_dir: &Path) -> Result<Store> {
+        let folder = |source| StoreError::Folder {
+            path: data_dir.to_owned(),
+            source,
+        };
+        std::fs::create_dir_all(data_dir).map_err(folder)?;
+        let path = data_dir.join(DATABASE);
+        let mut writer = connect(
+            &path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        )?;
+        // A write-ahead log lets readers go on while a batch is written; NORMAL survives a killed process always, and
+        // a power cut with at most the last transactions missing, which the next scan makes up for.
+        writer.pragma_update(None, "journal_mode", "WAL")?;
+        writer.pragma_update(None, "synchronous", "NORMAL")?;
+        migrations()
+            .to_latest(&mut writer)
+            .map_err(|source| StoreError::Migrate {
+                path: path.clone(),
+                source,
+            })?;
+        let shared = Shared {
+            path,
+            writer: Mutex::new(writer),
+            idle_readers: Mutex::default(),
+        };
+        Ok(Store {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Opens a library that must exist already.
+    pub fn open_existing(data_dir: &Path) -> Result<Store> {
+        if !data_dir.join(DATABASE).is_file() {
+            return Err(StoreError::NoLibrary(data_dir.to_owned()));
+        }
+        Store::open(data_dir)
+    }
+
+    /// A fact about the library as a whole.
+    pub fn fact(&self, name: &str) -> Result<Option<String>> {
+        self.read(|db| {
+            let mut select = db.prepare_cached("SELECT value FROM facts WHERE name = ?1")?;
+            Ok(select.query_row([name], |row| row.get(0)).optional()?)
+        })
+    }
+
+    /// Remembers a fact about the library as a whole.
+    pub fn set_fact(&self, name: &str, value: &str) -> Result<()> {
+        self.write(|db| {
+            let insert = "INSERT INTO facts (name, value) VALUES (?1, ?2)
+                          ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+            db.execute(insert, [name, value])?;
+            Ok(())
+        })
+    }
+
+    /// Runs `work` on a connection that sees one state of the library throughout.
+    fn read<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        let idle = locked(&self.shared.idle_readers).pop();
+        let mut reader = match idle {
+            Some(reader) => reader,
+            None => connect(&self.shared.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?,
+        };
+        let answer = work(&reader.transaction()?);
+        let mut idle_readers = locked(&self.shared.idle_readers);
+        if idle_readers.len() < IDLE_READERS {
+            idle_readers.push(reader);
+        }
+        answer
+    }
+
+    /// Runs `work` in one transaction, which is kept only when `work` succeeds.
+    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        let mut writer = locked(&self.shared.writer);
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let answer = work(&transaction)?;
+        transaction.commit()?;
+        Ok(answer)
+    }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    // The default of 16 is less than the statements that one batch and one search use.
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn migrations() -> Migrations<'static> {
+    Migrations::new(vec![M::up(include_str!(
+        "../../migrations/0001_library.sql"
+    ))])
+}
+
+/// A panic elsewhere leaves a connection sound: its transaction was rolled back when it was dropped.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_are_valid() {
+        migrations().validate().unwrap();
+    }
+
+    #[test]
+    fn facts_outlive_the_handle() {
+        let folder = tempfile::tempdir().unwrap();
+        Store::open(folder.path())
+            .unwrap()
+            .set_fact("model", "bundled")
+            .unwrap();
+        let store = Store::open_existing(folder.path()).unwrap();
+        assert_eq!(store.fact("model").unwrap().as_deref(), Some("bundled"));
+        assert_eq!(store.fact("nothing").unwrap(), None);
+    }
+
+    #[test]
+    fn a_missing_library_is_an_error_that_names_the_way_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Store::open_existing(&folder.path().join("no"))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("pixdex index"), "{error}");
+        assert!(!folder.path().join("no").exists());
+    }
+}

@@ -1,0 +1,394 @@
+//! Label sets as they were last applied, and the tags that they gave.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rusqlite::{OptionalExtension, Transaction, params};
+use serde::Serialize;
+
+use super::{ImageId, Result, Store};
+
+/// A label's row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LabelId(i64);
+
+/// A label kept for an image.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Tag {
+    /// Name of the label set.
+    pub set: String,
+    /// Name of the label.
+    pub label: String,
+    /// Probability, 0 to 1.
+    pub score: f32,
+}
+
+/// How many images carry a label.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TagCount {
+    /// Name of the label set.
+    pub set: String,
+    /// Name of the label.
+    pub label: String,
+    /// Images that a file holds and that carry the label.
+    pub count: i64,
+}
+
+/// A label set as it was last applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedSet {
+    /// Hash of the model and of all that can change a score.
+    pub signature: String,
+    /// The text of its file.
+    pub definition: String,
+}
+
+/// What applying a label set changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// Tags that were not there before.
+    pub added: usize,
+    /// Tags that are no longer there.
+    pub removed: usize,
+    /// Tags that stayed with another score.
+    pub rescored: usize,
+}
+
+impl Store {
+    /// The label sets as they were last applied, by name.
+    pub fn label_sets(&self) -> Result<BTreeMap<String, AppliedSet>> {
+        self.read(|db| {
+            let mut select =
+                db.prepare_cached("SELECT name, signature, definition FROM label_sets")?;
+            let rows = select.query_map([], |row| {
+                Ok((
+                    row.get(0)?,
+                    AppliedSet {
+                        signature: row.get(1)?,
+                        definition: row.get(2)?,
+                    },
+                ))
+            })?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// The rows of a set's labels, in the order of `labels`; none where a label is not stored.
+    pub fn label_ids(&self, set: &str, labels: &[String]) -> Result<Option<Vec<LabelId>>> {
+        self.read(|db| {
+            let mut select = db.prepare_cached(
+                "SELECT l.id FROM labels l JOIN label_sets s ON s.id = l.label_set_id WHERE s.name = ?1 AND l.name = ?2",
+            )?;
+            let mut ids = Vec::with_capacity(labels.len());
+            for label in labels {
+                match select.query_row([set, label], |row| row.get(0)).optional()? {
+                    Some(id) => ids.push(LabelId(id)),
+                    None => return Ok(None),
+                }
+            }
+            Ok(Some(ids))
+        })
+    }
+
+    /// Makes the library's tags of one label set what `tags` says (for each label its images with their scores), in one
+    /// transaction, and returns the labels' rows with what changed.
+    pub fn apply_label_set(
+        &self,
+        name: &str,
+        applied: &AppliedSet,
+        labels: &[String],
+        tags: &[Vec<(ImageId, f32)>],
+    ) -> Result<(Vec<LabelId>, Difference)> {
+        self.write(|db| {
+            let upsert = "INSERT INTO label_sets (name, signature, definition) VALUES (?1, ?2, ?3)
+                          ON CONFLICT (name) DO UPDATE SET
+                              signature = excluded.signature, definition = excluded.definition
+                          RETURNING id";
+            let set: i64 = db.query_row(
+                upsert,
+                [name, &applied.signature, &applied.definition],
+                |row| row.get(0),
+            )?;
+            let mut difference = Difference {
+                removed: drop_other_labels(db, set, labels)?,
+                ..Difference::default()
+            };
+            let mut ids = Vec::with_capacity(labels.len());
+            for (label, tags) in labels.iter().zip(tags) {
+                let id = label_id(db, set, label)?;
+                apply_label(db, id, tags, &mut difference)?;
+                ids.push(id);
+            }
+            Ok((ids, difference))
+        })
+    }
+
+    /// Forgets a label set with its tags and returns how many there were.
+    pub fn delete_label_set(&self, name: &str) -> Result<usize> {
+        self.write(|db| {
+            let count = "SELECT count(*) FROM tags t JOIN labels l ON l.id = t.label_id
+                         JOIN label_sets s ON s.id = l.label_set_id WHERE s.name = ?1";
+            let removed: i64 = db.query_row(count, [name], |row| row.get(0))?;
+            db.execute("DELETE FROM label_sets WHERE name = ?1", [name])?;
+            Ok(removed as usize)
+        })
+    }
+
+    /// All labels with the number of images that carry each, most first.
+    pub fn tag_counts(&self) -> Result<Vec<TagCount>> {
+        self.read(|db| {
+            let mut select = db.prepare_cached(
+                "SELECT s.name, l.name, count(live.image_id) AS images
+                 FROM labels l JOIN label_sets s ON s.id = l.label_set_id
+                 LEFT JOIN tags t ON t.label_id = l.id
+                 LEFT JOIN (SELECT DISTINCT image_id FROM files WHERE state IN ('indexed', 'offline')) live
+                     ON live.image_id = t.image_id
+                 GROUP BY l.id ORDER BY images DESC, s.name, l.name",
+            )?;
+            let rows = select
+                .query_map([], |row| Ok(TagCount { set: row.get(0)?, label: row.get(1)?, count: row.get(2)? }))?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+}
+
+fn drop_other_labels(db: &Transaction<'_>, set: i64, keep: &[String]) -> Result<usize> {
+    let mut select = db.prepare_cached(
+        "SELECT l.id, l.name, (SELECT count(*) FROM tags WHERE label_id = l.id) FROM labels l WHERE label_set_id = ?1",
+    )?;
+    let rows = select.query_map([set], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let stored: Vec<(i64, String, i64)> = rows.collect::<rusqlite::Result<_>>()?;
+    let mut removed = 0;
+    for (id, _, tags) in stored
+        .into_iter()
+        .filter(|(_, name, _)| !keep.contains(name))
+    {
+        db.execute("DELETE FROM labels WHERE id = ?1", [id])?;
+        removed += tags as usize;
+    }
+    Ok(removed)
+}
+
+fn label_id(db: &Transaction<'_>, set: i64, label: &str) -> Result<LabelId> {
+    let mut upsert = db.prepare_cached(
+        "INSERT INTO labels (label_set_id, name) VALUES (?1, ?2)
+         ON CONFLICT (label_set_id, name) DO UPDATE SET name = name RETURNING id",
+    )?;
+    Ok(LabelId(
+        upsert.query_row(params![set, label], |row| row.get(0))?,
+    ))
+}
+
+/// Writes only what differs: on a large library most tags stay as they are.
+fn apply_label(
+    db: &Transaction<'_>,
+    label: LabelId,
+    wanted: &[(ImageId, f32)],
+    difference: &mut Difference,
+) -> Result<()> {
+    let mut stored = tags_of_label(db, label)?;
+    let mut put = db.prepare_cached(
+        "INSERT OR REPLACE INTO tags (label_id, image_id, score) VALUES (?1, ?2, ?3)",
+    )?;
+    for &(image, score) in wanted {
+        match stored.remove(&image) {
+            Some(same) if same.to_bits() == score.to_bits() => continue,
+            Some(_) => difference.rescored += 1,
+            None => difference.added += 1,
+        }
+        put.execute(params![label.0, image.0, score])?;
+    }
+    let mut delete = db.prepare_cached("DELETE FROM tags WHERE label_id = ?1 AND image_id = ?2")?;
+    for image in stored.keys() {
+        difference.removed += delete.execute(params![label.0, image.0])?;
+    }
+    Ok(())
+}
+
+fn tags_of_label(db: &Transaction<'_>, label: LabelId) -> Result<HashMap<ImageId, f32>> {
+    let mut select = db.prepare_cached("SELECT image_id, score FROM tags WHERE label_id = ?1")?;
+    let rows = select.query_map([label.0], |row| Ok((ImageId(row.get(0)?), row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn replace_of_image(
+    db: &Transaction<'_>,
+    image: ImageId,
+    tags: &[(LabelId, f32)],
+) -> Result<()> {
+    db.prepare_cached("DELETE FROM tags WHERE image_id = ?1")?
+        .execute([image.0])?;
+    let mut insert =
+        db.prepare_cached("INSERT INTO tags (label_id, image_id, score) VALUES (?1, ?2, ?3)")?;
+    for &(label, score) in tags {
+        insert.execute(params![label.0, image.0, score])?;
+    }
+    Ok(())
+}
+
+pub(super) fn of_image(db: &Transaction<'_>, image: ImageId) -> Result<Vec<Tag>> {
+    let mut select = db.prepare_cached(
+        "SELECT s.name, l.name, t.score FROM tags t JOIN labels l ON l.id = t.label_id
+         JOIN label_sets s ON s.id = l.label_set_id WHERE t.image_id = ?1 ORDER BY s.name, t.score DESC, l.name",
+    )?;
+    let rows = select.query_map([image.0], |row| {
+        Ok(Tag {
+            set: row.get(0)?,
+            label: row.get(1)?,
+            score: row.get(2)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::Metadata;
+    use crate::embed::Embedding;
+    use crate::store::{Content, ContentHash, FileRecord, FileStat, Filter};
+
+    fn library() -> (tempfile::TempDir, Store, Vec<ImageId>) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let root = store.root(std::path::Path::new("/photos")).unwrap();
+        let model = store.model("fingerprint", "name").unwrap();
+        let record = |seed: u8| FileRecord {
+            root,
+            path: format!("/photos/{seed}/x").into(),
+            stat: FileStat {
+                size_bytes: 1,
+                modified_ns: 1,
+                inode: 1,
+            },
+            content: Ok(Content {
+                hash: ContentHash([seed; 32]),
+                metadata: Metadata {
+                    taken_at: Some(format!("202{seed}-05-01T10:00:00")),
+                    ..Metadata::default()
+                },
+                embedding: Embedding::new(vec![1.0]).unwrap(),
+                tags: Vec::new(),
+            }),
+        };
+        let records: Vec<FileRecord> = (0..3).map(record).collect();
+        let images = store
+            .record(model, &records)
+            .unwrap()
+            .images
+            .into_iter()
+            .flatten()
+            .collect();
+        (folder, store, images)
+    }
+
+    fn apply(store: &Store, labels: &[&str], tags: &[Vec<(ImageId, f32)>]) -> Difference {
+        let applied = AppliedSet {
+            signature: "s".to_owned(),
+            definition: String::new(),
+        };
+        let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
+        store
+            .apply_label_set("set", &applied, &labels, tags)
+            .unwrap()
+            .1
+    }
+
+    #[test]
+    fn applying_a_set_writes_the_difference() {
+        let (_folder, store, images) = library();
+        let difference = apply(
+            &store,
+            &["a", "b"],
+            &[
+                vec![(images[0], 0.5), (images[1], 0.5)],
+                vec![(images[0], 0.9)],
+            ],
+        );
+        assert_eq!(
+            difference,
+            Difference {
+                added: 3,
+                removed: 0,
+                rescored: 0
+            }
+        );
+        let difference = apply(
+            &store,
+            &["a", "c"],
+            &[vec![(images[0], 0.5), (images[2], 0.5)], vec![]],
+        );
+        assert_eq!(
+            difference,
+            Difference {
+                added: 1,
+                removed: 2,
+                rescored: 0
+            }
+        );
+        let difference = apply(
+            &store,
+            &["a", "c"],
+            &[vec![(images[0], 0.75), (images[2], 0.5)], vec![]],
+        );
+        assert_eq!(
+            difference,
+            Difference {
+                added: 0,
+                removed: 0,
+                rescored: 1
+            }
+        );
+        let count = |label: &str, count| TagCount {
+            set: "set".to_owned(),
+            label: label.to_owned(),
+            count,
+        };
+        assert_eq!(store.tag_counts().unwrap(), [count("a", 2), count("c", 0)]);
+        assert_eq!(store.delete_label_set("set").unwrap(), 2);
+        assert!(store.tag_counts().unwrap().is_empty());
+    }
+
+    #[test]
+    fn filters_narrow_by_all_that_is_asked() {
+        let (_folder, store, images) = library();
+        apply(&store, &["a"], &[vec![(images[0], 0.5), (images[1], 0.5)]]);
+        let matching = |filter: Filter| store.matching(&filter).unwrap();
+        let tagged = |tag: &str| Filter {
+            tags: vec![tag.to_owned()],
+            ..Filter::default()
+        };
+        assert_eq!(matching(tagged("a")), images[..2]);
+        assert_eq!(matching(tagged("set/a")), images[..2]);
+        assert_eq!(matching(tagged("b")), []);
+        let after = Filter {
+            after: Some("2021".to_owned()),
+            ..tagged("a")
+        };
+        assert_eq!(matching(after), [images[1]]);
+        assert_eq!(
+            matching(Filter {
+                before: Some("2021-05".to_owned()),
+                ..Filter::default()
+            }),
+            [images[0]]
+        );
+        assert_eq!(
+            matching(Filter {
+                path: Some("2".into()),
+                ..Filter::default()
+            }),
+            [images[2]]
+        );
+        assert_eq!(
+            matching(Filter {
+                path: Some("/photos/1".into()),
+                ..Filter::default()
+            }),
+            [images[1]]
+        );
+        assert_eq!(
+            store.page(&Filter::default(), Some(images[2]), 1).unwrap(),
+            [images[1]]
+        );
+    }
+}

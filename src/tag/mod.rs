@@ -1,0 +1,42 @@
+//! Label sets in, tags out: reads the owner's label files, scores embeddings against them, and keeps the library's tags
+//! what the files say.
+
+mod classifier;
+mod set;
+mod tagger;
+
+pub use classifier::Classifier;
+pub use set::{Label, LabelSet, Mode, SetError};
+pub use tagger::{Applied, SetStatus, Sets, TagError, Tagger};
+
+/// A label file: its name and its text.
+pub type LabelFile = (&'static str, &'static str);
+
+/// The sets that a new library of photos starts with.
+pub const PHOTO_SETS: [LabelFile; 3] = [
+    ("kinds.toml", include_str!("../../config/labels/kinds.toml")),
+    (
+        "scenes.toml",
+        include_str!("../../config/labels/scenes.toml"),
+    ),
+    (
+        "subjects.toml",
+        include_str!("../../config/labels/subjects.toml"),
+    ),
+];
+
+/// The sets that a new library starts with where the bundled model is at work, which knows drawn pictures only.
+pub const DRAWN_SETS: [LabelFile; 3] = [
+    (
+        "colours.toml",
+        include_str!("../../config/labels/drawn/colours.toml"),
+    ),
+    (
+        "scenes.toml",
+        include_str!("../../config/labels/drawn/scenes.toml"),
+    ),
+    (
+        "things.toml",
+        include_str!("../../config/labels/drawn/things.toml"),
+    ),
+];

@@ -1,0 +1,310 @@
+//! A label set as its owner writes it: one TOML file, checked by name and line.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Stands for the label in a template.
+const PLACEHOLDER: &str = "{label}";
+
+/// A label set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelSet {
+    /// How labels compete.
+    #[serde(default)]
+    pub mode: Mode,
+    /// Score from which on a label is kept, above 0 and up to 1.
+    #[serde(default = "default_threshold")]
+    pub threshold: f32,
+    /// What prompts are made from.
+    #[serde(default = "default_templates")]
+    pub templates: Vec<String>,
+    /// What every picture is, whatever it shows: a label must beat these.
+    #[serde(default = "default_background")]
+    pub background: Vec<String>,
+    /// The labels.
+    pub labels: Vec<Label>,
+}
+
+/// How the labels of a set compete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Each label on its own, many or none.
+    #[default]
+    Independent,
+    /// The best one, or none.
+    Exclusive,
+}
+
+/// A label.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Label {
+    /// What the tag is called.
+    pub name: String,
+    /// What is put into the templates; the name where this is empty.
+    #[serde(default)]
+    pub prompts: Vec<String>,
+    /// What the picture may show instead; only where labels are independent.
+    #[serde(default)]
+    pub negative: Vec<String>,
+    /// Instead of the set's threshold.
+    pub threshold: Option<f32>,
+}
+
+/// What is wrong with a label file.
+#[derive(Debug, Error, Clone, PartialEq)]
+pub enum SetError {
+    /// Not TOML, or a key that no label set has. The text names the line.
+    #[error("{0}")]
+    Syntax(String),
+    /// The set has no labels.
+    #[error("the set has no labels: add a `[[labels]]` with a `name`")]
+    NoLabels,
+    /// A label without a name.
+    #[error("a label has an empty `name`")]
+    NoName,
+    /// The same label twice.
+    #[error("the label `{0}` is there twice")]
+    Twice(String),
+    /// Not a probability.
+    #[error("the threshold {0} is not above 0 and up to 1")]
+    Threshold(f32),
+    /// A template that does not use the label.
+    #[error("the template `{0}` lacks {PLACEHOLDER}")]
+    NoPlaceholder(String),
+    /// Nothing to make prompts from.
+    #[error("`{0}` is empty: leave the line out for the default")]
+    Empty(&'static str),
+    /// Negatives where all labels compete already.
+    #[error(
+        "the label `{0}` has `negative`, which only a set with mode = \"independent\" can have"
+    )]
+    NegativeInExclusive(String),
+}
+
+fn default_threshold() -> f32 {
+    0.6
+}
+
+fn default_templates() -> Vec<String> {
+    vec![
+        "a photo of a {label}.".to_owned(),
+        "a picture of a {label}.".to_owned(),
+    ]
+}
+
+fn default_background() -> Vec<String> {
+    vec!["a photo.".to_owned(), "a picture of something.".to_owned()]
+}
+
+impl LabelSet {
+    /// Reads and checks a label file.
+    pub fn parse(text: &str) -> Result<LabelSet, SetError> {
+        let set: LabelSet = toml::from_str(text)
+            .map_err(|error| SetError::Syntax(error.to_string().trim().to_owned()))?;
+        set.check()?;
+        Ok(set)
+    }
+
+    fn check(&self) -> Result<(), SetError> {
+        let empty = [
+            ("labels", self.labels.len()),
+            ("templates", self.templates.len()),
+            ("background", self.background.len()),
+        ];
+        match empty.into_iter().find(|(_, count)| *count == 0) {
+            Some(("labels", _)) => return Err(SetError::NoLabels),
+            Some((key, _)) => return Err(SetError::Empty(key)),
+            None => {}
+        }
+        if let Some(template) = self
+            .templates
+            .iter()
+            .find(|template| !template.contains(PLACEHOLDER))
+        {
+            return Err(SetError::NoPlaceholder(template.clone()));
+        }
+        check_threshold(self.threshold)?;
+        let mut seen = HashSet::new();
+        self.labels
+            .iter()
+            .try_for_each(|label| self.check_label(label, &mut seen))
+    }
+
+    fn check_label<'a>(
+        &self,
+        label: &'a Label,
+        seen: &mut HashSet<&'a str>,
+    ) -> Result<(), SetError> {
+        if label.name.trim().is_empty() {
+            return Err(SetError::NoName);
+        }
+        if !seen.insert(&label.name) {
+            return Err(SetError::Twice(label.name.clone()));
+        }
+        if self.mode == Mode::Exclusive && !label.negative.is_empty() {
+            return Err(SetError::NegativeInExclusive(label.name.clone()));
+        }
+        label.threshold.map_or(Ok(()), check_threshold)
+    }
+
+    /// The score from which on this label is kept.
+    pub fn threshold_of(&self, label: &Label) -> f32 {
+        label.threshold.unwrap_or(self.threshold)
+    }
+
+    /// The prompts of a label: each of its texts in each template.
+    pub(super) fn prompts(&self, label: &Label) -> Vec<String> {
+        if label.prompts.is_empty() {
+            self.fill(&label.name)
+        } else {
+            self.fill_all(&label.prompts)
+        }
+    }
+
+    /// The prompts of a label's negatives, each of which competes on its own.
+    pub(super) fn negative_prompts(&self, label: &Label) -> Vec<Vec<String>> {
+        label
+            .negative
+            .iter()
+            .map(|negative| self.fill(negative))
+            .collect()
+    }
+
+    fn fill_all(&self, texts: &[String]) -> Vec<String> {
+        texts.iter().flat_map(|text| self.fill(text)).collect()
+    }
+
+    fn fill(&self, text: &str) -> Vec<String> {
+        self.templates
+            .iter()
+            .map(|template| fill(template, text))
+            .collect()
+    }
+
+    /// Hash of the model and of all that can change a score: the same signature, the same tags.
+    pub fn signature(&self, model_fingerprint: &str) -> String {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(model_fingerprint.as_bytes());
+        hasher.update(format!("{self:?}").as_bytes());
+        hasher.finalize().to_hex()[..32].to_owned()
+    }
+}
+
+fn check_threshold(threshold: f32) -> Result<(), SetError> {
+    if threshold > 0.0 && threshold <= 1.0 {
+        Ok(())
+    } else {
+        Err(SetError::Threshold(threshold))
+    }
+}
+
+/// "a photo of a {label}." with "a sandy beach" is "a photo of a sandy beach.": a text that brings its article along
+/// takes the place of the template's.
+fn fill(template: &str, text: &str) -> String {
+    let has_article = ["a ", "an ", "the "]
+        .iter()
+        .any(|article| text.starts_with(article));
+    for article in ["a ", "an ", "the "].iter().filter(|_| has_article) {
+        let with_article = format!("{article}{PLACEHOLDER}");
+        if template.starts_with(&with_article) || template.contains(&format!(" {with_article}")) {
+            return template.replace(&with_article, text);
+        }
+    }
+    template.replace(PLACEHOLDER, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{DRAWN_SETS, PHOTO_SETS};
+    use super::*;
+
+    fn error(text: &str) -> String {
+        LabelSet::parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_shortest_set_is_a_name() {
+        let set = LabelSet::parse("[[labels]]\nname = 'beach'").unwrap();
+        assert_eq!((set.mode, set.threshold), (Mode::Independent, 0.6));
+        assert_eq!(
+            set.prompts(&set.labels[0]),
+            ["a photo of a beach.", "a picture of a beach."]
+        );
+    }
+
+    #[test]
+    fn shipped_sets_are_sound() {
+        for (name, text) in PHOTO_SETS.into_iter().chain(DRAWN_SETS) {
+            LabelSet::parse(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+
+    #[test]
+    fn prompts_stand_instead_of_the_name_and_bring_their_article() {
+        assert_eq!(
+            fill("a photo of a {label}.", "a sandy beach"),
+            "a photo of a sandy beach."
+        );
+        assert_eq!(
+            fill("a photo of a {label}.", "the sea"),
+            "a photo of the sea."
+        );
+        assert_eq!(fill("a photo of {label}.", "a dog"), "a photo of a dog.");
+        assert_eq!(
+            fill("a {label} background", "striped"),
+            "a striped background"
+        );
+        assert_eq!(fill("a pasta {label}", "a plate"), "a pasta a plate");
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        assert!(error("labels = []").contains("no labels"));
+        assert!(error("[[labels]]\nname = ' '").contains("empty `name`"));
+        assert!(
+            error("[[labels]]\nname = 'a'\n[[labels]]\nname = 'a'").contains("`a` is there twice")
+        );
+        assert!(error("threshold = 1.5\n[[labels]]\nname = 'a'").contains("1.5"));
+        assert!(
+            error("templates = ['a photo']\n[[labels]]\nname = 'a'")
+                .contains("`a photo` lacks {label}")
+        );
+        assert!(error("background = []\n[[labels]]\nname = 'a'").contains("`background` is empty"));
+        assert!(
+            error("mode = 'exclusive'\n[[labels]]\nname = 'a'\nnegative = ['b']")
+                .contains("`negative`")
+        );
+        let unknown = error("[[labels]]\nname = 'a'\ntreshold = 0.5");
+        assert!(
+            unknown.contains("line 3") && unknown.contains("treshold"),
+            "{unknown}"
+        );
+    }
+
+    #[test]
+    fn signature_moves_with_what_changes_a_score_and_with_nothing_else() {
+        let signature = |text, model| LabelSet::parse(text).unwrap().signature(model);
+        let plain = signature("[[labels]]\nname = 'a'", "m");
+        assert_eq!(
+            plain,
+            signature(
+                "# A comment.\nthreshold = 0.6\n[[labels]]\nname = \"a\"",
+                "m"
+            )
+        );
+        assert_ne!(plain, signature("[[labels]]\nname = 'a'", "n"));
+        assert_ne!(
+            plain,
+            signature("[[labels]]\nname = 'a'\nthreshold = 0.7", "m")
+        );
+        assert_ne!(
+            plain,
+            signature("background = ['x']\n[[labels]]\nname = 'a'", "m")
+        );
+    }
+}

@@ -1,0 +1,393 @@
+//! Keeps the library's tags what the label files say.
+//!
+//! Files are the truth: [`Tagger::sync`] reads them all, and a set whose signature differs from the one stored is scored
+//! against every embedding again and applied in one transaction. A broken file keeps the last good state of its set.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Instant;
+
+use thiserror::Error;
+use tracing::{info, warn};
+
+use super::{Classifier, LabelSet, SetError};
+use crate::embed::{EmbedError, Embedder};
+use crate::index::Index;
+use crate::store::{AppliedSet, Difference, ImageId, LabelId, Store, StoreError};
+
+/// What can go wrong while tags are brought up to date.
+#[derive(Debug, Error)]
+pub enum TagError {
+    /// The labels folder or a file in it.
+    #[error("failed to read or write `{path}`: {source}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A set that was to be written is wrong.
+    #[error(transparent)]
+    Set(#[from] SetError),
+    /// Not a name for a file everywhere.
+    #[error("`{0}` cannot name a label set: take up to 64 lower-case letters, digits, `-` and `_`")]
+    Name(String),
+    /// There is no such set.
+    #[error("there is no label set `{0}`")]
+    Unknown(String),
+    /// The model failed on a prompt.
+    #[error(transparent)]
+    Embed(#[from] EmbedError),
+    /// The library failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A set that was brought up to date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// Its name.
+    pub name: String,
+    /// What that changed.
+    pub difference: Difference,
+}
+
+/// How a label set stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SetStatus {
+    /// The set in force, with its signature; none where no good state is known.
+    pub active: Option<(LabelSet, String)>,
+    /// What is wrong with its file.
+    pub error: Option<SetError>,
+}
+
+/// A set in force.
+#[derive(Debug)]
+struct ActiveSet {
+    classifier: Classifier,
+    ids: Vec<LabelId>,
+    signature: String,
+}
+
+/// The label sets of a library.
+#[derive(Debug)]
+pub struct Tagger {
+    folder: PathBuf,
+    store: Store,
+    index: Index,
+    embedder: Embedder,
+    active: RwLock<BTreeMap<String, ActiveSet>>,
+    broken: Mutex<BTreeMap<String, SetError>>,
+    /// One sync at a time.
+    syncing: Mutex<()>,
+}
+
+/// The sets in force, held still: while this lives, no set is applied to the library.
+pub struct Sets<'a>(RwLockReadGuard<'a, BTreeMap<String, ActiveSet>>);
+
+impl Sets<'_> {
+    /// The tags of an image with this embedding.
+    pub fn tags(&self, embedding: &[f32]) -> Vec<(LabelId, f32)> {
+        let tags_of = |set: &ActiveSet| -> Vec<(LabelId, f32)> {
+            set.classifier
+                .tags(embedding)
+                .into_iter()
+                .map(|(label, score)| (set.ids[label], score))
+                .collect()
+        };
+        self.0.values().flat_map(tags_of).collect()
+    }
+}
+
+impl Tagger {
+    /// For the label files in `folder`; nothing is read before the first [`Tagger::sync`].
+    pub fn new(folder: PathBuf, store: Store, index: Index, embedder: Embedder) -> Tagger {
+        let (active, broken, syncing) = Default::default();
+        Tagger {
+            folder,
+            store,
+            index,
+            embedder,
+            active,
+            broken,
+            syncing,
+        }
+    }
+
+    /// The labels folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The sets in force. Images that are recorded while this is held get the tags of these sets; a set that changes
+    /// meanwhile waits, and then finds those images in the index.
+    pub fn sets(&self) -> Sets<'_> {
+        Sets(self.active.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes the library's tags what the files say and returns the sets that changed.
+    pub fn sync(&self) -> Result<Vec<Applied>, TagError> {
+        self.sync_alone(&locked(&self.syncing))
+    }
+
+    /// The caller holds the lock from before it changed a file, so that what changes is told to it and not to a watch.
+    fn sync_alone(&self, _one_at_a_time: &MutexGuard<'_, ()>) -> Result<Vec<Applied>, TagError> {
+        // An unreadable folder is an error, and not a folder without sets: that would take all tags away.
+        let files = read_folder(&self.folder)?;
+        let stored = self.store.label_sets()?;
+        let mut applied = self.remove_missing(&files, &stored)?;
+        for (name, text) in files {
+            let parsed = LabelSet::parse(&text);
+            self.note(&name, parsed.as_ref().err());
+            let (set, text) = match parsed {
+                Ok(set) => (set, text),
+                Err(_) if self.is_active(&name) => continue,
+                Err(_) => match last_good(stored.get(&name)) {
+                    Some(good) => good,
+                    None => continue,
+                },
+            };
+            applied.extend(self.activate(name.clone(), set, text, stored.get(&name))?);
+        }
+        Ok(applied)
+    }
+
+    /// Writes a label file, whole or not at all, and applies it.
+    pub fn put(&self, name: &str, text: &str) -> Result<Vec<Applied>, TagError> {
+        check_name(name)?;
+        LabelSet::parse(text)?;
+        let alone = locked(&self.syncing);
+        let path = self.file(name);
+        write_whole(&self.folder, &path, text).map_err(|source| TagError::Io { path, source })?;
+        self.sync_alone(&alone)
+    }
+
+    /// Deletes a label file, and with it the set's tags.
+    pub fn delete(&self, name: &str) -> Result<Vec<Applied>, TagError> {
+        check_name(name)?;
+        let alone = locked(&self.syncing);
+        let path = self.file(name);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(TagError::Unknown(name.to_owned()))
+            }
+            Err(source) => Err(TagError::Io { path, source }),
+            Ok(()) => self.sync_alone(&alone),
+        }
+    }
+
+    /// The text of a label file.
+    pub fn text(&self, name: &str) -> Result<String, TagError> {
+        check_name(name)?;
+        std::fs::read_to_string(self.file(name)).map_err(|_| TagError::Unknown(name.to_owned()))
+    }
+
+    /// How every label set stands, by name.
+    pub fn status(&self) -> BTreeMap<String, SetStatus> {
+        let mut all: BTreeMap<String, SetStatus> = BTreeMap::new();
+        for (name, set) in self.sets().0.iter() {
+            let active = Some((set.classifier.set().clone(), set.signature.clone()));
+            all.insert(
+                name.clone(),
+                SetStatus {
+                    active,
+                    error: None,
+                },
+            );
+        }
+        for (name, error) in locked(&self.broken).iter() {
+            all.entry(name.clone())
+                .or_insert(SetStatus {
+                    active: None,
+                    error: None,
+                })
+                .error = Some(error.clone());
+        }
+        all
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.toml"))
+    }
+
+    fn is_active(&self, name: &str) -> bool {
+        self.sets().0.contains_key(name)
+    }
+
+    /// Remembers, and logs once, what is wrong with a file.
+    fn note(&self, name: &str, error: Option<&SetError>) {
+        let mut broken = locked(&self.broken);
+        match error {
+            None => drop(broken.remove(name)),
+            Some(error) if broken.get(name) == Some(error) => {}
+            Some(error) => {
+                let file = self.file(name);
+                warn!(file = %file.display(), %error, "label file is broken, its last good state stays in force");
+                broken.insert(name.to_owned(), error.clone());
+            }
+        }
+    }
+
+    fn remove_missing(
+        &self,
+        files: &BTreeMap<String, String>,
+        stored: &BTreeMap<String, AppliedSet>,
+    ) -> Result<Vec<Applied>, TagError> {
+        locked(&self.broken).retain(|name, _| files.contains_key(name));
+        let mut applied = Vec::new();
+        for name in stored.keys().filter(|name| !files.contains_key(*name)) {
+            let mut active = self.active.write().unwrap_or_else(PoisonError::into_inner);
+            let removed = self.store.delete_label_set(name)?;
+            active.remove(name);
+            info!(set = name, removed, "label set removed");
+            applied.push(Applied {
+                name: name.clone(),
+                difference: Difference {
+                    removed,
+                    ..Difference::default()
+                },
+            });
+        }
+        Ok(applied)
+    }
+
+    /// Puts a set in force; scores the library where its signature is not the one stored.
+    fn activate(
+        &self,
+        name: String,
+        set: LabelSet,
+        definition: String,
+        stored: Option<&AppliedSet>,
+    ) -> Result<Option<Applied>, TagError> {
+        let signature = set.signature(self.embedder.fingerprint());
+        if self
+            .sets()
+            .0
+            .get(&name)
+            .is_some_and(|active| active.signature == signature)
+        {
+            return Ok(None);
+        }
+        let started = Instant::now();
+        let labels: Vec<String> = set.labels.iter().map(|label| label.name.clone()).collect();
+        let classifier = Classifier::build(set, &self.embedder)?;
+        let mut active = self.active.write().unwrap_or_else(PoisonError::into_inner);
+        let known = match stored.filter(|stored| stored.signature == signature) {
+            Some(_) => self.store.label_ids(&name, &labels)?,
+            None => None,
+        };
+        if let Some(ids) = known {
+            active.insert(
+                name,
+                ActiveSet {
+                    classifier,
+                    ids,
+                    signature,
+                },
+            );
+            return Ok(None);
+        }
+        let tags = score_library(&classifier, &self.index, labels.len());
+        let applied = AppliedSet {
+            signature: signature.clone(),
+            definition,
+        };
+        let (ids, difference) = self
+            .store
+            .apply_label_set(&name, &applied, &labels, &tags)?;
+        active.insert(
+            name.clone(),
+            ActiveSet {
+                classifier,
+                ids,
+                signature,
+            },
+        );
+        let Difference {
+            added,
+            removed,
+            rescored,
+        } = difference;
+        let duration_ms = started.elapsed().as_millis() as u64;
+        info!(
+            set = name,
+            added,
+            removed,
+            rescored,
+            images = self.index.len(),
+            duration_ms,
+            "label set applied"
+        );
+        Ok(Some(Applied { name, difference }))
+    }
+}
+
+/// For each label the images that keep it, with their scores.
+fn score_library(
+    classifier: &Classifier,
+    index: &Index,
+    label_count: usize,
+) -> Vec<Vec<(ImageId, f32)>> {
+    let mut tags = vec![Vec::new(); label_count];
+    index.for_each(|image, embedding| {
+        for (label, score) in classifier.tags(embedding) {
+            tags[label].push((image, score));
+        }
+    });
+    tags
+}
+
+fn last_good(stored: Option<&AppliedSet>) -> Option<(LabelSet, String)> {
+    let definition = &stored?.definition;
+    Some((LabelSet::parse(definition).ok()?, definition.clone()))
+}
+
+/// The label files of a folder: name without `.toml`, and text.
+fn read_folder(folder: &Path) -> Result<BTreeMap<String, String>, TagError> {
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |source| TagError::Io { path, source }
+    };
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).map_err(io(folder))? {
+        let path = entry.map_err(io(folder))?.path();
+        let name = path
+            .file_stem()
+            .and_then(|name| name.to_str())
+            .filter(|name| check_name(name).is_ok());
+        if let Some(name) = name.filter(|_| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        }) {
+            // As bytes first: a file that is not UTF-8 is that file's error, not the folder's.
+            let bytes = std::fs::read(&path).map_err(io(&path))?;
+            files.insert(
+                name.to_owned(),
+                String::from_utf8_lossy(&bytes).into_owned(),
+            );
+        }
+    }
+    Ok(files)
+}
+
+fn check_name(name: &str) -> Result<(), TagError> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    if (1..=64).contains(&name.len()) && name.chars().all(allowed) {
+        return Ok(());
+    }
+    Err(TagError::Name(name.to_owned()))
+}
+
+fn write_whole(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,178 @@
+//! The scan: what a folder holds against what the library knows of it. The comparison itself touches no disk.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use tracing::warn;
+
+use crate::decode::EXTENSIONS;
+use crate::store::{FileStat, FileState, KnownFile};
+use crate::watch;
+
+/// Picture files at and below a folder.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) files: Vec<(PathBuf, FileStat)>,
+    /// Folders that could not be read: nothing is known about what is in them.
+    pub(super) unreadable: Vec<PathBuf>,
+}
+
+/// What must be done so that the library is what the folder is.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Plan {
+    pub(super) to_read: Vec<(PathBuf, FileStat)>,
+    pub(super) gone: Vec<PathBuf>,
+    pub(super) unchanged: usize,
+    /// Unchanged since they failed.
+    pub(super) failed: usize,
+}
+
+/// Looks at every entry below a folder, without opening files.
+pub(super) fn find(folder: &Path, exclude: &HashSet<String>) -> Found {
+    let mut found = Found::default();
+    for entry in watch::walk(folder, exclude) {
+        match entry {
+            Ok(entry) if entry.file_type().is_file() && is_picture_name(entry.path()) => {
+                // Gone between listing and looking: as if it had not been listed.
+                if let Ok(metadata) = entry.metadata() {
+                    found
+                        .files
+                        .push((entry.path().to_owned(), FileStat::of(&metadata)));
+                }
+            }
+            Ok(_) => {}
+            Err(error) => {
+                warn!(%error, "cannot look into a folder");
+                found.unreadable.extend(error.path().map(Path::to_owned));
+            }
+        }
+    }
+    found
+}
+
+/// Whether a file of this name is worth opening.
+pub(super) fn is_picture_name(path: &Path) -> bool {
+    let extension = path
+        .extension()
+        .map(|extension| extension.to_string_lossy().to_lowercase());
+    extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
+}
+
+/// Whether a file must be read, being as `stat` says.
+pub(super) fn must_read(stat: FileStat, known: Option<&KnownFile>) -> bool {
+    known.is_none_or(|known| match known.state {
+        _ if known.stat != stat => true,
+        FileState::Indexed | FileState::Offline => !known.is_embedded,
+        FileState::Failed => false,
+        FileState::Pending | FileState::Gone => true,
+    })
+}
+
+/// Compares what was found with what is known.
+pub(super) fn plan(found: Found, mut known: HashMap<PathBuf, KnownFile>) -> Plan {
+    let mut plan = Plan::default();
+    for (path, stat) in found.files {
+        let known = known.remove(&path);
+        if must_read(stat, known.as_ref()) {
+            plan.to_read.push((path, stat));
+        } else if known.is_some_and(|known| known.state == FileState::Failed) {
+            plan.failed += 1;
+        } else {
+            plan.unchanged += 1;
+        }
+    }
+    let is_unknowable = |path: &PathBuf| {
+        found
+            .unreadable
+            .iter()
+            .any(|folder| path.starts_with(folder))
+    };
+    plan.gone = known
+        .into_keys()
+        .filter(|path| !is_unknowable(path))
+        .collect();
+    plan.gone.sort();
+    plan
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stat(modified_ns: i64) -> FileStat {
+        FileStat {
+            size_bytes: 1,
+            modified_ns,
+            inode: 1,
+        }
+    }
+
+    fn known(state: FileState, is_embedded: bool) -> KnownFile {
+        KnownFile {
+            stat: stat(1),
+            state,
+            is_embedded,
+        }
+    }
+
+    fn found(names: &[(&str, i64)]) -> Found {
+        let files = names
+            .iter()
+            .map(|(name, time)| (PathBuf::from(name), stat(*time)))
+            .collect();
+        Found {
+            files,
+            unreadable: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_what_changed_is_read() {
+        let library = HashMap::from([
+            ("/a/same".into(), known(FileState::Indexed, true)),
+            ("/a/changed".into(), known(FileState::Indexed, true)),
+            ("/a/other-model".into(), known(FileState::Indexed, false)),
+            ("/a/bad".into(), known(FileState::Failed, false)),
+            ("/a/killed".into(), known(FileState::Pending, false)),
+            ("/a/deleted".into(), known(FileState::Indexed, true)),
+        ]);
+        let folder = [
+            ("/a/same", 1),
+            ("/a/changed", 2),
+            ("/a/other-model", 1),
+            ("/a/bad", 1),
+            ("/a/killed", 1),
+            ("/a/new", 1),
+        ];
+        let plan = plan(found(&folder), library);
+        let names: Vec<_> = plan
+            .to_read
+            .iter()
+            .map(|(path, _)| path.to_str().unwrap())
+            .collect();
+        assert_eq!(
+            names,
+            ["/a/changed", "/a/other-model", "/a/killed", "/a/new"]
+        );
+        assert_eq!(plan.gone, [PathBuf::from("/a/deleted")]);
+        assert_eq!((plan.unchanged, plan.failed), (1, 1));
+    }
+
+    #[test]
+    fn what_an_unreadable_folder_holds_is_not_gone() {
+        let library = HashMap::from([("/a/locked/x".into(), known(FileState::Indexed, true))]);
+        let found = Found {
+            files: Vec::new(),
+            unreadable: vec!["/a/locked".into()],
+        };
+        assert_eq!(plan(found, library), Plan::default());
+    }
+
+    #[test]
+    fn pictures_are_told_by_their_ending() {
+        assert!(is_picture_name(Path::new("/a/IMG_1.JPG")) && is_picture_name(Path::new("x.webp")));
+        assert!(
+            !is_picture_name(Path::new("/a/notes.txt")) && !is_picture_name(Path::new("/a/jpg"))
+        );
+    }
+}

@@ -1,0 +1,155 @@
+//! Errors as callers see them: a status, a sentence, and a code that never changes.
+
+use std::convert::Infallible;
+
+use serde::Serialize;
+use tracing::error;
+use warp::Rejection;
+use warp::http::StatusCode;
+use warp::reject::{LengthRequired, MethodNotAllowed, PayloadTooLarge};
+use warp::reply::{self, Reply, Response};
+
+use super::guard::Refused;
+use crate::search::SearchError;
+use crate::store::StoreError;
+use crate::tag::TagError;
+
+/// Why a request has no better answer.
+#[derive(Debug)]
+pub(super) struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: &'a str,
+    code: &'a str,
+}
+
+impl ApiError {
+    pub(super) fn bad_request(code: &'static str, message: impl Into<String>) -> ApiError {
+        ApiError {
+            status: StatusCode::BAD_REQUEST,
+            code,
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn not_found(code: &'static str, message: impl Into<String>) -> ApiError {
+        ApiError {
+            status: StatusCode::NOT_FOUND,
+            code,
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn busy() -> ApiError {
+        let message = "too many requests at once, try again in a moment".to_owned();
+        ApiError {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            code: "busy",
+            message,
+        }
+    }
+
+    fn forbidden(message: String) -> ApiError {
+        ApiError {
+            status: StatusCode::FORBIDDEN,
+            code: "forbidden",
+            message,
+        }
+    }
+
+    /// The caller learns nothing but that it is our fault; the cause goes to the log.
+    pub(super) fn internal(cause: impl std::fmt::Display) -> ApiError {
+        error!(%cause, "a request failed");
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        ApiError {
+            status,
+            code: "internal",
+            message: "internal server error".to_owned(),
+        }
+    }
+
+    pub(super) fn into_response(self) -> Response {
+        let body = Body {
+            error: &self.message,
+            code: self.code,
+        };
+        reply::with_status(reply::json(&body), self.status).into_response()
+    }
+}
+
+impl From<SearchError> for ApiError {
+    fn from(error: SearchError) -> ApiError {
+        let message = error.to_string();
+        match error {
+            SearchError::EmptyQuery => ApiError::bad_request("empty_query", message),
+            SearchError::UnknownImage(_) => ApiError::not_found("unknown_image", message),
+            SearchError::NotEmbedded(_) => ApiError {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                code: "not_embedded",
+                message,
+            },
+            SearchError::Embed(_) | SearchError::Store(_) => ApiError::internal(message),
+        }
+    }
+}
+
+impl From<TagError> for ApiError {
+    fn from(error: TagError) -> ApiError {
+        let message = error.to_string();
+        match error {
+            TagError::Set(_) => ApiError::bad_request("bad_label_set", message),
+            TagError::Name(_) => ApiError::bad_request("bad_label_set_name", message),
+            TagError::Unknown(_) => ApiError::not_found("unknown_label_set", message),
+            TagError::Io { .. } | TagError::Embed(_) | TagError::Store(_) => {
+                ApiError::internal(message)
+            }
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> ApiError {
+        ApiError::internal(error)
+    }
+}
+
+/// Turns what warp itself refuses into the same shape.
+pub(super) async fn recover(rejection: Rejection) -> Result<Response, Infallible> {
+    let refused = |status, code, message: &str| ApiError {
+        status,
+        code,
+        message: message.to_owned(),
+    };
+    let error = if let Some(Refused(reason)) = rejection.find() {
+        ApiError::forbidden(reason.clone())
+    } else if rejection.is_not_found() {
+        ApiError::not_found("not_found", "there is nothing at this address")
+    // The addresses that a request did not fit reject it too, so what is most particular comes first.
+    } else if rejection.find::<PayloadTooLarge>().is_some() {
+        refused(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            "the request's body is too large",
+        )
+    } else if rejection.find::<LengthRequired>().is_some() {
+        refused(
+            StatusCode::LENGTH_REQUIRED,
+            "length_required",
+            "the request must say how long its body is",
+        )
+    } else if rejection.find::<MethodNotAllowed>().is_some() {
+        refused(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "this address does not take that method",
+        )
+    } else {
+        ApiError::bad_request("bad_request", "the request cannot be understood")
+    };
+    Ok(error.into_response())
+}

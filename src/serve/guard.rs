@@ -1,0 +1,95 @@
+//! Keeps web pages of others away: one that its visitor opens must not be able to read the library through the browser.
+//!
+//! A page whose name was re-bound to our address still sends its own name as `Host`, and a page elsewhere that posts to
+//! us sends itself as `Origin`.
+
+use std::net::IpAddr;
+
+use warp::host::Authority;
+use warp::reject::Reject;
+
+/// The names under which pixdex answers.
+#[derive(Debug)]
+pub(super) struct Guard {
+    hosts: Vec<String>,
+}
+
+/// A request that is not answered, with the reason.
+#[derive(Debug)]
+pub(super) struct Refused(pub(super) String);
+
+impl Reject for Refused {}
+
+impl Guard {
+    pub(super) fn new(hosts: &[String]) -> Guard {
+        Guard {
+            hosts: hosts.iter().map(|host| host.to_lowercase()).collect(),
+        }
+    }
+
+    pub(super) fn check(
+        &self,
+        host: Option<&Authority>,
+        origin: Option<&str>,
+    ) -> Result<(), Refused> {
+        let Some(host) = host else {
+            return Err(Refused("the request names no host".to_owned()));
+        };
+        if !self.is_ours(host.host()) {
+            let host = host.host();
+            return Err(Refused(format!(
+                "pixdex does not answer as `{host}`: add the name to http.hosts"
+            )));
+        }
+        let own_origin = |origin: &str| {
+            origin
+                .split_once("://")
+                .is_some_and(|(_, origin)| origin == host.as_str())
+        };
+        match origin {
+            Some(origin) if !own_origin(origin) => {
+                Err(Refused(format!("pages of `{origin}` may not ask pixdex")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Addresses cannot be re-bound to another machine; names can, so only known ones count.
+    fn is_ours(&self, host: &str) -> bool {
+        let address = host.trim_start_matches('[').trim_end_matches(']');
+        let host = host.to_lowercase();
+        address.parse::<IpAddr>().is_ok() || host == "localhost" || self.hosts.contains(&host)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_let_in(host: &str, origin: Option<&str>) -> bool {
+        let guard = Guard::new(&["Photos.example".to_owned()]);
+        guard.check(Some(&host.parse().unwrap()), origin).is_ok()
+    }
+
+    #[test]
+    fn only_own_names_are_answered() {
+        for host in [
+            "127.0.0.1:7878",
+            "[::1]:7878",
+            "localhost:7878",
+            "photos.example",
+        ] {
+            assert!(is_let_in(host, None), "{host}");
+        }
+        assert!(!is_let_in("evil.example:7878", None));
+        assert!(Guard::new(&[]).check(None, None).is_err());
+    }
+
+    #[test]
+    fn only_own_pages_may_ask() {
+        assert!(is_let_in("localhost:7878", Some("http://localhost:7878")));
+        assert!(!is_let_in("localhost:7878", Some("http://localhost:8080")));
+        assert!(!is_let_in("localhost:7878", Some("https://evil.example")));
+        assert!(!is_let_in("localhost:7878", Some("null")));
+    }
+}

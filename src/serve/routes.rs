@@ -1,0 +1,199 @@
+//! Which address is answered by which handler.
+
+use std::convert::Infallible;
+
+use serde::Serialize;
+use warp::filters::BoxedFilter;
+use warp::http::header;
+use warp::hyper::body::Bytes;
+use warp::reply::{self, Reply, Response};
+use warp::{Filter, Rejection};
+
+use super::error::{ApiError, recover};
+use super::params::Params;
+use super::{Api, handlers};
+
+/// A label set is a page of text.
+const MAX_LABEL_SET_BYTES: u64 = 1024 * 1024;
+
+type Result<T> = std::result::Result<T, ApiError>;
+
+/// All of it, errors included.
+pub(super) fn all(
+    api: &Api,
+) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + use<> {
+    let answers = page()
+        .or(health())
+        .unify()
+        .or(images(api))
+        .unify()
+        .or(label_sets(api))
+        .unify()
+        .or(library(api))
+        .unify();
+    guard(api)
+        .and(answers)
+        .recover(recover)
+        .unify()
+        .with(reply::with::header("x-content-type-options", "nosniff"))
+        .map(Reply::into_response)
+}
+
+/// Lets a request through or rejects it.
+fn guard(api: &Api) -> impl Filter<Extract = (), Error = Rejection> + Clone + use<> {
+    let guard = api.guard.clone();
+    warp::host::optional()
+        .and(warp::header::optional::<String>("origin"))
+        .and_then(
+            move |host: Option<warp::host::Authority>, origin: Option<String>| {
+                let checked = guard.check(host.as_ref(), origin.as_deref());
+                async move { checked.map_err(warp::reject::custom) }
+            },
+        )
+        .untuple_one()
+}
+
+fn page() -> BoxedFilter<(Response,)> {
+    let file = |content_type: &'static str, text: &'static str| {
+        warp::get().map(move || {
+            reply::with_header(text, header::CONTENT_TYPE, content_type).into_response()
+        })
+    };
+    let index = warp::path::end().and(file(
+        "text/html; charset=utf-8",
+        include_str!("ui/index.html"),
+    ));
+    let script = warp::path!("app.js").and(file(
+        "text/javascript; charset=utf-8",
+        include_str!("ui/app.js"),
+    ));
+    let style = warp::path!("style.css").and(file(
+        "text/css; charset=utf-8",
+        include_str!("ui/style.css"),
+    ));
+    index.or(script).unify().or(style).unify().boxed()
+}
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+}
+
+/// The listener is only served when the library is open, so who is answered is answered by a ready program.
+fn health() -> BoxedFilter<(Response,)> {
+    let ok = || json(Ok(Health { status: "ok" }));
+    let live = warp::path!("health" / "live").and(warp::get()).map(ok);
+    let ready = warp::path!("health" / "ready").and(warp::get()).map(ok);
+    live.or(ready).unify().boxed()
+}
+
+fn images(api: &Api) -> BoxedFilter<(Response,)> {
+    let list = warp::path!("api" / "v1" / "images")
+        .and(read(api))
+        .then(|api, params| answer(api, move |api| handlers::images(api, &params)));
+    let one = warp::path!("api" / "v1" / "images" / String)
+        .and(read(api))
+        .then(|id: String, api, _| answer(api, move |api| handlers::image(api, &id)));
+    let file = warp::path!("api" / "v1" / "images" / String / "file")
+        .and(read(api))
+        .then(|id: String, api, _| async { or_error(handlers::file(api, id).await) });
+    let thumbnail = warp::path!("api" / "v1" / "images" / String / "thumbnail")
+        .and(read(api))
+        .then(|id: String, api: Api, params: Params| async move {
+            or_error(
+                handlers::blocking(&api, move |api| handlers::thumbnail(api, &id, &params)).await,
+            )
+        });
+    list.or(one)
+        .unify()
+        .or(file)
+        .unify()
+        .or(thumbnail)
+        .unify()
+        .boxed()
+}
+
+fn label_sets(api: &Api) -> BoxedFilter<(Response,)> {
+    let list = warp::path!("api" / "v1" / "label-sets")
+        .and(read(api))
+        .then(|api, _| answer(api, |api| Ok(handlers::label_sets(api))));
+    let get = warp::path!("api" / "v1" / "label-sets" / String)
+        .and(read(api))
+        .then(|name: String, api, _| answer(api, move |api| handlers::label_set(api, &name)));
+    let put = warp::path!("api" / "v1" / "label-sets" / String)
+        .and(warp::put())
+        .and(with(api))
+        .and(warp::body::content_length_limit(MAX_LABEL_SET_BYTES))
+        .and(warp::body::bytes())
+        .then(|name: String, api, body: Bytes| {
+            answer(api, move |api| handlers::put_label_set(api, &name, &body))
+        });
+    let delete = warp::path!("api" / "v1" / "label-sets" / String)
+        .and(warp::delete())
+        .and(with(api))
+        .then(|name: String, api| answer(api, move |api| handlers::delete_label_set(api, &name)));
+    list.or(get)
+        .unify()
+        .or(put)
+        .unify()
+        .or(delete)
+        .unify()
+        .boxed()
+}
+
+fn library(api: &Api) -> BoxedFilter<(Response,)> {
+    let search = warp::path!("api" / "v1" / "search")
+        .and(read(api))
+        .then(|api, params| answer(api, move |api| handlers::search(api, &params)));
+    let tags = warp::path!("api" / "v1" / "tags")
+        .and(read(api))
+        .then(|api, _| answer(api, handlers::tags));
+    let status = warp::path!("api" / "v1" / "status")
+        .and(read(api))
+        .then(|api, _| answer(api, handlers::status));
+    let failures = warp::path!("api" / "v1" / "failures")
+        .and(read(api))
+        .then(|api, _| answer(api, handlers::failures));
+    let rescan = warp::path!("api" / "v1" / "rescan")
+        .and(warp::post())
+        .and(with(api))
+        .then(|api| answer(api, |api| Ok(handlers::rescan(api))));
+    search
+        .or(tags)
+        .unify()
+        .or(status)
+        .unify()
+        .or(failures)
+        .unify()
+        .or(rescan)
+        .unify()
+        .boxed()
+}
+
+/// A GET with its parameters.
+fn read(api: &Api) -> impl Filter<Extract = (Api, Params), Error = Rejection> + Clone + use<> {
+    let raw = warp::query::raw().or(warp::any().map(String::new)).unify();
+    warp::get()
+        .and(with(api))
+        .and(raw.map(|raw: String| Params::parse(&raw)))
+}
+
+fn with(api: &Api) -> impl Filter<Extract = (Api,), Error = Infallible> + Clone + use<> {
+    let api = api.clone();
+    warp::any().map(move || api.clone())
+}
+
+async fn answer<T: Serialize + Send + 'static>(
+    api: Api,
+    work: impl FnOnce(&Api) -> Result<T> + Send + 'static,
+) -> Response {
+    json(handlers::blocking(&api, work).await)
+}
+
+fn json<T: Serialize>(result: Result<T>) -> Response {
+    or_error(result.map(|value| reply::json(&value).into_response()))
+}
+
+fn or_error(result: Result<Response>) -> Response {
+    result.unwrap_or_else(ApiError::into_response)
+}

@@ -1,0 +1,143 @@
+// The page: asks the same HTTP interface that everyone else uses. Its state is the address, so that links and "back" work.
+"use strict";
+
+const PAGE = 60;
+const element = (id) => document.getElementById(id);
+let shown = 0;
+
+async function ask(path) {
+  const response = await fetch(path);
+  const body = await response.json();
+  if (!response.ok) throw new Error(body.error);
+  return body;
+}
+
+function make(tag, properties = {}, ...children) {
+  const node = Object.assign(document.createElement(tag), properties);
+  node.append(...children);
+  return node;
+}
+
+function state() {
+  const params = new URLSearchParams(location.search);
+  return { q: params.get("q") || "", similar: params.get("similar") || "", tags: params.getAll("tag") };
+}
+
+function go({ q = "", similar = "", tags = [] }) {
+  const params = new URLSearchParams();
+  if (q) params.set("q", q);
+  if (similar) params.set("similar", similar);
+  tags.forEach((tag) => params.append("tag", tag));
+  history.pushState(null, "", "?" + params);
+  show();
+}
+
+function address(wanted, cursor) {
+  const params = new URLSearchParams({ limit: PAGE });
+  wanted.tags.forEach((tag) => params.append("tag", tag));
+  if (cursor) params.set("cursor", cursor);
+  if (wanted.similar) params.set("similar", wanted.similar);
+  else if (wanted.q) params.set("q", wanted.q);
+  return (wanted.q || wanted.similar ? "/api/v1/search?" : "/api/v1/images?") + params;
+}
+
+const fileName = (path) => path.split(/[\\/]/).pop();
+const thumbnail = (item, size) => `/api/v1/images/${item.id}/thumbnail?size=${size}`;
+
+function tagList(item) {
+  const percent = (tag) => make("small", { textContent: Math.round(tag.score * 100) + " %" });
+  return item.tags.map((tag) => make("span", { className: "tag", title: tag.set }, tag.label, percent(tag)));
+}
+
+function card(item) {
+  const image = make("img", { src: thumbnail(item, 320), alt: item.tags.map((tag) => tag.label).join(", ") || fileName(item.path), loading: "lazy" });
+  const name = make("span", { textContent: fileName(item.path), title: item.paths.join("\n") });
+  const score = make("span", { className: "score", textContent: item.score === undefined ? "" : item.score.toFixed(3) });
+  const open = make("button", { type: "button", ariaLabel: "Open " + fileName(item.path), onclick: () => detail(item) }, image);
+  return make("figure", {}, open, make("figcaption", {}, make("div", { className: "name" }, name, score), ...tagList(item)));
+}
+
+function detail(item) {
+  const dialog = element("detail");
+  const facts = [`${item.width} × ${item.height}`, item.format, item.taken_at?.replace("T", " "), item.camera].filter(Boolean);
+  const close = make("button", { type: "button", textContent: "Close", onclick: () => dialog.close() });
+  const similar = make("button", { type: "button", textContent: "More like this", onclick: () => { dialog.close(); go({ similar: item.id }); } });
+  const original = make("a", { href: `/api/v1/images/${item.id}/file`, target: "_blank", textContent: "Original" });
+  dialog.replaceChildren(
+    make("img", { src: thumbnail(item, 1280), alt: fileName(item.path) }),
+    ...item.paths.map((path) => make("p", { textContent: path })),
+    make("p", { textContent: facts.join(" · ") }),
+    make("p", {}, ...tagList(item)),
+    make("div", { className: "buttons" }, similar, close, original),
+  );
+  dialog.showModal();
+}
+
+function summary(wanted, count, isLast) {
+  const what = wanted.similar ? "like the picture you chose" : wanted.q ? `for “${wanted.q}”` : "newest first";
+  const tags = wanted.tags.length ? ` · tagged ${wanted.tags.join(" and ")}` : "";
+  if (!count) return wanted.q || wanted.similar || wanted.tags.length ? "Nothing found" + tags : "No pictures yet";
+  const pictures = count === 1 ? "picture" : "pictures";
+  const nearest = wanted.q || wanted.similar ? "nearest " : "";
+  return `${isLast ? "" : "first "}${count} ${nearest}${pictures}, ${what}${tags}`;
+}
+
+async function load(wanted, cursor) {
+  const answer = await ask(address(wanted, cursor));
+  if (!cursor) { element("pictures").replaceChildren(); shown = 0; }
+  element("pictures").append(...answer.items.map(card));
+  shown += answer.items.length;
+  element("summary").textContent = summary(wanted, shown, !answer.cursor);
+  element("more").hidden = !answer.cursor;
+  element("more").onclick = () => guarded(load(wanted, answer.cursor));
+}
+
+async function tags(wanted) {
+  const { tags } = await ask("/api/v1/tags");
+  const sets = Map.groupBy(tags.filter((tag) => tag.count), (tag) => tag.set);
+  const nodes = [];
+  for (const [set, labels] of [...sets].sort()) {
+    nodes.push(make("h2", { textContent: set }), ...labels.map((tag) => tagButton(`${set}/${tag.label}`, tag, wanted)));
+  }
+  element("tags").replaceChildren(...nodes);
+}
+
+function tagButton(name, tag, wanted) {
+  const isOn = wanted.tags.includes(name);
+  const next = isOn ? wanted.tags.filter((other) => other !== name) : [...wanted.tags, name];
+  const button = make("button", { type: "button", onclick: () => go({ ...wanted, tags: next }) }, tag.label, make("small", { textContent: tag.count }));
+  button.setAttribute("aria-pressed", isOn);
+  return button;
+}
+
+async function status() {
+  const { images, progress, files } = await ask("/api/v1/status");
+  const waiting = progress.waiting ? ` · ${progress.waiting} waiting` : "";
+  const failed = files.failed ? ` · ${files.failed} failed` : "";
+  element("status").textContent = `${images} pictures${waiting}${failed}`;
+  return images + ":" + progress.waiting;
+}
+
+function guarded(promise) {
+  return promise.catch((error) => { element("summary").textContent = error.message; });
+}
+
+function show() {
+  const wanted = state();
+  element("query").value = wanted.q;
+  guarded(Promise.all([load(wanted), tags(wanted)]));
+}
+
+// Pictures that come in show up without a click, as long as the reader has not asked for more.
+let last = null;
+async function follow() {
+  const now = await status().catch(() => last);
+  if (last !== null && now !== last && shown <= PAGE && !element("detail").open) show();
+  last = now;
+}
+
+element("search").onsubmit = (event) => { event.preventDefault(); go({ ...state(), similar: "", q: element("query").value.trim() }); };
+window.onpopstate = show;
+show();
+follow();
+setInterval(follow, 2000);

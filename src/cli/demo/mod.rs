@@ -1,0 +1,201 @@
+//! `pixdex demo`: a library of drawn pictures, made, indexed and served, with what to try on it.
+
+mod backgrounds;
+mod draw;
+mod photo;
+pub mod pictures;
+mod plan;
+mod random;
+mod scene;
+mod things;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use super::{library, output, search, serve};
+use crate::config::Config;
+use crate::daemon::{self, Library};
+use crate::tag::DRAWN_SETS;
+use pictures::SEARCHES;
+
+/// A new picture is looked at after so long; short, since this is for watching.
+const SETTLE_MS: i64 = 500;
+
+/// Hits that are shown of each search.
+const SHOWN: &str = "3";
+
+/// Try pixdex on a library of drawn pictures that it makes by itself; needs no network.
+///
+/// Pictures, library and label files lie in a temporary folder, which goes when the demo ends.
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// The address to listen on [default: 127.0.0.1:7878, or any free port where that is taken]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+}
+
+impl Demo {
+    pub(super) fn flags(&self) -> Vec<(&'static str, toml::Value)> {
+        let listen = self
+            .listen
+            .map(|address| ("http.listen", toml::Value::String(address.to_string())));
+        [
+            ("model", toml::Value::String("bundled".to_owned())),
+            ("ingest.settle_ms", toml::Value::Integer(SETTLE_MS)),
+            ("log", toml::Value::String("warn".to_owned())),
+        ]
+        .into_iter()
+        .chain(listen)
+        .collect()
+    }
+
+    pub(super) fn run(self, mut config: Config) -> Result<()> {
+        let started = Instant::now();
+        let folder = tempfile::Builder::new()
+            .prefix("pixdex-demo-")
+            .tempdir()
+            .context("failed to make a folder")?;
+        let places = Places::under(folder.path());
+        (config.data_dir, config.labels_dir) = (places.library.clone(), places.labels.clone());
+        daemon::write_labels(&places.labels, DRAWN_SETS)?;
+        println!("drawing pictures into {}", places.pictures.display());
+        let pictures = pictures::write_library(&places.pictures, |_| {})?.len();
+        let library = Library::open(&config, &output::download())?;
+        serve::runtime()?.block_on(self.serve(config, library, places, pictures, started))
+    }
+
+    async fn serve(
+        self,
+        config: Config,
+        library: Library,
+        places: Places,
+        pictures: usize,
+        started: Instant,
+    ) -> Result<()> {
+        let stop = serve::stop_on_signal()?;
+        let listener = self.bind(config.http.listen).await?;
+        let address = listener.local_addr()?.to_string();
+        let folders = vec![places.pictures.clone()];
+        let daemon = tokio::spawn(daemon::run(
+            config,
+            folders,
+            listener,
+            library,
+            stop.clone(),
+        ));
+        let guide =
+            tokio::task::spawn_blocking(move || guide(&address, &places, pictures, started));
+        let guided = guide.await?;
+        daemon.await??;
+        // Stopped half-way, the guide finds nobody to ask.
+        if stop.is_cancelled() { Ok(()) } else { guided }
+    }
+
+    async fn bind(&self, wanted: SocketAddr) -> Result<TcpListener> {
+        match TcpListener::bind(wanted).await {
+            Err(_) if self.listen.is_none() => Ok(TcpListener::bind((wanted.ip(), 0)).await?),
+            bound => bound.with_context(|| format!("failed to listen on `{wanted}`")),
+        }
+    }
+}
+
+/// The demo's folders.
+struct Places {
+    pictures: PathBuf,
+    library: PathBuf,
+    labels: PathBuf,
+}
+
+impl Places {
+    fn under(folder: &Path) -> Places {
+        let inside = |name| folder.join(name);
+        Places {
+            pictures: inside("pictures"),
+            library: inside("library"),
+            labels: inside("labels"),
+        }
+    }
+}
+
+/// Waits until all is indexed, then shows what to try.
+fn guide(address: &str, places: &Places, pictures: usize, started: Instant) -> Result<()> {
+    println!("indexing and tagging");
+    let status = wait_until_indexed(address, pictures)?;
+    let (images, failed) = (&status["images"], &status["files"]["failed"]);
+    let seconds = started.elapsed().as_secs_f32();
+    println!(
+        "{images} pictures are searchable and tagged, {failed} broken file is listed, after {seconds:.1} s\n"
+    );
+    for text in SEARCHES {
+        show_search(address, text, &places.pictures)?;
+    }
+    show_tags(address)?;
+    println!("{}", invitation(address, places));
+    Ok(())
+}
+
+fn wait_until_indexed(address: &str, pictures: usize) -> Result<Value> {
+    loop {
+        let status = library::ask(address, "status", &[])?;
+        let indexed = status["files"]["indexed"].as_u64().unwrap_or_default();
+        if indexed >= pictures as u64 && status["progress"]["waiting"] == 0 {
+            return Ok(status);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn show_search(address: &str, text: &str, pictures: &Path) -> Result<()> {
+    let parameters = [("q", text.to_owned()), ("limit", SHOWN.to_owned())];
+    let answer = library::ask(address, "search", &parameters)?;
+    println!("pixdex search \"{text}\"");
+    let folder = format!("{}/", pictures.display());
+    for item in answer["items"].as_array().into_iter().flatten() {
+        println!("  {}", search::line(item).replace(&folder, ""));
+    }
+    Ok(())
+}
+
+fn show_tags(address: &str) -> Result<()> {
+    let answer = library::ask(address, "tags", &[])?;
+    let tags = answer["tags"].as_array().into_iter().flatten();
+    let tags: Vec<String> = tags
+        .map(|tag| {
+            format!(
+                "{} {}",
+                tag["label"].as_str().unwrap_or_default(),
+                tag["count"]
+            )
+        })
+        .collect();
+    println!("\ntags: {}", tags.join(", "));
+    Ok(())
+}
+
+fn invitation(address: &str, places: &Places) -> String {
+    let (pictures, labels, library) = (
+        places.pictures.display(),
+        places.labels.display(),
+        places.library.display(),
+    );
+    format!(
+        "
+The bundled model knows drawn pictures only. It is for trying out; for photos see the README.
+
+Open        http://{address}/
+Search      pixdex search \"two white clouds\" --data-dir {library}
+            curl 'http://{address}/api/v1/search?q=a+green+tree&limit=3'
+Watch       copy a picture into {pictures}
+            and see it come up on the page, tagged
+Re-tag      edit {labels}/things.toml, e.g. remove a label or change
+            the threshold, and see the tags follow
+Stop        Ctrl-C; the folder goes with it
+"
+    )
+}

@@ -1,0 +1,84 @@
+//! `pixdex embed`: raw embeddings, for comparing with other programs and for people who want vectors.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use serde::Serialize;
+
+use super::output;
+use crate::config::Config;
+use crate::daemon;
+use crate::decode;
+use crate::embed::{Embedding, Pixels, PixelsMaker};
+
+/// Pictures embedded together.
+const BATCH: usize = 16;
+
+/// Print the raw embeddings of pictures and texts: unit-length vectors, by name.
+#[derive(Debug, Args)]
+pub(super) struct Embed {
+    /// Picture files
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    image: Vec<PathBuf>,
+    /// Texts
+    #[arg(long, value_name = "TEXT", num_args = 1..)]
+    text: Vec<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Default, Serialize)]
+struct Report {
+    images: BTreeMap<String, Vec<f32>>,
+    texts: BTreeMap<String, Vec<f32>>,
+}
+
+impl Embed {
+    pub(super) fn run(self, config: &Config) -> Result<()> {
+        ensure!(
+            !self.image.is_empty() || !self.text.is_empty(),
+            "nothing to embed: give --image or --text"
+        );
+        let embedder = daemon::load_model(&config.model, config, &output::download())?;
+        let mut report = Report::default();
+        for batch in self.image.chunks(BATCH) {
+            let maker = embedder.pixels_maker();
+            let pixels = batch
+                .iter()
+                .map(|path| pixels(path, &maker, config))
+                .collect::<Result<_>>()?;
+            let names = batch.iter().map(|path| path.to_string_lossy().into_owned());
+            report
+                .images
+                .extend(names.zip(embedder.embed_images(pixels)?.iter().map(values)));
+        }
+        let embeddings = embedder.embed_texts(self.text.clone())?;
+        report.texts = self
+            .text
+            .into_iter()
+            .zip(embeddings.iter().map(values))
+            .collect();
+        if self.json {
+            return output::print_json(&report);
+        }
+        for (name, values) in report.images.iter().chain(&report.texts) {
+            let values: Vec<String> = values.iter().map(f32::to_string).collect();
+            println!("{name}\t{}", values.join(" "));
+        }
+        Ok(())
+    }
+}
+
+fn values(embedding: &Embedding) -> Vec<f32> {
+    embedding.as_slice().to_vec()
+}
+
+fn pixels(path: &Path, maker: &PixelsMaker, config: &Config) -> Result<Pixels> {
+    let name = || format!("failed to embed `{}`", path.display());
+    let bytes = std::fs::read(path).with_context(name)?;
+    let picture = decode::decode(&bytes, &config.decode).with_context(name)?;
+    maker.make(&picture.pixels).with_context(name)
+}

@@ -1,0 +1,74 @@
+//! `pixdex index`: one pass over folders.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+
+use super::output::{self, IndexBar};
+use crate::config::Config;
+use crate::daemon::{self, Library};
+use crate::ingest::{self, ProgressReport};
+use crate::store::Failure;
+
+/// Bring the library to the state of folders once, then exit.
+///
+/// Pictures that are known already, under whatever name, are not read again.
+#[derive(Debug, Args)]
+pub(super) struct Index {
+    /// The folders
+    #[arg(required = true, value_name = "DIR")]
+    folders: Vec<PathBuf>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    progress: ProgressReport,
+    /// Images in the library now.
+    images: usize,
+}
+
+impl Index {
+    pub(super) fn run(self, config: &Config) -> Result<()> {
+        let roots = daemon::resolve_roots(&self.folders)?;
+        daemon::check_library_place(config, &roots)?;
+        let library = Library::open(&daemon::without_graph(config), &output::download())?;
+        let (store, index) = (library.parts.store.clone(), library.parts.index.clone());
+        let bar = IndexBar::new();
+        let progress = ingest::index_once(library.parts, &roots, |progress| bar.show(progress))?;
+        bar.finish();
+        let report = Report {
+            progress: progress.report(),
+            images: index.len(),
+        };
+        if self.json {
+            output::print_json(&report)
+        } else {
+            print(&report, &store.failures()?)
+        }
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the other way to print can fail")]
+fn print(report: &Report, failures: &[Failure]) -> Result<()> {
+    let ProgressReport {
+        indexed,
+        unchanged,
+        failed,
+        removed,
+        ..
+    } = report.progress;
+    println!(
+        "{indexed} indexed, {unchanged} unchanged, {failed} failed, {removed} removed; {} images",
+        report.images
+    );
+    for Failure { path, reason } in failures {
+        println!("  {}: {reason}", path.display());
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! `pixdex labels`: is a label file right?
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::output;
+use crate::config::Config;
+use crate::tag::LabelSet;
+
+/// Label files.
+#[derive(Debug, Subcommand)]
+pub(super) enum Labels {
+    /// Check label files; without names, all of the labels folder
+    Check {
+        /// The files
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Serialize)]
+struct Report {
+    files: Vec<Checked>,
+}
+
+#[derive(Serialize)]
+struct Checked {
+    path: String,
+    /// Number of labels, where the file is right.
+    labels: Option<usize>,
+    error: Option<String>,
+}
+
+impl Labels {
+    pub(super) fn run(self, config: &Config) -> Result<()> {
+        let Labels::Check { mut files, json } = self;
+        if files.is_empty() {
+            files = label_files(&config.labels_folder()?)?;
+        }
+        let report = Report {
+            files: files
+                .iter()
+                .map(|path| check(path))
+                .collect::<Result<_>>()?,
+        };
+        if json {
+            output::print_json(&report)?;
+        } else {
+            report.files.iter().for_each(print);
+        }
+        let broken = report
+            .files
+            .iter()
+            .filter(|file| file.error.is_some())
+            .count();
+        ensure!(
+            broken == 0,
+            "{broken} of {} label files are broken",
+            report.files.len()
+        );
+        Ok(())
+    }
+}
+
+fn label_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).with_context(|| {
+        format!(
+            "failed to read the labels folder `{}`; name files, or see --labels",
+            folder.display()
+        )
+    })?;
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
+    files.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "toml")
+    });
+    files.sort();
+    Ok(files)
+}
+
+fn check(path: &Path) -> Result<Checked> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("failed to read `{}`", path.display()))?;
+    let (labels, error) = match LabelSet::parse(&text) {
+        Ok(set) => (Some(set.labels.len()), None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    Ok(Checked {
+        path: path.display().to_string(),
+        labels,
+        error,
+    })
+}
+
+fn print(file: &Checked) {
+    match (&file.labels, &file.error) {
+        (Some(labels), _) => println!("{}: {labels} labels", file.path),
+        (None, error) => println!("{}: {}", file.path, error.as_deref().unwrap_or("broken")),
+    }
+}

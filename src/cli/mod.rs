@@ -1,0 +1,164 @@
+//! What can be typed in a terminal: one file for each subcommand.
+
+pub mod demo;
+mod embed;
+mod failures;
+mod index;
+mod labels;
+mod library;
+mod model;
+mod output;
+mod search;
+mod serve;
+mod status;
+mod tags;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use toml::Value;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Config, Device, Precision};
+
+/// Watches picture folders, tags every picture with your labels and finds it by description.
+#[derive(Debug, Parser)]
+#[command(name = "pixdex", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Settings that every subcommand takes; each wins over the file and the environment.
+#[derive(Debug, Args)]
+struct Settings {
+    /// A file of settings; config/default.toml lists them all with their defaults
+    #[arg(long, global = true, value_name = "FILE", env = "PIXDEX_CONFIG")]
+    config: Option<PathBuf>,
+    /// Where the library lives [default: the user's data folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// The CLIP model: `bundled`, `owner/name[@revision]` on the hub, or a folder
+    #[arg(long, global = true, value_name = "MODEL")]
+    model: Option<String>,
+    /// The folder of label sets [default: `labels` in the library]
+    #[arg(long, global = true, value_name = "DIR")]
+    labels: Option<PathBuf>,
+    /// Where the model runs
+    #[arg(long, global = true)]
+    device: Option<Device>,
+    /// Number format of the model
+    #[arg(long, global = true)]
+    precision: Option<Precision>,
+    /// What is logged to standard error: error, warn, info, debug, trace, or a filter
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watch folders, and serve search, tags and a web page until told to stop
+    Serve(serve::Serve),
+    /// Bring the library to the state of folders once, then exit
+    Index(index::Index),
+    /// Find pictures by a description, or pictures like one of the library
+    Search(search::Search),
+    /// List labels with the number of pictures that carry each
+    Tags(tags::Tags),
+    /// Check label files
+    #[command(subcommand)]
+    Labels(labels::Labels),
+    /// Show how the library stands
+    Status(status::Status),
+    /// List files that could not be indexed, each with the reason
+    Failures(failures::Failures),
+    /// Show or download a model
+    #[command(subcommand)]
+    Model(model::Model),
+    /// Print the raw embeddings of pictures and texts
+    Embed(embed::Embed),
+    /// Try pixdex on a library of drawn pictures that it makes by itself; needs no network
+    Demo(demo::Demo),
+}
+
+impl Cli {
+    /// Runs the subcommand.
+    pub fn run(self) -> Result<()> {
+        let flags = self
+            .settings
+            .flags()
+            .into_iter()
+            .chain(self.command.flags())
+            .collect();
+        let config = Config::load(self.settings.config.as_deref(), environment(), flags)?;
+        start_log(&config.log)?;
+        match self.command {
+            Command::Serve(command) => command.run(config),
+            Command::Index(command) => command.run(&config),
+            Command::Search(command) => command.run(&config),
+            Command::Tags(command) => command.run(&config),
+            Command::Labels(command) => command.run(&config),
+            Command::Status(command) => command.run(&config),
+            Command::Failures(command) => command.run(&config),
+            Command::Model(command) => command.run(&config),
+            Command::Embed(command) => command.run(&config),
+            Command::Demo(command) => command.run(config),
+        }
+    }
+}
+
+impl Command {
+    /// Flags of one subcommand that are settings too.
+    fn flags(&self) -> Vec<(&'static str, Value)> {
+        match self {
+            Command::Serve(serve) => serve.flags(),
+            Command::Demo(demo) => demo.flags(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Settings {
+    fn flags(&self) -> Vec<(&'static str, Value)> {
+        let path = |path: &PathBuf| Value::String(path.to_string_lossy().into_owned());
+        let name = |value: &dyn std::fmt::Debug| Value::String(format!("{value:?}").to_lowercase());
+        let flags = [
+            ("data_dir", self.data_dir.as_ref().map(path)),
+            ("model", self.model.clone().map(Value::String)),
+            ("labels_dir", self.labels.as_ref().map(path)),
+            ("device", self.device.as_ref().map(|device| name(device))),
+            (
+                "precision",
+                self.precision.as_ref().map(|precision| name(precision)),
+            ),
+            ("log", self.log.clone().map(Value::String)),
+        ];
+        flags
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value?)))
+            .collect()
+    }
+}
+
+/// The variables whose names and values are text; no setting can be anything else.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    let texts = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    texts.filter(|(name, _)| name != "PIXDEX_CONFIG")
+}
+
+/// The log goes to standard error: standard output is the answer.
+fn start_log(filter: &str) -> Result<()> {
+    // notify warns of each folder that it watched and that is gone, which is no news.
+    let filter = EnvFilter::try_new(format!("notify=error,{filter}"))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_writer(output::log_writer)
+        .init();
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! `pixdex model`: what a model is, and fetching one ahead of time.
+
+use anyhow::Result;
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::output;
+use crate::config::Config;
+use crate::daemon;
+use crate::model::{self, HubSettings, ModelFile, ModelSource};
+
+/// Models.
+#[derive(Debug, Subcommand)]
+pub(super) enum Model {
+    /// Load the model and show what it is
+    Info {
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Download the model, so that later starts need no network
+    Pull {
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Serialize)]
+struct Info {
+    name: String,
+    fingerprint: String,
+    embedding_dim: usize,
+    logit_scale: f32,
+    device: &'static str,
+    precision: &'static str,
+}
+
+#[derive(Serialize)]
+struct Pulled {
+    name: String,
+    files: Vec<PulledFile>,
+}
+
+#[derive(Serialize)]
+struct PulledFile {
+    path: String,
+    size_bytes: u64,
+}
+
+impl Model {
+    pub(super) fn run(self, config: &Config) -> Result<()> {
+        match self {
+            Model::Info { json } => info(config, json),
+            Model::Pull { json } => pull(config, json),
+        }
+    }
+}
+
+fn info(config: &Config, json: bool) -> Result<()> {
+    let embedder = daemon::load_model(&config.model, config, &output::download())?;
+    let info = Info {
+        name: embedder.name().to_owned(),
+        fingerprint: embedder.fingerprint().to_owned(),
+        embedding_dim: embedder.embedding_dim(),
+        logit_scale: embedder.logit_scale(),
+        device: embedder.placement().device(),
+        precision: embedder.placement().precision(),
+    };
+    if json {
+        return output::print_json(&info);
+    }
+    println!("name           {}", info.name);
+    println!("fingerprint    {}", info.fingerprint);
+    println!("embedding_dim  {}", info.embedding_dim);
+    println!("logit_scale    {}", info.logit_scale);
+    println!("runs on        {}, {}", info.device, info.precision);
+    Ok(())
+}
+
+fn pull(config: &Config, json: bool) -> Result<()> {
+    let source: ModelSource = config.model.parse()?;
+    let files = model::pull(&source, &HubSettings::from_env(), &output::download())?;
+    let file = |ModelFile { path, size_bytes }| PulledFile {
+        path: path.display().to_string(),
+        size_bytes,
+    };
+    let pulled = Pulled {
+        name: config.model.clone(),
+        files: files.into_iter().map(file).collect(),
+    };
+    if json {
+        return output::print_json(&pulled);
+    }
+    if pulled.files.is_empty() {
+        println!("{} needs no files: it is part of the program", pulled.name);
+    }
+    for PulledFile { path, size_bytes } in &pulled.files {
+        println!("{size_bytes:>12}  {path}");
+    }
+    Ok(())
+}

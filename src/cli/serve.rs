@@ -1,0 +1,106 @@
+//! `pixdex serve`: the daemon.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use toml::Value;
+use tracing::info;
+
+use super::output;
+use crate::config::Config;
+use crate::daemon::{self, Library};
+
+/// Watch folders, and serve search, tags and a web page until told to stop.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// The folders to watch [default: those of the last run]
+    #[arg(value_name = "DIR")]
+    folders: Vec<PathBuf>,
+    /// The address to listen on [default: 127.0.0.1:7878]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Let other machines ask: there is no password, so only in a network that you trust
+    #[arg(long)]
+    allow_remote: bool,
+}
+
+impl Serve {
+    pub(super) fn flags(&self) -> Vec<(&'static str, Value)> {
+        let listen = self
+            .listen
+            .map(|address| ("http.listen", Value::String(address.to_string())));
+        let allow_remote = self
+            .allow_remote
+            .then_some(("http.allow_remote", Value::Boolean(true)));
+        listen.into_iter().chain(allow_remote).collect()
+    }
+
+    pub(super) fn run(self, config: Config) -> Result<()> {
+        runtime()?.block_on(serve(config, self.folders))
+    }
+}
+
+/// What the daemon's requests run on.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
+}
+
+async fn serve(config: Config, folders: Vec<PathBuf>) -> Result<()> {
+    let stop = stop_on_signal()?;
+    let listen = config.http.listen;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("failed to listen on `{listen}`"))?;
+    let opened = tokio::task::spawn_blocking(move || {
+        let library = Library::open(&config, &output::download())?;
+        anyhow::Ok((config, library))
+    });
+    // A download can take minutes, and must end at once when it is told to.
+    let (config, library) = tokio::select! {
+        opened = opened => opened??,
+        () = stop.cancelled() => std::process::exit(0),
+    };
+    daemon::run(config, folders, listener, library, stop).await
+}
+
+/// Cancelled when the process is told to stop. Both handlers are in place before anybody learns the address.
+pub(super) fn stop_on_signal() -> Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let cancel = stop.clone();
+    let signalled = signals()?;
+    tokio::spawn(async move {
+        signalled.await;
+        info!("told to stop");
+        cancel.cancel();
+    });
+    Ok(stop)
+}
+
+#[cfg(unix)]
+fn signals() -> Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the other systems' way can fail")]
+fn signals() -> Result<impl Future<Output = ()>> {
+    Ok(async {
+        drop(tokio::signal::ctrl_c().await);
+    })
+}

@@ -1,0 +1,90 @@
+//! `pixdex status`: how the library stands.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::library::{self, Library};
+use super::output;
+use crate::config::Config;
+use crate::store::Store;
+
+/// Show how the library stands.
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+impl Status {
+    pub(super) fn run(self, config: &Config) -> Result<()> {
+        let answer = match Library::find(config)? {
+            Library::Daemon(address) => {
+                let mut answer = library::ask(&address, "status", &[])?;
+                answer["daemon"] = json!(format!("http://{address}"));
+                answer
+            }
+            Library::Own(store) => own_status(&store)?,
+        };
+        if self.json {
+            output::print_json(&answer)
+        } else {
+            print(&answer)
+        }
+    }
+}
+
+/// What is known without a daemon.
+fn own_status(store: &Store) -> Result<Value> {
+    let files: BTreeMap<String, i64> = store.file_counts()?.into_iter().collect();
+    let roots = store.roots()?.into_iter();
+    let roots: Vec<Value> = roots
+        .map(|root| json!({ "path": root.path.display().to_string(), "online": root.online }))
+        .collect();
+    Ok(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "daemon": null,
+        "model": { "name": store.fact("model")? },
+        "images": store.image_count()?,
+        "files": files,
+        "roots": roots,
+    }))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the other way to print can fail")]
+fn print(answer: &Value) -> Result<()> {
+    println!("images    {}", answer["images"]);
+    println!(
+        "model     {}",
+        answer["model"]["name"].as_str().unwrap_or("none yet")
+    );
+    println!(
+        "daemon    {}",
+        answer["daemon"].as_str().unwrap_or("not running")
+    );
+    for (state, count) in answer["files"].as_object().into_iter().flatten() {
+        println!("files     {count} {state}");
+    }
+    for root in answer["roots"].as_array().into_iter().flatten() {
+        let state = if root["online"] == true {
+            ""
+        } else {
+            "  (offline)"
+        };
+        println!(
+            "folder    {}{state}",
+            root["path"].as_str().unwrap_or_default()
+        );
+    }
+    for (set, status) in answer["label_sets"].as_object().into_iter().flatten() {
+        let error = status["error"]
+            .as_str()
+            .map(|error| format!("  BROKEN: {error}"))
+            .unwrap_or_default();
+        println!("labels    {set}: {}{error}", status["labels"]);
+    }
+    Ok(())
+}

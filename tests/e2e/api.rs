@@ -1,0 +1,230 @@
+//! The HTTP interface: shapes of answers, and errors that help.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+
+use serde_json::{Value, json};
+
+use crate::lab::{COLOURS, Daemon, Lab, demo_library};
+
+fn items(answer: &Value) -> &Vec<Value> {
+    answer["items"]
+        .as_array()
+        .unwrap_or_else(|| panic!("no items in {answer}"))
+}
+
+fn served(lab: &Lab) -> (Daemon, Vec<pixdex::cli::demo::pictures::Picture>) {
+    lab.write_labels("colours", COLOURS);
+    let pictures = demo_library(&lab.photos());
+    let daemon = lab.serve();
+    daemon.wait_for_images(145);
+    (daemon, pictures)
+}
+
+#[test]
+fn search_filters_and_pages() {
+    let lab = Lab::new();
+    let (daemon, pictures) = served(&lab);
+    let (status, answer) = daemon.get("/api/v1/search?q=a+red+star&limit=5");
+    assert_eq!(
+        (status, items(&answer).len(), &answer["exact"]),
+        (200, 5, &true.into())
+    );
+    let scores: Vec<f64> = items(&answer)
+        .iter()
+        .map(|item| item["score"].as_f64().unwrap())
+        .collect();
+    assert!(scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
+    // Tags, folders and dates narrow it down.
+    let (_, red) = daemon.get("/api/v1/search?q=anything&limit=1000&tag=colours/red");
+    assert!(!items(&red).is_empty());
+    assert!(items(&red).iter().all(|item| {
+        item["tags"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|tag| tag["label"] == "red")
+    }));
+    let in_folder = pictures
+        .iter()
+        .filter(|picture| picture.path.starts_with("2021"))
+        .count();
+    let (_, folder) = daemon.get("/api/v1/search?q=anything&limit=1000&path=2021");
+    let folder_paths = items(&folder)
+        .iter()
+        .flat_map(|item| item["paths"].as_array().unwrap());
+    assert_eq!(
+        folder_paths
+            .filter(|path| path.as_str().unwrap().contains("/2021/"))
+            .count(),
+        in_folder
+    );
+    let (_, dated) = daemon.get("/api/v1/search?q=anything&limit=1000&after=2021&before=2022-06");
+    assert!(!items(&dated).is_empty());
+    for item in items(&dated) {
+        let taken_at = item["taken_at"].as_str().unwrap();
+        assert!(("2021".."2022-06").contains(&taken_at), "{taken_at}");
+    }
+    // An image of the library as the query: the nearest others, without itself.
+    let id = items(&answer)[0]["id"].as_str().unwrap();
+    let (_, similar) = daemon.get(&format!("/api/v1/search?similar={id}&limit=3"));
+    assert_eq!(items(&similar).len(), 3);
+    assert!(items(&similar).iter().all(|item| item["id"] != id));
+    // Pages hold each image once.
+    let mut seen = Vec::new();
+    let mut address = "/api/v1/images?limit=40".to_owned();
+    loop {
+        let (_, page) = daemon.get(&address);
+        seen.extend(
+            items(&page)
+                .iter()
+                .map(|item| item["id"].as_str().unwrap().to_owned()),
+        );
+        let Some(cursor) = page["cursor"].as_str() else {
+            break;
+        };
+        address = format!("/api/v1/images?limit=40&cursor={cursor}");
+    }
+    let count = seen.len();
+    seen.sort();
+    seen.dedup();
+    assert_eq!((seen.len(), count), (145, 145));
+}
+
+#[test]
+fn images_are_shown_whole_and_small() {
+    let lab = Lab::new();
+    let (daemon, pictures) = served(&lab);
+    for picture in pictures.iter().step_by(9) {
+        let path = lab.photos().join(&picture.path);
+        let image = daemon.images().into_iter().find(|image| {
+            image["paths"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|known| known.as_str().unwrap() == path.to_str().unwrap())
+        });
+        let image = image.unwrap();
+        let address = format!("/api/v1/images/{}", image["id"].as_str().unwrap());
+        assert_eq!(daemon.get(&address).1["path"], image["path"]);
+        assert_eq!(
+            daemon.bytes("GET", &format!("{address}/file"), &[], ""),
+            (200, std::fs::read(path).unwrap())
+        );
+        for _ in 0..2 {
+            let (status, bytes) =
+                daemon.bytes("GET", &format!("{address}/thumbnail?size=150"), &[], "");
+            let small = image::load_from_memory(&bytes).unwrap();
+            assert_eq!((status, small.width().max(small.height())), (200, 160));
+            let is_upright = (small.width() > small.height())
+                == (image["width"].as_u64() > image["height"].as_u64());
+            assert!(is_upright, "{}", picture.path.display());
+        }
+    }
+}
+
+#[test]
+fn metadata_of_the_file_is_told() {
+    let lab = Lab::new();
+    let (daemon, _) = served(&lab);
+    let images = daemon.images();
+    let with = |key: &str| images.iter().filter(|image| !image[key].is_null()).count();
+    assert!(
+        with("taken_at") > 80 && with("camera") > 80,
+        "{} {}",
+        with("taken_at"),
+        with("camera")
+    );
+    assert!(with("latitude") >= 12 && with("latitude") == with("longitude"));
+    let formats: std::collections::BTreeSet<&str> = images
+        .iter()
+        .map(|image| image["format"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        formats.into_iter().collect::<Vec<_>>(),
+        ["bmp", "gif", "jpeg", "png", "tiff", "webp"]
+    );
+    let failures = daemon.get("/api/v1/failures").1;
+    assert_eq!(failures["failures"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn mistakes_are_the_callers_and_are_told() {
+    let lab = Lab::new();
+    lab.add("a.png", 1);
+    let daemon = lab.serve();
+    daemon.wait_for_images(1);
+    let zeros = "0".repeat(64);
+    let cases = [
+        ("/api/v1/search", 400, "bad_query"),
+        ("/api/v1/search?q=", 400, "empty_query"),
+        ("/api/v1/search?q=a&limit=0", 400, "bad_limit"),
+        ("/api/v1/search?q=a&limit=x", 400, "bad_limit"),
+        ("/api/v1/search?q=a&tags=red", 400, "unknown_parameter"),
+        ("/api/v1/search?similar=abc", 400, "bad_image_id"),
+        (
+            &format!("/api/v1/search?similar={zeros}"),
+            404,
+            "unknown_image",
+        ),
+        (&format!("/api/v1/images/{zeros}"), 404, "unknown_image"),
+        (
+            "/api/v1/images/..%2F..%2Fetc%2Fpasswd/file",
+            400,
+            "bad_image_id",
+        ),
+        ("/api/v1/images?cursor=x", 400, "bad_cursor"),
+        ("/api/v1/label-sets/none", 404, "unknown_label_set"),
+        ("/api/v2/search", 404, "not_found"),
+        ("/etc/passwd", 404, "not_found"),
+    ];
+    for (address, status, code) in cases {
+        let (found, body) = daemon.get(address);
+        assert_eq!(
+            (found, body["code"].as_str()),
+            (status, Some(code)),
+            "{address}: {body}"
+        );
+        assert!(body["error"].as_str().unwrap().len() > 10, "{body}");
+    }
+    let (status, body) = daemon.send("POST", "/api/v1/tags", &[], "");
+    assert_eq!((status, &body["code"]), (405, &json!("method_not_allowed")));
+    assert!(refusal_of_a_large_body(&daemon).starts_with("HTTP/1.1 413"));
+}
+
+/// What the daemon says as soon as it is told how much is to come.
+fn refusal_of_a_large_body(daemon: &Daemon) -> String {
+    let mut stream = TcpStream::connect(&daemon.address).unwrap();
+    let head =
+        "PUT /api/v1/label-sets/x HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2000000\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).unwrap();
+    line
+}
+
+#[test]
+fn pages_of_others_are_kept_out() {
+    let lab = Lab::new();
+    let daemon = lab.serve();
+    let with = |name, value| daemon.send("GET", "/api/v1/tags", &[(name, value)], "").0;
+    assert_eq!(with("host", "localhost"), 200);
+    assert_eq!(with("host", "evil.example"), 403);
+    assert_eq!(with("origin", "http://evil.example"), 403);
+    assert_eq!(with("origin", &format!("http://{}", daemon.address)), 200);
+}
+
+#[test]
+fn the_page_is_there() {
+    let lab = Lab::new();
+    let daemon = lab.serve();
+    for (address, text) in [
+        ("/", "<title>pixdex"),
+        ("/app.js", "\"use strict\""),
+        ("/style.css", "color-scheme"),
+    ] {
+        let (status, body) = daemon.bytes("GET", address, &[], "");
+        assert_eq!(status, 200);
+        assert!(String::from_utf8(body).unwrap().contains(text), "{address}");
+    }
+}

@@ -1,0 +1,12 @@
+//! The real program over real files, real HTTP and the bundled model.
+
+mod api;
+mod cli;
+mod demo;
+mod figures;
+mod hub;
+mod index;
+mod lab;
+mod restart;
+mod tags;
+mod watch;

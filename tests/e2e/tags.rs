@@ -1,0 +1,149 @@
+//! Label files are the truth, and the library's tags follow them.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::lab::{COLOURS, Daemon, Lab};
+
+/// One label that fits every picture, since nothing competes: the background is far away from any picture.
+fn any(threshold: f32, names: &[&str]) -> String {
+    let labels: Vec<String> = names
+        .iter()
+        .map(|name| format!("[[labels]]\nname = '{name}'\n"))
+        .collect();
+    let labels = labels.concat();
+    format!("threshold = {threshold}\ntemplates = ['{{label}}']\n{labels}")
+}
+
+/// Counts by label.
+fn counts(daemon: &Daemon) -> Vec<(String, i64)> {
+    let tags = daemon.get("/api/v1/tags").1;
+    let tags = tags["tags"].as_array().unwrap().iter();
+    let mut counts: Vec<(String, i64)> = tags
+        .map(|tag| {
+            (
+                tag["label"].as_str().unwrap().to_owned(),
+                tag["count"].as_i64().unwrap(),
+            )
+        })
+        .collect();
+    counts.sort();
+    counts
+}
+
+#[test]
+fn an_edited_file_adds_and_removes_tags() {
+    let lab = Lab::new();
+    (0..10).for_each(|seed| drop(lab.add(&format!("{seed}.png"), seed)));
+    lab.write_labels("set", &any(0.000_001, &["one"]));
+    let daemon = lab.serve();
+    daemon.wait_for_images(10);
+    assert_eq!(counts(&daemon), [("one".to_owned(), 10)]);
+    // Another label, and one less.
+    lab.write_labels("set", &any(0.000_001, &["two", "three"]));
+    daemon
+        .wait_until(|daemon| counts(daemon) == [("three".to_owned(), 10), ("two".to_owned(), 10)]);
+    // A threshold that nothing reaches.
+    lab.write_labels("set", &any(1.0, &["two"]));
+    daemon.wait_until(|daemon| counts(daemon) == [("two".to_owned(), 0)]);
+    // A second set, whose pictures come later.
+    lab.write_labels("more", &any(0.000_001, &["four"]));
+    daemon.wait_until(|daemon| counts(daemon).contains(&("four".to_owned(), 10)));
+    lab.add("new.png", 100);
+    daemon.wait_until(|daemon| counts(daemon).contains(&("four".to_owned(), 11)));
+    // Editors and `git checkout` replace files by renaming.
+    fs::write(lab.labels().join("set.toml.new"), any(0.000_001, &["five"])).unwrap();
+    fs::rename(
+        lab.labels().join("set.toml.new"),
+        lab.labels().join("set.toml"),
+    )
+    .unwrap();
+    daemon.wait_until(|daemon| counts(daemon).contains(&("five".to_owned(), 11)));
+    fs::remove_file(lab.labels().join("set.toml")).unwrap();
+    daemon.wait_until(|daemon| counts(daemon) == [("four".to_owned(), 11)]);
+}
+
+#[test]
+fn a_broken_file_keeps_the_last_good_state_also_over_a_restart() {
+    let lab = Lab::new();
+    lab.add("a.png", 1);
+    lab.write_labels("set", &any(0.000_001, &["one"]));
+    let daemon = lab.serve();
+    daemon.wait_for_images(1);
+    lab.write_labels("set", "labels = [[[");
+    let error =
+        |daemon: &Daemon| daemon.get("/api/v1/status").1["label_sets"]["set"]["error"].clone();
+    daemon.wait_until(|daemon| {
+        error(daemon)
+            .as_str()
+            .is_some_and(|error| error.contains("line 1"))
+    });
+    assert_eq!(counts(&daemon), [("one".to_owned(), 1)]);
+    drop(daemon);
+    let daemon = lab.serve();
+    lab.add("b.png", 2);
+    daemon.wait_until(|daemon| counts(daemon) == [("one".to_owned(), 2)]);
+    assert!(error(&daemon).is_string());
+    lab.write_labels("set", &any(0.000_001, &["one"]));
+    daemon.wait_until(|daemon| error(daemon).is_null());
+}
+
+#[test]
+fn sets_are_read_written_and_deleted_over_http() {
+    let lab = Lab::new();
+    lab.add("a.png", 1);
+    let daemon = lab.serve();
+    daemon.wait_for_images(1);
+    let put = |text: &str| daemon.send("PUT", "/api/v1/label-sets/my-set", &[], text);
+    assert_eq!(
+        put(&any(0.000_001, &["one"])),
+        (
+            200,
+            serde_json::json!({"added": 1, "removed": 0, "rescored": 0})
+        )
+    );
+    assert_eq!(counts(&daemon), [("one".to_owned(), 1)]);
+    assert_eq!(
+        fs::read_to_string(lab.labels().join("my-set.toml")).unwrap(),
+        any(0.000_001, &["one"])
+    );
+    let (status, set) = daemon.get("/api/v1/label-sets/my-set");
+    assert_eq!(
+        (status, &set["labels"][0]["name"], &set["mode"]),
+        (200, &"one".into(), &"independent".into())
+    );
+    assert_eq!(set["text"], any(0.000_001, &["one"]));
+    let (status, error) = put("threshold = 2\n[[labels]]\nname = 'x'");
+    assert_eq!((status, &error["code"]), (400, &"bad_label_set".into()));
+    assert_eq!(
+        counts(&daemon),
+        [("one".to_owned(), 1)],
+        "a refused set changes nothing"
+    );
+    let (status, error) = daemon.send("PUT", "/api/v1/label-sets/..%2Fevil", &[], COLOURS);
+    assert_eq!(
+        (status, &error["code"]),
+        (400, &"bad_label_set_name".into())
+    );
+    assert_eq!(
+        daemon.get("/api/v1/label-sets").1["label_sets"]
+            .as_object()
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(
+        daemon
+            .send("DELETE", "/api/v1/label-sets/my-set", &[], "")
+            .1["removed"],
+        1
+    );
+    assert_eq!(
+        daemon
+            .send("DELETE", "/api/v1/label-sets/my-set", &[], "")
+            .0,
+        404
+    );
+    assert_eq!(daemon.get("/api/v1/tags").1["tags"], Value::Array(vec![]));
+}

@@ -7,7 +7,7 @@ use pixdex::store::ImageId;
 
 const IMAGES: usize = 20_000;
 const QUERIES: usize = 200;
-const EMBEDDING_DIM: usize = 256;
+const EMBEDDING_DIM: usize = 128;
 const K: usize = 10;
 
 /// `SplitMix64` (Steele, Lea and Flood 2014), with sums of uniform numbers for normal ones.

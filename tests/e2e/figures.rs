@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::lab::{COLOURS, Lab};
+use crate::lab::{COLOURS, Daemon, Lab, demo_library};
 
 fn library(count: u32) -> Lab {
     let lab = Lab::new();
@@ -34,7 +34,7 @@ fn figures_of_ten_thousand_pictures() {
     );
 
     let daemon = lab.serve();
-    daemon.wait_for_images(10_000);
+    daemon.wait_until(|daemon| daemon.get("/api/v1/status").1["images"] == 10_000);
     let has_green = |tags: &serde_json::Value| {
         tags["tags"]
             .as_array()
@@ -89,7 +89,16 @@ fn figures_of_a_killed_first_index() {
 #[ignore = "a measurement"]
 fn figures_of_a_picture_that_lands() {
     let lab = Lab::new();
-    lab.write_labels("colours", &COLOURS.replace("0.3", "0.01"));
+    lab.write_labels(
+        "colours",
+        include_str!("../../config/labels/drawn/colours.toml"),
+    );
+    let drawn = lab.photos().with_file_name("drawn");
+    let pictures = demo_library(&drawn);
+    let star = pictures
+        .iter()
+        .find(|picture| (picture.thing, picture.colour) == ("star", "red"))
+        .unwrap();
     let mut command = lab.command(&[
         "serve",
         "--listen",
@@ -97,11 +106,11 @@ fn figures_of_a_picture_that_lands() {
         lab.photos().to_str().unwrap(),
     ]);
     command.env("PIXDEX_INGEST__SETTLE_MS", "1000");
-    let daemon = crate::lab::Daemon::start(command);
-    fs::write(lab.photo("new.png"), crate::lab::picture(1)).unwrap();
+    let daemon = Daemon::start(command);
+    fs::copy(drawn.join(&star.path), lab.photo("new.jpg")).unwrap();
     let written = Instant::now();
-    let is_tagged = |daemon: &crate::lab::Daemon| {
-        let items = daemon.get("/api/v1/search?q=red&tag=red").1;
+    let is_tagged = |daemon: &Daemon| {
+        let items = daemon.get("/api/v1/search?q=a+red+star&tag=red").1;
         items["items"]
             .as_array()
             .is_some_and(|items| !items.is_empty())

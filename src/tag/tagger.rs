@@ -262,41 +262,29 @@ impl Tagger {
         stored: Option<&AppliedSet>,
     ) -> Result<Option<Applied>, TagError> {
         let signature = set.signature(self.embedder.fingerprint());
-        if self
-            .sets()
-            .0
-            .get(&name)
-            .is_some_and(|active| active.signature == signature)
-        {
+        let is_in_force = |active: &ActiveSet| active.signature == signature;
+        if self.sets().0.get(&name).is_some_and(is_in_force) {
             return Ok(None);
         }
-        let started = Instant::now();
         let labels: Vec<String> = set.labels.iter().map(|label| label.name.clone()).collect();
         let classifier = Classifier::build(set, &self.embedder)?;
         let mut active = self.active.write().unwrap_or_else(PoisonError::into_inner);
-        let known = match stored.filter(|stored| stored.signature == signature) {
-            Some(_) => self.store.label_ids(&name, &labels)?,
-            None => None,
+        let is_applied = stored.is_some_and(|stored| stored.signature == signature);
+        let known = if is_applied {
+            self.store.label_ids(&name, &labels)?
+        } else {
+            None
         };
-        if let Some(ids) = known {
-            active.insert(
-                name,
-                ActiveSet {
-                    classifier,
-                    ids,
-                    signature,
-                },
-            );
-            return Ok(None);
-        }
-        let tags = score_library(&classifier, &self.index, labels.len());
-        let applied = AppliedSet {
-            signature: signature.clone(),
-            definition,
+        let (ids, difference) = if let Some(ids) = known {
+            (ids, None)
+        } else {
+            let applied = AppliedSet {
+                signature: signature.clone(),
+                definition,
+            };
+            let (ids, difference) = self.converge(&name, &classifier, &labels, &applied)?;
+            (ids, Some(difference))
         };
-        let (ids, difference) = self
-            .store
-            .apply_label_set(&name, &applied, &labels, &tags)?;
         active.insert(
             name.clone(),
             ActiveSet {
@@ -305,6 +293,20 @@ impl Tagger {
                 signature,
             },
         );
+        Ok(difference.map(|difference| Applied { name, difference }))
+    }
+
+    /// Makes the library's tags of one set what it says. The caller holds the sets, so that no image comes in between.
+    fn converge(
+        &self,
+        name: &str,
+        classifier: &Classifier,
+        labels: &[String],
+        applied: &AppliedSet,
+    ) -> Result<(Vec<LabelId>, Difference), TagError> {
+        let started = Instant::now();
+        let tags = score_library(classifier, &self.index, labels.len());
+        let (ids, difference) = self.store.apply_label_set(name, applied, labels, &tags)?;
         let Difference {
             added,
             removed,
@@ -320,7 +322,7 @@ impl Tagger {
             duration_ms,
             "label set applied"
         );
-        Ok(Some(Applied { name, difference }))
+        Ok((ids, difference))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     env,
     fmt::{self, Display, Formatter},
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
     str::FromStr,
 };
 
@@ -31,13 +31,15 @@ pub enum ModelSource {
 impl FromStr for ModelSource {
     type Err = ModelError;
 
-    /// Whatever exists as a folder is that folder, so a clone at `openai/clip-vit-base-patch32` wins over the hub.
+    /// Whatever exists as a folder is that folder, so a clone at `openai/clip-vit-base-patch32` wins over the hub. A
+    /// folder is made absolute: a library remembers its model, and is opened from other working directories later.
     fn from_str(given: &str) -> Result<Self, ModelError> {
         if given == "bundled" {
             return Ok(Self::Bundled);
         }
         if looks_like_path(given) || Path::new(given).is_dir() {
-            return Ok(Self::Folder(expand_home(given)));
+            let folder = expand_home(given);
+            return Ok(Self::Folder(path::absolute(&folder).unwrap_or(folder)));
         }
         parse_hub(given).ok_or_else(|| ModelError::UnknownSource(given.to_owned()))
     }
@@ -132,16 +134,24 @@ mod tests {
             ),
             ("a/b@refs/pr/15", hub("a/b", Some("refs/pr/15"))),
             ("a/b@0123abc", hub("a/b", Some("0123abc"))),
-            ("./models/mine", ModelSource::Folder("./models/mine".into())),
             ("/srv/clip", ModelSource::Folder("/srv/clip".into())),
-            (r"C:\clip", ModelSource::Folder(r"C:\clip".into())),
-            ("src", ModelSource::Folder("src".into())),
         ];
         for (given, expected) in cases {
             let source: ModelSource = given.parse().unwrap();
             assert_eq!(source, expected);
             assert_eq!(source.to_string(), given);
         }
+    }
+
+    #[test]
+    fn a_folder_is_the_same_from_everywhere() {
+        let here = env::current_dir().unwrap();
+        for (given, folder) in [("src", "src"), ("./models/mine", "models/mine")] {
+            let source: ModelSource = given.parse().unwrap();
+            assert_eq!(source, ModelSource::Folder(here.join(folder)));
+        }
+        let drive = r"C:\clip".parse().unwrap();
+        assert!(matches!(drive, ModelSource::Folder(_)));
     }
 
     #[test]

@@ -289,13 +289,8 @@ impl Looker {
     }
 
     fn scan_root(&mut self, root: &WatchedRoot) -> Result<()> {
-        let knows_files = !self
-            .parts
-            .store
-            .known_files(root.id, &root.path, self.parts.model)?
-            .is_empty();
         let is_there = has_entries(&root.path);
-        if knows_files || is_there {
+        if is_there || self.knows_files(root)? {
             // A root that is missing or empty while files in it are known is taken to be away, not emptied.
             self.set_online(root, is_there)?;
         }
@@ -304,6 +299,14 @@ impl Looker {
         } else {
             Ok(())
         }
+    }
+
+    fn knows_files(&self, root: &WatchedRoot) -> Result<bool> {
+        let known = self
+            .parts
+            .store
+            .known_files(root.id, &root.path, self.parts.model)?;
+        Ok(!known.is_empty())
     }
 
     fn is_online(&self, root: &WatchedRoot) -> Result<bool> {

@@ -40,6 +40,12 @@ impl Matrix {
             .zip(self.values.chunks_exact(self.embedding_dim))
     }
 
+    pub(super) fn blocks(&self, rows: usize) -> impl Iterator<Item = (&[ImageId], &[f32])> {
+        self.ids
+            .chunks(rows)
+            .zip(self.values.chunks(rows * self.embedding_dim))
+    }
+
     /// Adds the row of an image, or replaces it.
     pub(super) fn insert(&mut self, image: ImageId, embedding: &[f32]) {
         assert_eq!(

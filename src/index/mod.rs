@@ -157,6 +157,13 @@ impl Index {
         }
     }
 
+    /// Everything in the index at this moment; holds no lock.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            matrix: self.read().matrix.clone(),
+        }
+    }
+
     /// The `k` images nearest to `query`, among those of `filter` (in order) where there is one.
     pub fn search(
         &self,
@@ -351,5 +358,36 @@ impl Contents {
         let hits = best.into_sorted();
         let possible = filter.map_or(self.matrix.len(), <[_]>::len);
         (hits.len() == k.min(possible)).then_some(Nearest { hits, exact: false })
+    }
+}
+
+/// Everything in the index at one moment.
+#[derive(Debug)]
+pub struct Snapshot {
+    matrix: Matrix,
+}
+
+/// Some rows.
+#[derive(Debug)]
+pub struct Block<'a> {
+    /// values
+    pub rows: &'a [f32],
+    images: &'a [ImageId],
+}
+
+impl Snapshot {
+    /// blocks
+    pub fn blocks(&self, rows: usize) -> Vec<Block<'_>> {
+        self.matrix
+            .blocks(rows)
+            .map(|(images, rows)| Block { rows, images })
+            .collect()
+    }
+}
+
+impl Block<'_> {
+    /// image
+    pub fn image(&self, row: usize) -> Option<ImageId> {
+        self.images.get(row).copied()
     }
 }

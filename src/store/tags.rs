@@ -1,6 +1,6 @@
 //! Label sets as they were last applied, and the tags that they gave.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::Serialize;
@@ -89,8 +89,8 @@ impl Store {
         })
     }
 
-    /// Makes the library's tags of one label set what `tags` says (for each label its images with their scores), in one
-    /// transaction, and returns the labels' rows with what changed.
+    /// Makes the library's tags of one label set what `tags` says (for each label its images, in order, with their scores), in
+    /// one transaction, and returns the labels' rows with what changed.
     pub fn apply_label_set(
         &self,
         name: &str,
@@ -178,34 +178,48 @@ fn label_id(db: &Transaction<'_>, set: i64, label: &str) -> Result<LabelId> {
     ))
 }
 
-/// Writes only what differs: on a large library most tags stay as they are.
+/// Writes only what differs: on a large library most tags stay as they are. `wanted` is in the order of the images, as
+/// the stored ones come, so that both are walked side by side and rows are written in the order of the table.
 fn apply_label(
     db: &Transaction<'_>,
     label: LabelId,
     wanted: &[(ImageId, f32)],
     difference: &mut Difference,
 ) -> Result<()> {
-    let mut stored = tags_of_label(db, label)?;
-    let mut put = db.prepare_cached(
-        "INSERT OR REPLACE INTO tags (label_id, image_id, score) VALUES (?1, ?2, ?3)",
-    )?;
-    for &(image, score) in wanted {
-        match stored.remove(&image) {
-            Some(same) if same.to_bits() == score.to_bits() => continue,
-            Some(_) => difference.rescored += 1,
-            None => difference.added += 1,
-        }
-        put.execute(params![label.0, image.0, score])?;
-    }
+    let mut insert =
+        db.prepare_cached("INSERT INTO tags (label_id, image_id, score) VALUES (?1, ?2, ?3)")?;
+    let mut update =
+        db.prepare_cached("UPDATE tags SET score = ?3 WHERE label_id = ?1 AND image_id = ?2")?;
     let mut delete = db.prepare_cached("DELETE FROM tags WHERE label_id = ?1 AND image_id = ?2")?;
-    for image in stored.keys() {
-        difference.removed += delete.execute(params![label.0, image.0])?;
+    let mut stored = tags_of_label(db, label)?.into_iter().peekable();
+    let mut wanted = wanted.iter().copied().peekable();
+    while let Some(next) = next_of(stored.peek(), wanted.peek()) {
+        let (old, new) = (
+            stored.next_if(|tag| tag.0 == next),
+            wanted.next_if(|tag| tag.0 == next),
+        );
+        match (old, new) {
+            (Some(old), Some(new)) if old.1.to_bits() == new.1.to_bits() => {}
+            (Some(_), Some((image, score))) => {
+                difference.rescored += update.execute(params![label.0, image.0, score])?;
+            }
+            (None, Some((image, score))) => {
+                difference.added += insert.execute(params![label.0, image.0, score])?;
+            }
+            (_, None) => difference.removed += delete.execute(params![label.0, next.0])?,
+        }
     }
     Ok(())
 }
 
-fn tags_of_label(db: &Transaction<'_>, label: LabelId) -> Result<HashMap<ImageId, f32>> {
-    let mut select = db.prepare_cached("SELECT image_id, score FROM tags WHERE label_id = ?1")?;
+/// The smaller image of the two.
+fn next_of(stored: Option<&(ImageId, f32)>, wanted: Option<&(ImageId, f32)>) -> Option<ImageId> {
+    stored.into_iter().chain(wanted).map(|tag| tag.0).min()
+}
+
+fn tags_of_label(db: &Transaction<'_>, label: LabelId) -> Result<Vec<(ImageId, f32)>> {
+    let mut select = db
+        .prepare_cached("SELECT image_id, score FROM tags WHERE label_id = ?1 ORDER BY image_id")?;
     let rows = select.query_map([label.0], |row| Ok((ImageId(row.get(0)?), row.get(1)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

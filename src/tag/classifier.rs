@@ -1,43 +1,75 @@
 //! A label set with the embeddings of its prompts: scores embeddings.
 
-use super::set::{LabelSet, Mode};
-use crate::embed::{EmbedError, Embedder, Embedding, dot};
+use std::ops::Range;
+
+use super::set::{Label, LabelSet, Mode};
+use crate::embed::{EmbedError, Embedder, Embedding};
+use crate::kernels::PackedF32;
+
+/// A label that an image keeps.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Kept {
+    /// The image's place among those that were scored.
+    pub row: usize,
+    /// The label's place in the set.
+    pub label: usize,
+    /// Its probability.
+    pub score: f32,
+}
 
 /// A label set that is ready to score.
 #[derive(Debug)]
 pub struct Classifier {
     set: LabelSet,
-    labels: Vec<Embedding>,
-    background: Vec<Embedding>,
-    /// For each label.
-    negatives: Vec<Vec<Embedding>>,
+    /// The embeddings of all texts, one column of logits each: labels, then the background, then negatives.
+    texts: PackedF32,
+    text_count: usize,
+    embedding_dim: usize,
+    /// Columns of the background.
+    background: Range<usize>,
+    /// For each label the columns of its negatives.
+    negatives: Vec<Range<usize>>,
     logit_scale: f32,
 }
 
 impl Classifier {
-    /// Embeds the prompts of a set.
+    /// Embeds the prompts of a set, all of them together.
     pub fn build(set: LabelSet, embedder: &Embedder) -> Result<Classifier, EmbedError> {
-        let mean = |prompts: Vec<String>| {
-            Ok::<_, EmbedError>(Embedding::mean(&embedder.embed_texts(prompts)?)?)
+        let groups = prompts(&set);
+        let mut embeddings = embedder.embed_texts(groups.concat())?.into_iter();
+        let mean = |group: &Vec<String>| {
+            let group: Vec<Embedding> = embeddings.by_ref().take(group.len()).collect();
+            Embedding::mean(&group)
         };
-        let labels = set
-            .labels
+        let texts = groups.iter().map(mean).collect::<Result<Vec<_>, _>>()?;
+        Ok(Classifier::new(set, &texts, embedder.logit_scale()))
+    }
+
+    /// `texts`: one embedding for each of [`prompts`].
+    fn new(set: LabelSet, texts: &[Embedding], logit_scale: f32) -> Classifier {
+        let background = set.labels.len()..set.labels.len() + set.background.len();
+        let mut end = background.end;
+        let mut negatives_of = |label: &Label| {
+            let start = end;
+            end += label.negative.len();
+            start..end
+        };
+        let negatives = set.labels.iter().map(&mut negatives_of).collect();
+        let rows: Vec<f32> = texts
             .iter()
-            .map(|label| mean(set.prompts(label)))
-            .collect::<Result<_, _>>()?;
-        let negatives = set
-            .labels
-            .iter()
-            .map(|label| set.negative_prompts(label).into_iter().map(mean).collect())
-            .collect::<Result<_, _>>()?;
-        let background = embedder.embed_texts(set.background.clone())?;
-        Ok(Classifier {
+            .flat_map(Embedding::as_slice)
+            .copied()
+            .collect();
+        let embedding_dim = texts.first().map_or(1, |text| text.as_slice().len());
+        Classifier {
             set,
-            labels,
+            texts: PackedF32::pack(&rows, texts.len(), embedding_dim),
+            text_count: texts.len(),
+            embedding_dim,
             background,
             negatives,
-            logit_scale: embedder.logit_scale(),
-        })
+            logit_scale,
+        }
     }
 
     /// The set.
@@ -45,45 +77,57 @@ impl Classifier {
         &self.set
     }
 
-    /// The labels that an image with this embedding keeps, each by its place in the set, with its score.
-    pub fn tags(&self, image: &[f32]) -> Vec<(usize, f32)> {
-        let scores = self.scores(image);
-        let kept = |&(label, score): &(usize, f32)| {
-            score >= self.set.threshold_of(&self.set.labels[label])
-        };
-        let scores = scores.into_iter().enumerate();
-        match self.set.mode {
-            Mode::Independent => scores.filter(kept).collect(),
-            Mode::Exclusive => scores
-                .max_by(|a, b| a.1.total_cmp(&b.1))
-                .filter(kept)
-                .into_iter()
-                .collect(),
+    /// The labels that images keep; `images` holds their embeddings row by row.
+    ///
+    /// What an image keeps comes out the same to the bit whichever images it is scored with, so that scoring a library
+    /// again changes nothing where nothing changed.
+    pub fn tags(&self, images: &[f32]) -> Vec<Kept> {
+        let mut logits = vec![0.0; images.len() / self.embedding_dim * self.text_count];
+        self.texts.multiply(images, &mut logits);
+        let mut kept = Vec::new();
+        for (row, logits) in logits.chunks_exact_mut(self.text_count).enumerate() {
+            for logit in &mut *logits {
+                *logit *= self.logit_scale;
+            }
+            self.keep(row, &self.scores(logits), &mut kept);
         }
+        kept
     }
 
-    /// The probability of every label, in the order of the set.
+    fn keep(&self, row: usize, scores: &[f32], kept: &mut Vec<Kept>) {
+        let candidates = match self.set.mode {
+            Mode::Independent => 0..scores.len(),
+            Mode::Exclusive => {
+                let best = (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b]));
+                best.map_or(0..0, |best| best..best + 1)
+            }
+        };
+        let tag = |label| Kept {
+            row,
+            label,
+            score: scores[label],
+        };
+        let reaches = |tag: &Kept| tag.score >= self.set.threshold_of(&self.set.labels[tag.label]);
+        kept.extend(candidates.map(tag).filter(reaches));
+    }
+
+    /// The probability of every label of one image, in the order of the set, from the logits of all texts.
     ///
     /// `exclusive`: softmax of the logits over all labels and the background. `independent`: for each label softmax over
     /// itself, its own negatives and the background, so that adding a label never moves the score of another.
-    pub fn scores(&self, image: &[f32]) -> Vec<f32> {
-        let logits = |texts: &[Embedding]| -> Vec<f32> {
-            texts
-                .iter()
-                .map(|text| self.logit_scale * dot(text.as_slice(), image))
-                .collect()
-        };
-        let (labels, background) = (logits(&self.labels), logits(&self.background));
+    fn scores(&self, logits: &[f32]) -> Vec<f32> {
+        let labels = &logits[..self.set.labels.len()];
         match self.set.mode {
             Mode::Exclusive => {
-                let sum = log_sum_exp(labels.iter().chain(&background));
+                let sum = log_sum_exp(&logits[..self.background.end]);
                 labels.iter().map(|label| (label - sum).exp()).collect()
             }
             Mode::Independent => {
-                let score = |(label, negatives): (&f32, &Vec<Embedding>)| {
-                    let negatives = logits(negatives);
-                    (label - log_sum_exp([label].into_iter().chain(&background).chain(&negatives)))
-                        .exp()
+                let background = log_sum_exp(&logits[self.background.clone()]);
+                let score = |(label, negatives): (&f32, &Range<usize>)| {
+                    let odds = |other: f32| (other - label).exp();
+                    let negatives = logits[negatives.clone()].iter().copied();
+                    1.0 / (1.0 + odds(background) + negatives.map(odds).sum::<f32>())
                 };
                 labels.iter().zip(&self.negatives).map(score).collect()
             }
@@ -91,14 +135,22 @@ impl Classifier {
     }
 }
 
+/// What is embedded for a set, in the order of its columns; each group of prompts makes one embedding, their mean.
+fn prompts(set: &LabelSet) -> Vec<Vec<String>> {
+    let labels = set.labels.iter().map(|label| set.prompts(label));
+    let background = set.background.iter().map(|text| vec![text.clone()]);
+    let negatives = set
+        .labels
+        .iter()
+        .flat_map(|label| set.negative_prompts(label));
+    labels.chain(background).chain(negatives).collect()
+}
+
 /// `ln Σ exp`, shifted by the largest term so that nothing overflows.
-fn log_sum_exp<'a>(logits: impl Iterator<Item = &'a f32> + Clone) -> f32 {
-    let largest = logits.clone().copied().fold(f32::NEG_INFINITY, f32::max);
-    largest
-        + logits
-            .map(|logit| (logit - largest).exp())
-            .sum::<f32>()
-            .ln()
+fn log_sum_exp(logits: &[f32]) -> f32 {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f32 = logits.iter().map(|logit| (logit - largest).exp()).sum();
+    largest + sum.ln()
 }
 
 #[cfg(test)]
@@ -111,69 +163,70 @@ mod tests {
 
     /// Labels along x and y, the background along z.
     fn classifier(mode: &str, extra: &str) -> Classifier {
-        let text =
-            format!("mode = '{mode}'\n[[labels]]\nname = 'x'\n{extra}\n[[labels]]\nname = 'y'");
+        let text = format!(
+            "mode = '{mode}'\nbackground = ['z']\n[[labels]]\nname = 'x'\n{extra}\n[[labels]]\nname = 'y'"
+        );
         let set = LabelSet::parse(&text).unwrap();
-        let negatives = vec![
-            if extra.is_empty() {
-                vec![]
-            } else {
-                vec![unit(&[0.0, 1.0, 0.0])]
-            },
-            vec![],
+        let mut texts = vec![
+            unit(&[1.0, 0.0, 0.0]),
+            unit(&[0.0, 1.0, 0.0]),
+            unit(&[0.0, 0.0, 1.0]),
         ];
-        let labels = vec![unit(&[1.0, 0.0, 0.0]), unit(&[0.0, 1.0, 0.0])];
-        Classifier {
-            set,
-            labels,
-            background: vec![unit(&[0.0, 0.0, 1.0])],
-            negatives,
-            logit_scale: 10.0,
-        }
+        texts.extend((!extra.is_empty()).then(|| unit(&[0.0, 1.0, 0.0])));
+        Classifier::new(set, &texts, 10.0)
+    }
+
+    fn labels(classifier: &Classifier, image: &[f32]) -> Vec<usize> {
+        let kept = classifier.tags(unit(image).as_slice());
+        kept.into_iter().map(|tag| tag.label).collect()
     }
 
     #[test]
     fn exclusive_keeps_the_best_or_none() {
         let classifier = classifier("exclusive", "");
-        assert_eq!(classifier.tags(unit(&[1.0, 0.2, 0.0]).as_slice())[0].0, 0);
-        assert_eq!(classifier.tags(unit(&[0.0, 0.1, 1.0]).as_slice()), []);
-        assert_eq!(
-            classifier.tags(unit(&[1.0, 1.0, 0.0]).as_slice()),
-            [],
-            "a tie is under the threshold"
-        );
-        let scores = classifier.scores(unit(&[0.3, 0.5, 0.1]).as_slice());
-        let expected: Vec<f64> = {
-            let e: Vec<f64> = [0.3, 0.5, 0.1]
-                .iter()
-                .map(|v| (10.0 * v / 0.35_f64.sqrt()).exp())
-                .collect();
-            e.iter().map(|v| v / e.iter().sum::<f64>()).collect()
-        };
-        assert!(
-            scores
-                .iter()
-                .zip(&expected)
-                .all(|(a, b)| (f64::from(*a) - b).abs() < 1e-5),
-            "{scores:?}"
-        );
+        assert_eq!(labels(&classifier, &[1.0, 0.2, 0.0]), [0]);
+        assert!(labels(&classifier, &[0.0, 0.1, 1.0]).is_empty());
+        let tie = labels(&classifier, &[1.0, 1.0, 0.0]);
+        assert!(tie.is_empty(), "a tie is under the threshold");
+        let scores = classifier.scores(&[3.0, 5.0, 1.0]);
+        let sum: f64 = [3.0_f64, 5.0, 1.0].iter().map(|logit| logit.exp()).sum();
+        for (score, logit) in scores.iter().zip([3.0_f64, 5.0]) {
+            assert!(
+                (f64::from(*score) - logit.exp() / sum).abs() < 1e-6,
+                "{scores:?}"
+            );
+        }
     }
 
     #[test]
     fn independent_keeps_many_and_knows_negatives() {
-        let both = unit(&[1.0, 1.0, 0.0]);
-        let both = both.as_slice();
-        assert_eq!(classifier("independent", "").tags(both).len(), 2);
-        let tags = classifier("independent", "negative = ['y']").tags(both);
-        assert_eq!(
-            tags.iter().map(|tag| tag.0).collect::<Vec<_>>(),
-            [1],
-            "x is as likely as its negative"
-        );
+        let both = [1.0, 1.0, 0.0];
+        assert_eq!(labels(&classifier("independent", ""), &both), [0, 1]);
+        let kept = labels(&classifier("independent", "negative = ['y']"), &both);
+        assert_eq!(kept, [1], "x is as likely as its negative");
+    }
+
+    #[test]
+    fn an_image_is_scored_alike_in_any_company() {
+        let classifier = classifier("independent", "negative = ['y']");
+        let images: Vec<Vec<f32>> = (0..37)
+            .map(|i| {
+                let angle = i as f32 / 9.0;
+                let image = unit(&[angle.cos(), angle.sin(), 0.3]);
+                image.as_slice().to_vec()
+            })
+            .collect();
+        let together = classifier.tags(&images.concat());
+        let alone = images.iter().enumerate().flat_map(|(row, image)| {
+            let kept = classifier.tags(image);
+            kept.into_iter().map(move |tag| Kept { row, ..tag })
+        });
+        assert!(together.len() > 10, "{together:?}");
+        assert_eq!(together, alone.collect::<Vec<_>>());
     }
 
     #[test]
     fn huge_logits_do_not_overflow() {
-        assert!(log_sum_exp([1e30_f32, 1.0].iter()).is_finite());
+        assert!(log_sum_exp(&[1e30_f32, 1.0]).is_finite());
     }
 }

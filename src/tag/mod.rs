@@ -5,9 +5,9 @@ mod classifier;
 mod set;
 mod tagger;
 
-pub use classifier::Classifier;
+pub use classifier::{Classifier, Kept};
 pub use set::{Label, LabelSet, Mode, SetError};
-pub use tagger::{Applied, SetStatus, Sets, TagError, Tagger};
+pub use tagger::{Applied, SetStatus, Sets, TagError, Tagger, score_library};
 
 /// A label file: its name and its text.
 pub type LabelFile = (&'static str, &'static str);

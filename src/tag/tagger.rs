@@ -6,15 +6,16 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Instant;
 
+use rayon::prelude::*;
 use thiserror::Error;
 use tracing::{info, warn};
 
-use super::{Classifier, LabelSet, SetError};
+use super::{Classifier, Kept, LabelSet, SetError};
 use crate::embed::{EmbedError, Embedder};
-use crate::index::Index;
+use crate::index::{Block, Index};
 use crate::store::{AppliedSet, Difference, ImageId, LabelId, Store, StoreError};
 
 /// What can go wrong while tags are brought up to date.
@@ -71,6 +72,12 @@ struct ActiveSet {
     signature: String,
 }
 
+/// The sets in force, by name.
+type Active = BTreeMap<String, Arc<ActiveSet>>;
+
+/// Images scored together: their embeddings stay in the processor's cache.
+const BLOCK: usize = 256;
+
 /// The label sets of a library.
 #[derive(Debug)]
 pub struct Tagger {
@@ -78,39 +85,43 @@ pub struct Tagger {
     store: Store,
     index: Index,
     embedder: Embedder,
-    active: RwLock<BTreeMap<String, ActiveSet>>,
+    /// Replaced as a whole, so that who looks at the sets never waits for one that is being applied.
+    active: Mutex<Arc<Active>>,
+    /// Read while images are recorded, written while a set is applied: no image slips in between with the old tags.
+    recording: RwLock<()>,
     broken: Mutex<BTreeMap<String, SetError>>,
     /// One sync at a time.
     syncing: Mutex<()>,
 }
 
 /// The sets in force, held still: while this lives, no set is applied to the library.
-pub struct Sets<'a>(RwLockReadGuard<'a, BTreeMap<String, ActiveSet>>);
+pub struct Sets<'a> {
+    active: Arc<Active>,
+    _recording: RwLockReadGuard<'a, ()>,
+}
 
 impl Sets<'_> {
     /// The tags of an image with this embedding.
     pub fn tags(&self, embedding: &[f32]) -> Vec<(LabelId, f32)> {
-        let tags_of = |set: &ActiveSet| -> Vec<(LabelId, f32)> {
-            set.classifier
-                .tags(embedding)
-                .into_iter()
-                .map(|(label, score)| (set.ids[label], score))
-                .collect()
+        let tags_of = |set: &Arc<ActiveSet>| -> Vec<(LabelId, f32)> {
+            let kept = set.classifier.tags(embedding).into_iter();
+            kept.map(|tag| (set.ids[tag.label], tag.score)).collect()
         };
-        self.0.values().flat_map(tags_of).collect()
+        self.active.values().flat_map(tags_of).collect()
     }
 }
 
 impl Tagger {
     /// For the label files in `folder`; nothing is read before the first [`Tagger::sync`].
     pub fn new(folder: PathBuf, store: Store, index: Index, embedder: Embedder) -> Tagger {
-        let (active, broken, syncing) = Default::default();
+        let (active, recording, broken, syncing) = Default::default();
         Tagger {
             folder,
             store,
             index,
             embedder,
             active,
+            recording,
             broken,
             syncing,
         }
@@ -124,7 +135,18 @@ impl Tagger {
     /// The sets in force. Images that are recorded while this is held get the tags of these sets; a set that changes
     /// meanwhile waits, and then finds those images in the index.
     pub fn sets(&self) -> Sets<'_> {
-        Sets(self.active.read().unwrap_or_else(PoisonError::into_inner))
+        let recording = self
+            .recording
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        Sets {
+            active: self.active(),
+            _recording: recording,
+        }
+    }
+
+    fn active(&self) -> Arc<Active> {
+        Arc::clone(&locked(&self.active))
     }
 
     /// Makes the library's tags what the files say and returns the sets that changed.
@@ -187,7 +209,7 @@ impl Tagger {
     /// How every label set stands, by name.
     pub fn status(&self) -> BTreeMap<String, SetStatus> {
         let mut all: BTreeMap<String, SetStatus> = BTreeMap::new();
-        for (name, set) in self.sets().0.iter() {
+        for (name, set) in self.active().iter() {
             let active = Some((set.classifier.set().clone(), set.signature.clone()));
             all.insert(
                 name.clone(),
@@ -213,7 +235,7 @@ impl Tagger {
     }
 
     fn is_active(&self, name: &str) -> bool {
-        self.sets().0.contains_key(name)
+        self.active().contains_key(name)
     }
 
     /// Remembers, and logs once, what is wrong with a file.
@@ -238,9 +260,12 @@ impl Tagger {
         locked(&self.broken).retain(|name, _| files.contains_key(name));
         let mut applied = Vec::new();
         for name in stored.keys().filter(|name| !files.contains_key(*name)) {
-            let mut active = self.active.write().unwrap_or_else(PoisonError::into_inner);
+            let _no_recording = self
+                .recording
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
             let removed = self.store.delete_label_set(name)?;
-            active.remove(name);
+            Arc::make_mut(&mut locked(&self.active)).remove(name);
             info!(set = name, removed, "label set removed");
             applied.push(Applied {
                 name: name.clone(),
@@ -262,13 +287,16 @@ impl Tagger {
         stored: Option<&AppliedSet>,
     ) -> Result<Option<Applied>, TagError> {
         let signature = set.signature(self.embedder.fingerprint());
-        let is_in_force = |active: &ActiveSet| active.signature == signature;
-        if self.sets().0.get(&name).is_some_and(is_in_force) {
+        let is_in_force = |active: &Arc<ActiveSet>| active.signature == signature;
+        if self.active().get(&name).is_some_and(is_in_force) {
             return Ok(None);
         }
         let labels: Vec<String> = set.labels.iter().map(|label| label.name.clone()).collect();
         let classifier = Classifier::build(set, &self.embedder)?;
-        let mut active = self.active.write().unwrap_or_else(PoisonError::into_inner);
+        let _no_recording = self
+            .recording
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         let is_applied = stored.is_some_and(|stored| stored.signature == signature);
         let known = if is_applied {
             self.store.label_ids(&name, &labels)?
@@ -285,18 +313,16 @@ impl Tagger {
             let (ids, difference) = self.converge(&name, &classifier, &labels, &applied)?;
             (ids, Some(difference))
         };
-        active.insert(
-            name.clone(),
-            ActiveSet {
-                classifier,
-                ids,
-                signature,
-            },
-        );
+        let set = ActiveSet {
+            classifier,
+            ids,
+            signature,
+        };
+        Arc::make_mut(&mut locked(&self.active)).insert(name.clone(), Arc::new(set));
         Ok(difference.map(|difference| Applied { name, difference }))
     }
 
-    /// Makes the library's tags of one set what it says. The caller holds the sets, so that no image comes in between.
+    /// Makes the library's tags of one set what it says. The caller holds recording back, so that no image comes in between.
     fn converge(
         &self,
         name: &str,
@@ -305,7 +331,8 @@ impl Tagger {
         applied: &AppliedSet,
     ) -> Result<(Vec<LabelId>, Difference), TagError> {
         let started = Instant::now();
-        let tags = score_library(classifier, &self.index, labels.len());
+        let tags = score_library(classifier, &self.index);
+        let scored_ms = started.elapsed().as_millis() as u64;
         let (ids, difference) = self.store.apply_label_set(name, applied, labels, &tags)?;
         let Difference {
             added,
@@ -319,6 +346,7 @@ impl Tagger {
             removed,
             rescored,
             images = self.index.len(),
+            scored_ms,
             duration_ms,
             "label set applied"
         );
@@ -326,18 +354,21 @@ impl Tagger {
     }
 }
 
-/// For each label the images that keep it, with their scores.
-fn score_library(
-    classifier: &Classifier,
-    index: &Index,
-    label_count: usize,
-) -> Vec<Vec<(ImageId, f32)>> {
-    let mut tags = vec![Vec::new(); label_count];
-    index.for_each(|image, embedding| {
-        for (label, score) in classifier.tags(embedding) {
-            tags[label].push((image, score));
-        }
-    });
+/// For each label the images that keep it with their scores, by image; on all cores.
+pub fn score_library(classifier: &Classifier, index: &Index) -> Vec<Vec<(ImageId, f32)>> {
+    let snapshot = index.snapshot();
+    let score = |block: Block<'_>| -> Vec<(usize, ImageId, f32)> {
+        let kept = classifier.tags(block.rows).into_iter();
+        let tag = |kept: Kept| Some((kept.label, block.image(kept.row)?, kept.score));
+        kept.filter_map(tag).collect()
+    };
+    let blocks: Vec<_> = snapshot.blocks(BLOCK).into_par_iter().map(score).collect();
+    let mut tags = vec![Vec::new(); classifier.set().labels.len()];
+    for (label, image, score) in blocks.into_iter().flatten() {
+        tags[label].push((image, score));
+    }
+    tags.par_iter_mut()
+        .for_each(|tags| tags.sort_unstable_by_key(|tag: &(ImageId, f32)| tag.0));
     tags
 }
 

@@ -1,0 +1,166 @@
+//! A library of made images: real rows, real (empty) files, drawn embeddings. Stands for one that took hours to index.
+
+use std::path::{Path, PathBuf};
+
+use pixdex::decode::Metadata;
+use pixdex::embed::{Embedder, Embedding};
+use pixdex::store::{Content, ContentHash, FileRecord, FileStat, ImageId, ModelId, RootId, Store};
+
+/// Files written in one transaction.
+const BATCH: usize = 2_000;
+
+/// Files in one folder.
+const FOLDER_SIZE: usize = 1_000;
+
+/// Words that queries and labels are made of.
+const WORDS: [&str; 20] = [
+    "red", "old", "small", "wet", "bright", "empty", "quiet", "broken", "wooden", "distant", "dog",
+    "house", "boat", "street", "tree", "child", "cup", "bridge", "cloud", "garden",
+];
+
+/// The `i`th of 100 short descriptions, "a red dog" and so on.
+pub(crate) fn description(i: usize) -> String {
+    format!("{} {}", WORDS[i % 10], WORDS[10 + i / 10 % 10])
+}
+
+/// `SplitMix64` (Steele, Lea and Flood 2014).
+pub(crate) struct Random(u64);
+
+impl Random {
+    /// The next 64 random bits.
+    pub(crate) fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// Nearly normal, mean 0, deviation 1: the sum of four uniform numbers.
+    pub(crate) fn normal(&mut self) -> f32 {
+        let bits = self.bits();
+        let sum: f32 = (0..4)
+            .map(|part| (bits >> (16 * part) & 0xFFFF) as f32 / 65_536.0 - 0.5)
+            .sum();
+        sum * 3.0_f32.sqrt()
+    }
+}
+
+/// Embeddings as pictures have them: in 2,000 clusters that crowd around one direction.
+pub(crate) struct Embeddings {
+    random: Random,
+    centres: Vec<Vec<f32>>,
+}
+
+impl Embeddings {
+    /// Of this length.
+    pub(crate) fn new(embedding_dim: usize) -> Embeddings {
+        let mut random = Random(7);
+        let crowd: Vec<f32> = (0..embedding_dim).map(|_| random.normal()).collect();
+        let mut centre = || {
+            crowd
+                .iter()
+                .map(|value| 0.85 * value + random.normal())
+                .collect()
+        };
+        let centres = (0..2_000).map(|_| centre()).collect();
+        Embeddings { random, centres }
+    }
+
+    /// The next one.
+    pub(crate) fn next(&mut self) -> Embedding {
+        let centre = &self.centres[self.random.bits() as usize % self.centres.len()];
+        let noisy = centre
+            .iter()
+            .map(|value| value + 0.45 * self.random.normal());
+        Embedding::new(noisy.collect()).expect("noise is never zero")
+    }
+}
+
+/// Writes `count` images with their files under `photos`, and returns them in order.
+pub(crate) fn fill(
+    store: &Store,
+    photos: &Path,
+    embedder: &Embedder,
+    count: usize,
+) -> Vec<(ImageId, Embedding)> {
+    let mut embeddings = Embeddings::new(embedder.embedding_dim());
+    std::fs::create_dir_all(photos).expect("the folder can be made");
+    let photos = photos.canonicalize().expect("the folder is there");
+    let root = store.root(&photos).expect("the library works");
+    let model = store
+        .model(embedder.fingerprint(), embedder.name())
+        .expect("the library works");
+    let mut images = Vec::with_capacity(count);
+    for start in (0..count).step_by(BATCH) {
+        let batch: Vec<Embedding> = (start..count.min(start + BATCH))
+            .map(|_| embeddings.next())
+            .collect();
+        images.extend(record(store, root, model, &photos, start, batch));
+    }
+    images
+}
+
+fn record(
+    store: &Store,
+    root: RootId,
+    model: ModelId,
+    photos: &Path,
+    start: usize,
+    batch: Vec<Embedding>,
+) -> Vec<(ImageId, Embedding)> {
+    let records: Vec<FileRecord> = batch
+        .iter()
+        .enumerate()
+        .map(|(i, embedding)| {
+            let path = make_file(photos, start + i);
+            let stat = FileStat::of(&path.metadata().expect("the file was made"));
+            let mut hash = [0; 32];
+            hash[..8].copy_from_slice(&((start + i) as u64).to_le_bytes());
+            let metadata = Metadata {
+                format: "jpeg".to_owned(),
+                width: 4_000,
+                height: 3_000,
+                ..Metadata::default()
+            };
+            let content = Content {
+                hash: ContentHash(hash),
+                metadata,
+                embedding: embedding.clone(),
+                tags: Vec::new(),
+            };
+            FileRecord {
+                root,
+                path,
+                stat,
+                content: Ok(content),
+            }
+        })
+        .collect();
+    let recorded = store.record(model, &records).expect("the library works");
+    recorded.images.into_iter().flatten().zip(batch).collect()
+}
+
+fn make_file(photos: &Path, number: usize) -> PathBuf {
+    let folder = photos.join(format!("{:04}", number / FOLDER_SIZE));
+    if number % FOLDER_SIZE == 0 {
+        std::fs::create_dir_all(&folder).expect("a folder can be made");
+    }
+    let path = folder.join(format!("{number:07}.jpg"));
+    std::fs::write(&path, []).expect("a file can be made");
+    path
+}
+
+/// The process's figure `name` of `/proc/PID/status` in MiB; none where the system has no such file.
+pub(crate) fn memory_mib(pid: u32, name: &str) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with(name))?;
+    let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib / 1_024.0)
+}
+
+/// The value below which `share` of them lie.
+pub(crate) fn quantile(values: &mut [f64], share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[((values.len() - 1) as f64 * share).round() as usize]
+}

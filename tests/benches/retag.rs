@@ -1,0 +1,190 @@
+//! How long does a library take to follow a changed label set, and what does search feel of it?
+//!
+//! `cargo bench --bench retag -- --images 100000 --labels 100 [--model FOLDER] [--json]`
+
+mod made;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use pixdex::config::Config;
+use pixdex::daemon;
+use pixdex::embed::{Embedder, Embedding};
+use pixdex::index::{Index, QueryKind};
+use pixdex::store::{AppliedSet, Difference, ImageId, Store};
+use pixdex::tag::{Classifier, LabelSet, score_library};
+
+/// Labels that an image keeps, on average; the threshold is chosen so.
+const TAGS_PER_IMAGE: f64 = 3.0;
+
+#[derive(Parser)]
+struct Arguments {
+    #[arg(long, default_value_t = 100_000)]
+    images: usize,
+    #[arg(long, default_value_t = 100)]
+    labels: usize,
+    /// A model folder, or `bundled`
+    #[arg(long, default_value = "bundled")]
+    model: String,
+    #[arg(long)]
+    json: bool,
+    /// Given by cargo
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let config = Config::load(None, std::iter::empty(), vec![("log", "warn".into())])?;
+    let embedder = daemon::load_model(&arguments.model, &config, &|_| {})?;
+    let folder = tempfile::tempdir()?;
+    let store = Store::open(&folder.path().join("library"))?;
+    let images = made::fill(
+        &store,
+        &folder.path().join("photos"),
+        &embedder,
+        arguments.images,
+    );
+    let index = Index::new(
+        embedder.embedding_dim(),
+        daemon::without_graph(&config).index,
+    );
+    index.insert(images.iter().map(|(image, embedding)| (*image, embedding)));
+    let queries: Vec<Embedding> = images
+        .iter()
+        .rev()
+        .take(200)
+        .map(|image| image.1.clone())
+        .collect();
+    drop(images);
+
+    let quiet = latencies_ms(&index, &queries, &AtomicBool::new(false));
+    let threshold = threshold_for(
+        TAGS_PER_IMAGE / arguments.labels as f64,
+        &arguments,
+        &embedder,
+        &index,
+    )?;
+    let started = Instant::now();
+    let classifier = Classifier::build(label_set(arguments.labels, threshold)?, &embedder)?;
+    let embed_s = started.elapsed().as_secs_f64();
+    let (tags, score_s, busy) = score_while_searching(&classifier, &index, &queries);
+    let stricter = Classifier::build(label_set(arguments.labels, threshold * 1.01)?, &embedder)?;
+    let (first, first_s) = apply(&store, &classifier, &tags)?;
+    let (again, again_s) = apply(&store, &classifier, &tags)?;
+    let (edited, edited_s) = apply(&store, &stricter, &score_library(&stricter, &index))?;
+    let report = serde_json::json!({
+        "images": arguments.images,
+        "labels": arguments.labels,
+        "embedding_dim": embedder.embedding_dim(),
+        "embed_prompts_s": embed_s,
+        "score_s": score_s,
+        "write_new_set_s": first_s, "added": first.added,
+        "write_same_set_s": again_s, "changed_by_same_set": again.added + again.removed + again.rescored,
+        "write_stricter_set_s": edited_s, "removed": edited.removed,
+        "search_quiet_ms": quiet, "search_while_scoring_ms": busy,
+        "peak_memory_mib": made::memory_mib(std::process::id(), "VmHWM"),
+    });
+    print(&report, arguments.json);
+    Ok(())
+}
+
+fn label_set(labels: usize, threshold: f32) -> Result<LabelSet> {
+    let labels: String = (0..labels)
+        .map(|i| {
+            format!(
+                "[[labels]]\nname = '{} {i}'\nprompts = ['{}']\n",
+                made::description(i),
+                made::description(i)
+            )
+        })
+        .collect();
+    LabelSet::parse(&format!("threshold = {threshold}\n{labels}"))
+        .context("the made label set is wrong")
+}
+
+/// The threshold at which this share of all pairs of image and label is kept, found by halving.
+fn threshold_for(
+    share: f64,
+    arguments: &Arguments,
+    embedder: &Embedder,
+    index: &Index,
+) -> Result<f32> {
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..12 {
+        let middle = (low + high) / 2.0;
+        let classifier = Classifier::build(label_set(arguments.labels, middle)?, embedder)?;
+        let kept: usize = score_library(&classifier, index).iter().map(Vec::len).sum();
+        if kept as f64 > share * (arguments.images * arguments.labels) as f64 {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(high)
+}
+
+type Scored = Vec<Vec<(ImageId, f32)>>;
+
+/// Scores the library on all cores while one thread goes on searching.
+fn score_while_searching(
+    classifier: &Classifier,
+    index: &Index,
+    queries: &[Embedding],
+) -> (Scored, f64, [f64; 2]) {
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let search = scope.spawn(|| latencies_ms(index, queries, &is_done));
+        let started = Instant::now();
+        let tags = score_library(classifier, index);
+        let score_s = started.elapsed().as_secs_f64();
+        is_done.store(true, Ordering::Relaxed);
+        (
+            tags,
+            score_s,
+            search.join().expect("the search does not panic"),
+        )
+    })
+}
+
+/// p50 and p99 of searching for each query once, or until told to stop.
+fn latencies_ms(index: &Index, queries: &[Embedding], is_done: &AtomicBool) -> [f64; 2] {
+    let mut times: Vec<f64> = queries
+        .iter()
+        .take_while(|_| !is_done.load(Ordering::Relaxed))
+        .map(|query| {
+            let started = Instant::now();
+            index.search(query.as_slice(), 10, QueryKind::Image, None);
+            started.elapsed().as_secs_f64() * 1e3
+        })
+        .collect();
+    [0.5, 0.99].map(|share| made::quantile(&mut times, share))
+}
+
+fn apply(store: &Store, classifier: &Classifier, tags: &Scored) -> Result<(Difference, f64)> {
+    let applied = AppliedSet {
+        signature: "made".to_owned(),
+        definition: String::new(),
+    };
+    let labels: Vec<String> = classifier
+        .set()
+        .labels
+        .iter()
+        .map(|label| label.name.clone())
+        .collect();
+    let started = Instant::now();
+    let (_, difference) = store.apply_label_set("made", &applied, &labels, tags)?;
+    Ok((difference, started.elapsed().as_secs_f64()))
+}
+
+fn print(report: &serde_json::Value, as_json: bool) {
+    if as_json {
+        println!("{report}");
+        return;
+    }
+    for (name, value) in report.as_object().into_iter().flatten() {
+        println!("{name:24} {value}");
+    }
+}

@@ -1,0 +1,197 @@
+//! How soon does the daemon answer on a library of a given size, how fast over HTTP, and in how much memory?
+//!
+//! `cargo bench --bench startup -- --images 100000 [--model FOLDER] [--json]`
+
+mod made;
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use pixdex::config::Config;
+use pixdex::daemon;
+use pixdex::store::Store;
+use serde_json::Value;
+
+/// Text queries that are timed one after another.
+const QUERIES: usize = 500;
+
+/// The longest wait for a state: a graph over a million images is half an hour of work.
+const DEADLINE: Duration = Duration::from_mins(60);
+
+#[derive(Parser)]
+struct Arguments {
+    #[arg(long, default_value_t = 100_000)]
+    images: usize,
+    /// A model folder, or `bundled`
+    #[arg(long, default_value = "bundled")]
+    model: String,
+    #[arg(long)]
+    json: bool,
+    /// Given by cargo
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let folder = tempfile::tempdir()?;
+    let (library, photos) = (folder.path().join("library"), folder.path().join("photos"));
+    make_library(&arguments, &library, &photos)?;
+    let prepare_s = {
+        // The first run builds and saves the index, and learns that all files are as they were.
+        let daemon = Daemon::start(&arguments, &library, &photos)?;
+        let started = Instant::now();
+        daemon.wait_until_idle()?;
+        daemon.stop()?;
+        started.elapsed().as_secs_f64()
+    };
+    let daemon = Daemon::start(&arguments, &library, &photos)?;
+    let first_answer_s = daemon.first_answer_s;
+    daemon.wait_until_idle()?;
+    let idle_mib = daemon.memory_mib("VmRSS");
+    let (mut latencies_ms, exact) = daemon.query()?;
+    let report = serde_json::json!({
+        "images": arguments.images,
+        "prepare_s": prepare_s,
+        "first_answer_s": first_answer_s,
+        "http_text_query_p50_ms": made::quantile(&mut latencies_ms, 0.5),
+        "http_text_query_p99_ms": made::quantile(&mut latencies_ms, 0.99),
+        "exact": exact,
+        "idle_memory_mib": idle_mib,
+        "memory_after_search_mib": daemon.memory_mib("VmRSS"),
+        "anonymous_memory_after_search_mib": daemon.memory_mib("RssAnon"),
+        "peak_memory_mib": daemon.memory_mib("VmHWM"),
+        "index": daemon.get("/api/v1/status")?["index"],
+    });
+    daemon.stop()?;
+    if arguments.json {
+        println!("{report}");
+    } else {
+        println!("{report:#}");
+    }
+    Ok(())
+}
+
+fn make_library(arguments: &Arguments, library: &Path, photos: &Path) -> Result<()> {
+    let config = Config::load(None, std::iter::empty(), vec![("log", "warn".into())])?;
+    let embedder = daemon::load_model(&arguments.model, &config, &|_| {})?;
+    made::fill(&Store::open(library)?, photos, &embedder, arguments.images);
+    Ok(())
+}
+
+/// The real program over the made library.
+struct Daemon {
+    child: Child,
+    agent: ureq::Agent,
+    address: String,
+    /// From the start of the process to the first answer to a text query.
+    first_answer_s: f64,
+}
+
+impl Daemon {
+    fn start(arguments: &Arguments, library: &Path, photos: &Path) -> Result<Daemon> {
+        let started = Instant::now();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pixdex"))
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--model",
+                &arguments.model,
+                "--data-dir",
+            ])
+            .arg(library)
+            .arg(photos)
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let address = follow_log(&mut child)?;
+        let mut daemon = Daemon {
+            child,
+            agent: ureq::Agent::new_with_defaults(),
+            address,
+            first_answer_s: 0.0,
+        };
+        daemon.get("/api/v1/search?q=the+first+question")?;
+        daemon.first_answer_s = started.elapsed().as_secs_f64();
+        Ok(daemon)
+    }
+
+    fn get(&self, path: &str) -> Result<Value> {
+        let mut response = self
+            .agent
+            .get(format!("http://{}{path}", self.address))
+            .call()?;
+        Ok(serde_json::from_str(
+            &response.body_mut().read_to_string()?,
+        )?)
+    }
+
+    /// Waits until nothing is left to read and no graph is being built, twice in a row.
+    fn wait_until_idle(&self) -> Result<()> {
+        let deadline = Instant::now() + DEADLINE;
+        let mut idle_before = false;
+        loop {
+            let status = self.get("/api/v1/status")?;
+            let unchanged = status["progress"]["unchanged"].as_u64();
+            let is_idle = status["index"]["is_building"] == false
+                && status["progress"]["waiting"] == 0
+                && unchanged >= status["images"].as_u64();
+            if is_idle && idle_before {
+                return Ok(());
+            }
+            idle_before = is_idle;
+            ensure!(
+                Instant::now() < deadline,
+                "the daemon is not done: {status:#}"
+            );
+            thread::sleep(Duration::from_millis(500));
+        }
+    }
+
+    /// Times of text queries, each another text, in milliseconds; and whether the last answer was exact.
+    fn query(&self) -> Result<(Vec<f64>, Value)> {
+        let mut times = Vec::with_capacity(QUERIES);
+        let mut exact = Value::Null;
+        for i in 0..QUERIES {
+            let text = format!("{} number {i}", made::description(i)).replace(' ', "+");
+            let started = Instant::now();
+            exact = self.get(&format!("/api/v1/search?q={text}"))?["exact"].clone();
+            times.push(started.elapsed().as_secs_f64() * 1e3);
+        }
+        Ok((times, exact))
+    }
+
+    fn memory_mib(&self, name: &str) -> Option<f64> {
+        made::memory_mib(self.child.id(), name)
+    }
+
+    fn stop(mut self) -> Result<()> {
+        let told = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status()?;
+        ensure!(told.success(), "the daemon could not be told to stop");
+        let status = self.child.wait()?;
+        ensure!(status.success(), "the daemon ended with {status}");
+        Ok(())
+    }
+}
+
+/// Reads the log to the address, and goes on reading in the background so that the daemon never waits for a reader.
+fn follow_log(child: &mut Child) -> Result<String> {
+    let mut lines = BufReader::new(child.stderr.take().context("the log is piped")?).lines();
+    let mut seen = Vec::new();
+    for line in lines.by_ref().map_while(Result::ok) {
+        if let Some(rest) = line.split("listening address=").nth(1) {
+            let address = rest.split(' ').next().unwrap_or_default().to_owned();
+            thread::spawn(move || lines.for_each(drop));
+            return Ok(address);
+        }
+        seen.push(line);
+    }
+    anyhow::bail!("the daemon ended before it listened:\n{}", seen.join("\n"))
+}

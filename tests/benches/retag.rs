@@ -71,10 +71,10 @@ fn main() -> Result<()> {
     let classifier = Classifier::build(label_set(arguments.labels, threshold)?, &embedder)?;
     let embed_s = started.elapsed().as_secs_f64();
     let (tags, score_s, busy) = score_while_searching(&classifier, &index, &queries);
-    let stricter = Classifier::build(label_set(arguments.labels, threshold * 1.01)?, &embedder)?;
+    let looser = Classifier::build(label_set(arguments.labels, threshold * 0.99)?, &embedder)?;
     let (first, first_s) = apply(&store, &classifier, &tags)?;
     let (again, again_s) = apply(&store, &classifier, &tags)?;
-    let (edited, edited_s) = apply(&store, &stricter, &score_library(&stricter, &index))?;
+    let (edited, edited_s) = apply(&store, &looser, &score_library(&looser, &index))?;
     let report = serde_json::json!({
         "images": arguments.images,
         "labels": arguments.labels,
@@ -83,7 +83,7 @@ fn main() -> Result<()> {
         "score_s": score_s,
         "write_new_set_s": first_s, "added": first.added,
         "write_same_set_s": again_s, "changed_by_same_set": again.added + again.removed + again.rescored,
-        "write_stricter_set_s": edited_s, "removed": edited.removed,
+        "write_looser_set_s": edited_s, "added_by_looser_set": edited.added, "rescored": edited.rescored,
         "search_quiet_ms": quiet, "search_while_scoring_ms": busy,
         "peak_memory_mib": made::memory_mib(std::process::id(), "VmHWM"),
     });

@@ -181,7 +181,7 @@ impl Reader {
         {
             return Ok(Outcome::Known(hash, metadata, embedding));
         }
-        let picture = decode::decode(&bytes, &self.parts.decode)?;
+        let picture = decode::decode_enough(&bytes, &self.parts.decode, self.maker.enough_side())?;
         let pixels = self.maker.make(&picture.pixels)?;
         Ok(Outcome::New(hash, picture.metadata, pixels))
     }

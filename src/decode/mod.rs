@@ -256,9 +256,8 @@ fn jpeg_is_complete(bytes: &[u8]) -> bool {
 /// The next marker after entropy-coded data, in which 0xFF is followed by 0x00 or a restart marker.
 fn end_of_scan(bytes: &[u8], from: usize) -> Option<usize> {
     let scan = bytes.get(from..)?;
-    let offset = scan
-        .windows(2)
-        .position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0x00 | 0xD0..=0xD7 | 0xFF))?;
+    let offset = memchr::memchr_iter(0xFF, scan)
+        .find(|&at| !matches!(scan.get(at + 1), None | Some(0x00 | 0xD0..=0xD7 | 0xFF)))?;
     Some(from + offset)
 }
 
@@ -506,6 +505,47 @@ mod tests {
             (metadata.taken_at, metadata.latitude, metadata.longitude),
             (None, None, None)
         );
+    }
+
+    #[test]
+    fn a_large_jpeg_is_decoded_at_the_size_that_is_enough() {
+        let limits = DecodeConfig {
+            max_pixels: 1_000_000,
+            ..LIMITS
+        };
+        let bytes = encoded(643, 405, ImageFormat::Jpeg);
+        let sides = [
+            (None, (643, 405)),
+            (Some(203), (643, 405)),
+            (Some(200), (321, 202)),
+            (Some(100), (160, 101)),
+            (Some(1), (80, 50)),
+        ];
+        for (enough, expected) in sides {
+            let picture = decode_enough(&bytes, &limits, enough).unwrap();
+            assert_eq!(picture.pixels.dimensions(), expected, "{enough:?}");
+            assert_eq!(
+                (picture.metadata.width, picture.metadata.height),
+                (643, 405)
+            );
+        }
+        assert!(matches!(
+            decode_enough(&bytes, &LIMITS, Some(1)),
+            Err(DecodeError::TooManyPixels { .. })
+        ));
+        let cut = &bytes[..bytes.len() - 20];
+        assert!(matches!(
+            decode_enough(cut, &limits, Some(1)),
+            Err(DecodeError::Truncated)
+        ));
+    }
+
+    #[test]
+    fn a_smaller_picture_is_turned_upright_too() {
+        let bytes = jpeg_with(&[(Tag::Orientation, Value::Short(vec![6]))]);
+        let picture = decode_enough(&bytes, &LIMITS, Some(4)).unwrap();
+        assert_eq!(picture.pixels.dimensions(), (5, 10));
+        assert_eq!((picture.metadata.width, picture.metadata.height), (20, 40));
     }
 
     #[test]

@@ -73,15 +73,16 @@ impl<'a> Frame<'a> {
     }
 
     fn read_size(&mut self, segment: &[u8]) -> Option<()> {
-        let [8, high, low, height @ ..] = segment else {
+        let [8, height @ ..] = segment else {
             return None;
         };
-        let _ = (high, low, height);
-        self.height = usize::from(u16::from_be_bytes([*high, *low]));
-        let [high, low, count, components @ ..] = height else {
+        let (height, width) = height.split_first_chunk()?;
+        let (width, components) = width.split_first_chunk()?;
+        let [count, components @ ..] = components else {
             return None;
         };
-        self.width = usize::from(u16::from_be_bytes([*high, *low]));
+        self.height = usize::from(u16::from_be_bytes(*height));
+        self.width = usize::from(u16::from_be_bytes(*width));
         self.components = components.chunks_exact(3).map(Component::new).collect();
         let is_read =
             matches!(self.components.len(), 1 | 3) && self.components.len() == usize::from(*count);

@@ -63,3 +63,58 @@ const fn cosine(steps: usize) -> f32 {
         steps => QUARTER[32 - steps],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::PI;
+
+    use super::*;
+
+    /// ITU T.81 A.3.3 with `width` x `height` instead of 8 x 8 pixels.
+    fn plain(frequencies: &[f32], (width, height): (usize, usize)) -> Vec<f64> {
+        let cosine = |pixel: usize, frequency: usize, side: usize| {
+            let scale = if frequency == 0 { 0.5_f64.sqrt() } else { 1.0 };
+            scale / 2.0 * ((2 * pixel + 1) as f64 * frequency as f64 * PI / (2 * side) as f64).cos()
+        };
+        let pixel = |x: usize, y: usize| {
+            let term = |(at, value): (usize, &f32)| {
+                f64::from(*value) * cosine(x, at % width, width) * cosine(y, at / width, height)
+            };
+            frequencies.iter().enumerate().map(term).sum()
+        };
+        (0..height)
+            .flat_map(|y| (0..width).map(move |x| (x, y)))
+            .map(|(x, y)| pixel(x, y))
+            .collect()
+    }
+
+    fn check<const WIDTH: usize, const HEIGHT: usize>() {
+        let frequencies: Vec<f32> = (0..WIDTH * HEIGHT)
+            .map(|at| ((at * 7919 + 13) % 401) as f32 - 200.0)
+            .collect();
+        let mut pixels = vec![0.0; 10 * HEIGHT];
+        transform::<WIDTH, HEIGHT>(&frequencies, &mut pixels, 10);
+        let expected = plain(&frequencies, (WIDTH, HEIGHT));
+        for (row, expected) in pixels.chunks(10).zip(expected.chunks(WIDTH)) {
+            for (pixel, expected) in row.iter().zip(expected) {
+                assert!(
+                    (f64::from(*pixel) - expected).abs() < 1e-2,
+                    "{WIDTH} x {HEIGHT}: {pixel} {expected}"
+                );
+            }
+            assert!(row[WIDTH..].iter().all(|pixel| *pixel == 0.0));
+        }
+    }
+
+    #[test]
+    fn every_size_is_the_cosine_transform() {
+        check::<1, 1>();
+        check::<2, 2>();
+        check::<4, 4>();
+        check::<8, 8>();
+        check::<4, 2>();
+        check::<2, 4>();
+        check::<8, 4>();
+        check::<1, 2>();
+    }
+}

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::clip;
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use pixdex::config::{self, Config};
-use pixdex::decode::decode;
+use pixdex::decode::{decode, decode_enough};
 use pixdex::embed::{Embedder, Embedding, Pixels, Placement};
 use pixdex::model::{HubSettings, Model, ModelSource};
 use serde::Deserialize;
@@ -316,4 +317,80 @@ fn openai_tokenizer(folder: &Path) -> tokenizers::Tokenizer {
     Model::open(&source, &HubSettings::from_env(), &|_| {})
         .unwrap()
         .tokenizer
+}
+
+/// A picture like a photo: noise that is stronger the slower it changes, and sharp edges.
+fn photo(side: u16, seed: u32) -> Vec<u8> {
+    let lattice = |x: u32, y: u32, channel: u32| {
+        let mixed = x.wrapping_mul(0x9E37_79B1)
+            ^ y.wrapping_mul(0x85EB_CA77)
+            ^ (channel + 3 * seed + 1).wrapping_mul(0xC2B2_AE3D);
+        (mixed ^ mixed >> 15).wrapping_mul(0x2C1B_3C6D) as f32 / u32::MAX as f32 - 0.5
+    };
+    let noise = |x: u16, y: u16, cell: u16, channel: u32| {
+        let (column, row) = (u32::from(x / cell), u32::from(y / cell));
+        let (right, down) = (
+            f32::from(x % cell) / f32::from(cell),
+            f32::from(y % cell) / f32::from(cell),
+        );
+        let line = |row| {
+            lattice(column, row, channel) * (1.0 - right)
+                + lattice(column + 1, row, channel) * right
+        };
+        (line(row) * (1.0 - down) + line(row + 1) * down) * f32::from(cell).sqrt() * 12.0
+    };
+    let value = |x: u16, y: u16, channel: u32| {
+        let slow: f32 = [512, 256, 128, 64, 32, 16, 8, 4, 2]
+            .map(|cell| noise(x, y, cell, channel))
+            .iter()
+            .sum();
+        let edge = if (x / 3 + y + seed as u16 * 90) % 700 < 160 {
+            70.0
+        } else {
+            0.0
+        };
+        (110.0 + slow + edge).clamp(0.0, 255.0) as u8
+    };
+    let places = (0..side).flat_map(|y| (0..side).map(move |x| (x, y)));
+    places
+        .flat_map(|(x, y)| [0, 1, 2].map(|channel| value(x, y, channel)))
+        .collect()
+}
+
+#[test]
+fn a_photo_decoded_small_has_the_embedding_of_the_whole() {
+    let limits = Config::load(None, std::iter::empty(), vec![])
+        .unwrap()
+        .decode;
+    let bundled = Model::open(&ModelSource::Bundled, &HubSettings::from_env(), &|_| {}).unwrap();
+    let placement = Placement::find(config::Device::Cpu, config::Precision::F32).unwrap();
+    let embedders = [
+        embedder("quick_gelu"),
+        Embedder::load(bundled, placement).unwrap(),
+    ];
+    for seed in 0..4 {
+        let mut bytes = Vec::new();
+        let mut encoder = Encoder::new(&mut bytes, 88);
+        encoder.set_sampling_factor(SamplingFactor::R_4_2_0);
+        encoder
+            .encode(&photo(1100, seed), 1100, 1100, ColorType::Rgb)
+            .unwrap();
+        let full = decode(&bytes, &limits).unwrap().pixels;
+        for embedder in &embedders {
+            let maker = embedder.pixels_maker();
+            let small = decode_enough(&bytes, &limits, maker.enough_side())
+                .unwrap()
+                .pixels;
+            assert!(small.width() <= full.width() / 2, "{}", small.width());
+            let pair = vec![maker.make(&full).unwrap(), maker.make(&small).unwrap()];
+            let embeddings = embedder.embed_images(pair).unwrap();
+            let cosine = embeddings[0].similarity(&embeddings[1]);
+            assert!(
+                cosine >= 0.999,
+                "{} at {}: {cosine}",
+                embedder.name(),
+                small.width()
+            );
+        }
+    }
 }

@@ -79,6 +79,7 @@ fn values(embedding: &Embedding) -> Vec<f32> {
 fn pixels(path: &Path, maker: &PixelsMaker, config: &Config) -> Result<Pixels> {
     let name = || format!("failed to embed `{}`", path.display());
     let bytes = std::fs::read(path).with_context(name)?;
-    let picture = decode::decode(&bytes, &config.decode).with_context(name)?;
+    let picture =
+        decode::decode_enough(&bytes, &config.decode, maker.enough_side()).with_context(name)?;
     maker.make(&picture.pixels).with_context(name)
 }

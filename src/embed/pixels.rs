@@ -1,7 +1,7 @@
 //! Preprocessing: an upright picture to the square of bytes that the image tower reads, as Hugging Face's own
 //! CLIP image processor makes it.
 
-use std::borrow::Cow;
+use std::ops::Range;
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
@@ -11,9 +11,12 @@ use image::imageops;
 use super::EmbedError;
 use crate::model::{Filter, Preprocessing, Resize};
 
-/// Aspect ratio from which on the far ends of a panorama, which the centre crop drops anyway, are dropped before
-/// resizing: a picture of 1 x 65,000 pixels would otherwise be blown up to gigabytes.
-const WIDEST_RESIZED: u32 = 24;
+/// Pixels to both sides that the widest filter, Lanczos, looks at when it does not shrink.
+const REACH: f64 = 3.0;
+
+/// How much larger than the model's input a picture is still worth reading: shrinking by two or more leaves nothing of
+/// how it was made smaller before.
+const ENOUGH: u32 = 2;
 
 /// A square picture in the size of the model's input: rows of red, green, blue bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,20 +49,27 @@ impl PixelsMaker {
         PixelsMaker { preprocessing }
     }
 
+    /// The short side from which on more pixels make no difference; nothing where every pixel counts.
+    pub fn enough_side(&self) -> Option<u32> {
+        let edge = match self.preprocessing.resize? {
+            Resize::Exact(size) => size.width.max(size.height),
+            Resize::ShortestEdge(edge) => edge,
+        };
+        Some(ENOUGH * edge as u32)
+    }
+
     /// Resizes and crops one picture.
     pub fn make(&self, picture: &RgbImage) -> Result<Pixels, EmbedError> {
-        let picture = without_far_ends(picture);
         let resized = match self.preprocessing.resize {
-            Some(size) => Cow::Owned(resize(
-                &picture,
-                target_size(picture.dimensions(), size),
-                self.filter(),
-            )?),
-            None => picture,
+            Some(size) => target_size(picture.dimensions(), size),
+            None => picture.dimensions(),
         };
         let square = match self.preprocessing.crop {
-            Some(size) => centre_crop(&resized, size.width as u32, size.height as u32),
-            None => resized.into_owned(),
+            Some(size) => {
+                let crop = (size.width as u32, size.height as u32);
+                resize_and_crop(picture, resized, crop, self.filter())?
+            }
+            None => resize(picture, resized, self.filter())?,
         };
         Ok(Pixels {
             side: square.width() as usize,
@@ -77,43 +87,111 @@ impl PixelsMaker {
 }
 
 /// Resizes with antialias, at eight bits a channel, as Pillow does it.
-///
-/// Width first, rounded to bytes, then height: the library by itself would begin with the height, and the rounding in
-/// between then falls on other values in every fourth byte.
 pub fn resize(
     picture: &RgbImage,
     (width, height): (u32, u32),
     filter: FilterType,
 ) -> Result<RgbImage, EmbedError> {
-    let narrow = resize_once(picture, (width, picture.height()), filter)?;
-    resize_once(&narrow, (width, height), filter)
+    resize_spans(picture, Span::whole(width), Span::whole(height), filter)
 }
 
-fn resize_once(
+/// The middle of the resized picture, on black where that is smaller. What the crop drops is never resized.
+fn resize_and_crop(
     picture: &RgbImage,
+    resized: (u32, u32),
     (width, height): (u32, u32),
     filter: FilterType,
 ) -> Result<RgbImage, EmbedError> {
+    let (left, across) = Span::middle(resized.0, width);
+    let (top, down) = Span::middle(resized.1, height);
+    let shown = resize_spans(picture, across, down, filter)?;
+    if shown.dimensions() == (width, height) {
+        return Ok(shown);
+    }
+    let mut square = RgbImage::new(width, height);
+    imageops::replace(&mut square, &shown, left, top);
+    Ok(square)
+}
+
+/// A part of one side of a resized picture, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    first: u32,
+    len: u32,
+    /// Of the whole side.
+    side: u32,
+}
+
+impl Span {
+    fn whole(side: u32) -> Span {
+        Span {
+            first: 0,
+            len: side,
+            side,
+        }
+    }
+
+    /// What a crop to `len` pixels shows and where it stands in it; halves are rounded as Hugging Face rounds them.
+    fn middle(side: u32, len: u32) -> (i64, Span) {
+        let first = (i64::from(side) - i64::from(len)).div_euclid(2);
+        let span = Span {
+            first: first.max(0) as u32,
+            len: len.min(side),
+            side,
+        };
+        (-first.min(0), span)
+    }
+
+    /// Where the span begins in a picture of `side` pixels, and how long it is there.
+    fn within(self, side: u32) -> (f64, f64) {
+        let scale = f64::from(side) / f64::from(self.side);
+        (f64::from(self.first) * scale, f64::from(self.len) * scale)
+    }
+
+    /// The pixels of `side` that the filter looks at for the span.
+    fn seen(self, side: u32) -> Range<u32> {
+        let (first, len) = self.within(side);
+        let reach = REACH * (f64::from(side) / f64::from(self.side)).max(1.0);
+        (first - reach).max(0.0) as u32..((first + len + reach) as u32 + 1).min(side)
+    }
+}
+
+/// Width first, rounded to bytes, then height: the library by itself would begin with the height, and the rounding in
+/// between then falls on other values in every fourth byte.
+fn resize_spans(
+    picture: &RgbImage,
+    across: Span,
+    down: Span,
+    filter: FilterType,
+) -> Result<RgbImage, EmbedError> {
     let failed = |reason: String| EmbedError::Resize {
-        width,
-        height,
+        width: across.len,
+        height: down.len,
         reason,
     };
-    let source = ImageRef::new(
-        picture.width(),
-        picture.height(),
-        picture.as_raw(),
-        PixelType::U8x3,
-    )
-    .map_err(|error| failed(error.to_string()))?;
-    let mut target = Image::new(width, height, PixelType::U8x3);
+    let rows = down.seen(picture.height());
+    let row_bytes = picture.width() as usize * 3;
+    let seen = &picture.as_raw()[rows.start as usize * row_bytes..rows.end as usize * row_bytes];
+    let (left, width) = across.within(picture.width());
+    let (top, height) = down.within(picture.height());
+    let tall = f64::from(rows.end - rows.start);
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(filter))
         .use_alpha(false);
-    Resizer::new()
-        .resize(&source, &mut target, &options)
+    let source = ImageRef::new(picture.width(), tall as u32, seen, PixelType::U8x3)
         .map_err(|error| failed(error.to_string()))?;
-    RgbImage::from_raw(width, height, target.into_vec())
+    let mut narrow = Image::new(across.len, tall as u32, PixelType::U8x3);
+    let mut target = Image::new(across.len, down.len, PixelType::U8x3);
+    let mut resizer = Resizer::new();
+    resizer
+        .resize(&source, &mut narrow, &options.crop(left, 0.0, width, tall))
+        .and_then(|()| {
+            let top = top - f64::from(rows.start);
+            let options = options.crop(0.0, top, f64::from(across.len), height);
+            resizer.resize(&narrow, &mut target, &options)
+        })
+        .map_err(|error| failed(error.to_string()))?;
+    RgbImage::from_raw(across.len, down.len, target.into_vec())
         .ok_or_else(|| failed("too few bytes".to_owned()))
 }
 
@@ -133,26 +211,6 @@ fn target_size((width, height): (u32, u32), size: Resize) -> (u32, u32) {
     }
 }
 
-/// The middle of the picture, on black where the picture is smaller; halves are rounded as Hugging Face rounds them.
-fn centre_crop(picture: &RgbImage, width: u32, height: u32) -> RgbImage {
-    let left = (i64::from(picture.width()) - i64::from(width)).div_euclid(2);
-    let top = (i64::from(picture.height()) - i64::from(height)).div_euclid(2);
-    let mut square = RgbImage::new(width, height);
-    imageops::replace(&mut square, picture, -left, -top);
-    square
-}
-
-fn without_far_ends(picture: &RgbImage) -> Cow<'_, RgbImage> {
-    let (width, height) = picture.dimensions();
-    let longest = width.min(height).saturating_mul(WIDEST_RESIZED);
-    if width.max(height) <= longest {
-        return Cow::Borrowed(picture);
-    }
-    let (new_width, new_height) = (width.min(longest), height.min(longest));
-    let (left, top) = ((width - new_width) / 2, (height - new_height) / 2);
-    Cow::Owned(imageops::crop_imm(picture, left, top, new_width, new_height).to_image())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,21 +226,42 @@ mod tests {
     #[test]
     fn a_crop_takes_the_middle_and_fills_up_with_black() {
         let picture = RgbImage::from_fn(5, 1, |x, _| image::Rgb([x as u8 + 1, 0, 0]));
-        let row = |image: &RgbImage, y| {
-            (0..image.width())
-                .map(|x| image.get_pixel(x, y).0[0])
+        let row = |width, height, y| {
+            let cropped =
+                resize_and_crop(&picture, (5, 1), (width, height), FilterType::CatmullRom);
+            let cropped = cropped.unwrap();
+            (0..width)
+                .map(|x| cropped.get_pixel(x, y).0[0])
                 .collect::<Vec<_>>()
         };
-        assert_eq!(row(&centre_crop(&picture, 2, 1), 0), [2, 3]);
-        assert_eq!(row(&centre_crop(&picture, 3, 2), 0), [0, 0, 0]);
-        assert_eq!(row(&centre_crop(&picture, 3, 2), 1), [2, 3, 4]);
+        assert_eq!(row(2, 1, 0), [2, 3]);
+        assert_eq!(row(3, 2, 0), [0, 0, 0]);
+        assert_eq!(row(3, 2, 1), [2, 3, 4]);
     }
 
     #[test]
-    fn far_ends_of_a_hostile_panorama_are_dropped_around_the_centre() {
-        let picture = RgbImage::from_fn(10_000, 1, |x, _| image::Rgb([u8::from(x == 5_000), 0, 0]));
-        let cropped = without_far_ends(&picture);
-        assert_eq!(cropped.dimensions(), (24, 1));
-        assert_eq!(cropped.get_pixel(12, 0).0, [1, 0, 0]);
+    fn resizing_the_crop_is_cropping_the_resized() {
+        for (width, height) in [(97, 41), (41, 97), (640, 480), (30, 20)] {
+            let picture = RgbImage::from_fn(width, height, |x, y| {
+                image::Rgb([(x * 37 ^ y * 11) as u8, (x * y) as u8, (x + 7 * y) as u8])
+            });
+            let resized = target_size((width, height), Resize::ShortestEdge(32));
+            for filter in [FilterType::CatmullRom, FilterType::Bilinear] {
+                let whole = resize(&picture, resized, filter).unwrap();
+                let (left, top) = ((resized.0 - 32) / 2, (resized.1 - 32) / 2);
+                let expected = imageops::crop_imm(&whole, left, top, 32, 32).to_image();
+                let cropped = resize_and_crop(&picture, resized, (32, 32), filter).unwrap();
+                assert_eq!(cropped, expected, "{width} x {height}, {filter:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_hostile_panorama_takes_no_memory() {
+        let picture =
+            RgbImage::from_fn(60_000, 1, |x, _| image::Rgb([u8::from(x == 30_000), 0, 0]));
+        let resized = target_size(picture.dimensions(), Resize::ShortestEdge(24));
+        let cropped = resize_and_crop(&picture, resized, (24, 24), FilterType::CatmullRom).unwrap();
+        assert!(cropped.get_pixel(20, 12).0[0] == 1 && cropped.get_pixel(2, 12).0[0] == 0);
     }
 }

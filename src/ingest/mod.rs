@@ -1,12 +1,15 @@
 //! How a file becomes a searchable, tagged image.
 //!
-//! `look` compares folders with the library and queues what must be read; `pipeline` reads, decodes, embeds, and writes
-//! batches, each in one transaction. The queue's truth is in the store: files wait there as `pending`, so that a killed
-//! process loses nothing.
+//! `look` compares folders with the library and queues what must be read; `pipeline` joins the threads that read and
+//! decode (`read`), embed (`batch`), and write batches, each in one transaction (`write`). The queue's truth is in the
+//! store: files wait there as `pending`, so that a killed process loses nothing.
 
+mod batch;
 mod look;
 mod pipeline;
+mod read;
 mod scan;
+mod write;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -165,8 +168,11 @@ impl Progress {
         self.in_flight().insert(path.to_owned())
     }
 
-    fn release(&self, path: &Path) {
-        self.in_flight().remove(path);
+    fn release(&self, paths: &[PathBuf]) {
+        let mut in_flight = self.in_flight();
+        for path in paths {
+            in_flight.remove(path);
+        }
     }
 
     fn waiting(&self) -> usize {

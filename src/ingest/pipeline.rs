@@ -1,30 +1,29 @@
-//! Reads, decodes, embeds and writes. Decoding threads and the writing thread work side by side, joined by bounded
-//! channels; a batch is embedded and written as a whole.
+//! The pipeline's threads and the channels that join them: several read and decode, one embeds, one writes.
+//!
+//! Each stage works while the next one does, and every channel is bounded, so that the slowest sets the pace and nothing
+//! piles up: decoders and tower share the cores, and the disk's waiting for a commit is nobody else's.
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::Context;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use tracing::{debug, error, info, warn};
+use crossbeam_channel::{Sender, bounded};
+use tracing::error;
 
-use super::{Parts, Progress, count};
-use crate::decode::{self, Metadata};
-use crate::embed::{EmbedError, Embedding, Pixels, PixelsMaker};
-use crate::store::{Content, ContentHash, FileRecord, FileStat, RootId};
-
-/// Files written in one transaction even where none of them has to be embedded.
-const LARGEST_BATCH: usize = 256;
+use super::batch::Batcher;
+use super::read::Reader;
+use super::write::Writer;
+use super::{Parts, Progress};
+use crate::store::{FileStat, RootId};
 
 /// Jobs that wait for a decoding thread.
 const JOB_QUEUE: usize = 64;
 
-/// How often a thread that waits looks whether it should stop.
-const STOP_CHECK: Duration = Duration::from_millis(100);
+/// Batches that wait to be written.
+const WRITE_QUEUE: usize = 2;
 
 /// A file to read.
 #[derive(Debug, Clone)]
@@ -35,21 +34,6 @@ pub(super) struct Job {
     pub(super) stat: FileStat,
 }
 
-/// What reading a file brought.
-enum Outcome {
-    /// Content that the library knows, with all that it would be decoded for.
-    Known(ContentHash, Metadata, Embedding),
-    /// A picture to embed.
-    New(ContentHash, Metadata, Pixels),
-    Failed(String),
-    Vanished,
-}
-
-type Read = (Job, Outcome);
-
-/// A file with its content, or with the reason why it has none.
-type Finding = (Job, Result<(ContentHash, Metadata, Embedding), String>);
-
 /// The running threads.
 #[derive(Debug)]
 pub(super) struct Pipeline {
@@ -57,40 +41,50 @@ pub(super) struct Pipeline {
     threads: Vec<JoinHandle<()>>,
     progress: Progress,
     is_stopping: Arc<AtomicBool>,
-    /// The first failure that was not one file's: a full disk, a broken database.
-    failure: Arc<Mutex<Option<anyhow::Error>>>,
+    trouble: Trouble,
 }
 
 impl Pipeline {
     pub(super) fn start(parts: &Parts, progress: &Progress) -> io::Result<Pipeline> {
-        let batch_size = parts.ingest.batch_size;
         let (job_sender, jobs) = bounded(JOB_QUEUE);
-        let (read_sender, read) = bounded(2 * batch_size);
-        let (is_stopping, failure) = (Arc::<AtomicBool>::default(), Arc::default());
+        let (read_sender, read) = bounded(2 * parts.ingest.batch_size);
+        let (batch_sender, batches) = bounded(WRITE_QUEUE);
+        let (is_stopping, being_written) =
+            (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+        let trouble = Trouble {
+            progress: progress.clone(),
+            first: Arc::default(),
+        };
         let mut threads = Vec::new();
         for _ in 0..decode_threads(parts.ingest.decode_threads) {
-            let reader = Reader {
-                parts: parts.clone(),
-                maker: parts.embedder.pixels_maker(),
-            };
+            let reader = Reader::new(parts.clone());
             let (jobs, read_sender, is_stopping) =
                 (jobs.clone(), read_sender.clone(), Arc::clone(&is_stopping));
             threads.push(
                 named("decode").spawn(move || reader.run(&jobs, &read_sender, &is_stopping))?,
             );
         }
+        let batcher = Batcher {
+            ingest: parts.ingest.clone(),
+            embedder: parts.embedder.clone(),
+            progress: progress.clone(),
+            being_written: Arc::clone(&being_written),
+            trouble: trouble.clone(),
+        };
+        threads.push(named("embed").spawn(move || batcher.run(&read, &batch_sender))?);
         let writer = Writer {
             parts: parts.clone(),
             progress: progress.clone(),
-            failure: Arc::clone(&failure),
+            being_written,
+            trouble: trouble.clone(),
         };
-        threads.push(named("write").spawn(move || writer.run(&read))?);
+        threads.push(named("write").spawn(move || writer.run(&batches))?);
         Ok(Pipeline {
             jobs: Some(job_sender),
             threads,
             progress: progress.clone(),
             is_stopping,
-            failure,
+            trouble,
         })
     }
 
@@ -112,11 +106,7 @@ impl Pipeline {
 
     /// The first failure that was not one file's.
     pub(super) fn check(&self) -> anyhow::Result<()> {
-        self.failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-            .map_or(Ok(()), Err)
+        self.trouble.take().map_or(Ok(()), Err)
     }
 
     /// Writes what is under way and ends. What was not begun stays pending in the store.
@@ -131,6 +121,37 @@ impl Pipeline {
     }
 }
 
+/// Failures that are not one file's: a full disk, a broken database, a model that has ended.
+#[derive(Debug, Clone)]
+pub(super) struct Trouble {
+    progress: Progress,
+    first: Arc<Mutex<Option<anyhow::Error>>>,
+}
+
+impl Trouble {
+    /// Gives a batch up: its files stay pending.
+    pub(super) fn give_up(&self, paths: &[PathBuf], error: anyhow::Error) {
+        let error_text = format!("{error:#}");
+        error!(
+            error = error_text,
+            files = paths.len(),
+            "failed to write a batch, its files stay pending"
+        );
+        self.first
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(error);
+        self.progress.release(paths);
+    }
+
+    fn take(&self) -> Option<anyhow::Error> {
+        self.first
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+}
+
 fn decode_threads(wanted: usize) -> usize {
     if wanted > 0 {
         wanted
@@ -141,216 +162,4 @@ fn decode_threads(wanted: usize) -> usize {
 
 fn named(name: &str) -> thread::Builder {
     thread::Builder::new().name(name.to_owned())
-}
-
-/// A decoding thread.
-struct Reader {
-    parts: Parts,
-    maker: PixelsMaker,
-}
-
-impl Reader {
-    fn run(self, jobs: &Receiver<Job>, read: &Sender<Read>, is_stopping: &AtomicBool) {
-        while !is_stopping.load(Ordering::Relaxed) {
-            let job = match jobs.recv_timeout(STOP_CHECK) {
-                Ok(job) => job,
-                Err(RecvTimeoutError::Timeout) => continue,
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
-            let outcome = self.read(&job);
-            if read.send((job, outcome)).is_err() {
-                return;
-            }
-        }
-    }
-
-    fn read(&self, job: &Job) -> Outcome {
-        match self.try_read(job) {
-            Ok(outcome) => outcome,
-            Err(error) if is_not_found(&error) => Outcome::Vanished,
-            Err(error) => Outcome::Failed(format!("{error:#}")),
-        }
-    }
-
-    fn try_read(&self, job: &Job) -> anyhow::Result<Outcome> {
-        decode::check_size(job.stat.size_bytes as u64, &self.parts.decode)?;
-        let bytes = std::fs::read(&job.path).context("the file cannot be read")?;
-        let hash = ContentHash::of(&bytes);
-        if let Some((metadata, embedding)) =
-            self.parts.store.known_content(&hash, self.parts.model)?
-        {
-            return Ok(Outcome::Known(hash, metadata, embedding));
-        }
-        let picture = decode::decode(&bytes, &self.parts.decode)?;
-        let pixels = self.maker.make(&picture.pixels)?;
-        Ok(Outcome::New(hash, picture.metadata, pixels))
-    }
-}
-
-fn is_not_found(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<io::Error>()
-        .is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
-}
-
-/// The thread that fills batches, embeds and writes them.
-struct Writer {
-    parts: Parts,
-    progress: Progress,
-    failure: Arc<Mutex<Option<anyhow::Error>>>,
-}
-
-impl Writer {
-    fn run(self, read: &Receiver<Read>) {
-        while let Ok(first) = read.recv() {
-            let batch = self.fill(first, read);
-            let paths: Vec<PathBuf> = batch.iter().map(|(job, _)| job.path.clone()).collect();
-            if let Err(error) = self.write(batch) {
-                error!(
-                    error = format!("{error:#}"),
-                    files = paths.len(),
-                    "failed to write a batch, its files stay pending"
-                );
-                self.failure
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .get_or_insert(error);
-            }
-            for path in &paths {
-                self.progress.release(path);
-            }
-        }
-    }
-
-    /// A batch is full, or its oldest file has waited long enough, or nothing else is on its way.
-    fn fill(&self, first: Read, read: &Receiver<Read>) -> Vec<Read> {
-        let due = Instant::now() + Duration::from_millis(self.parts.ingest.batch_wait_ms);
-        let mut batch = vec![first];
-        let to_embed = |batch: &[Read]| {
-            batch
-                .iter()
-                .filter(|(_, outcome)| matches!(outcome, Outcome::New(..)))
-                .count()
-        };
-        while to_embed(&batch) < self.parts.ingest.batch_size
-            && batch.len() < LARGEST_BATCH.min(self.progress.waiting())
-        {
-            match read.recv_deadline(due) {
-                Ok(next) => batch.push(next),
-                Err(_) => break,
-            }
-        }
-        batch
-    }
-
-    fn write(&self, batch: Vec<Read>) -> anyhow::Result<()> {
-        let started = Instant::now();
-        let (mut known, mut pictures, mut vanished) = (Vec::new(), Vec::new(), Vec::new());
-        for (job, outcome) in batch {
-            match outcome {
-                Outcome::Known(hash, metadata, embedding) => {
-                    known.push((job, Ok((hash, metadata, embedding))));
-                }
-                Outcome::Failed(reason) => known.push((job, Err(reason))),
-                Outcome::New(hash, metadata, pixels) => {
-                    pictures.push((job, hash, metadata, pixels));
-                }
-                Outcome::Vanished => vanished.push(job.path),
-            }
-        }
-        let embedded = pictures.len();
-        known.extend(self.embed(pictures)?);
-        self.record(known)?;
-        count(&self.progress.counts.removed, vanished.len());
-        self.parts.forget_files(&vanished)?;
-        let duration_ms = started.elapsed().as_millis() as u64;
-        let waiting = self.progress.waiting();
-        info!(embedded, waiting, duration_ms, "batch written");
-        Ok(())
-    }
-
-    /// Embeds pictures together; where that fails, each alone, so that one bad picture costs only itself.
-    fn embed(
-        &self,
-        pictures: Vec<(Job, ContentHash, Metadata, Pixels)>,
-    ) -> anyhow::Result<Vec<Finding>> {
-        let pixels: Vec<Pixels> = pictures
-            .iter()
-            .map(|(_, _, _, pixels)| pixels.clone())
-            .collect();
-        let embeddings: Vec<Result<Embedding, EmbedError>> =
-            match self.parts.embedder.embed_images(pixels.clone()) {
-                Ok(embeddings) => embeddings.into_iter().map(Ok).collect(),
-                Err(EmbedError::Stopped) => return Err(EmbedError::Stopped.into()),
-                Err(error) => {
-                    warn!(%error, "a batch failed, embedding its pictures one by one");
-                    pixels
-                        .into_iter()
-                        .map(|pixels| self.embed_one(pixels))
-                        .collect()
-                }
-            };
-        let join = |((job, hash, metadata, _), embedding): (
-            (_, _, _, _),
-            Result<Embedding, EmbedError>,
-        )| {
-            (
-                job,
-                embedding
-                    .map(|embedding| (hash, metadata, embedding))
-                    .map_err(|error| error.to_string()),
-            )
-        };
-        Ok(pictures.into_iter().zip(embeddings).map(join).collect())
-    }
-
-    fn embed_one(&self, pixels: Pixels) -> Result<Embedding, EmbedError> {
-        self.parts
-            .embedder
-            .embed_images(vec![pixels])?
-            .pop()
-            .ok_or(EmbedError::Stopped)
-    }
-
-    /// Writes files and images in one transaction, and the index after it.
-    fn record(&self, read: Vec<Finding>) -> anyhow::Result<()> {
-        // Held until the index has the images too: a label set that changes meanwhile will find them there.
-        let sets = self.parts.tagger.sets();
-        let records: Vec<FileRecord> = read
-            .into_iter()
-            .map(|(Job { root, path, stat }, content)| {
-                let content = content.map(|(hash, metadata, embedding)| {
-                    let tags = sets.tags(embedding.as_slice());
-                    Content {
-                        hash,
-                        metadata,
-                        embedding,
-                        tags,
-                    }
-                });
-                if let Err(reason) = &content {
-                    warn!(path = %path.display(), reason, "not indexed");
-                } else {
-                    debug!(path = %path.display(), "indexed");
-                }
-                FileRecord {
-                    root,
-                    path,
-                    stat,
-                    content,
-                }
-            })
-            .collect();
-        let recorded = self.parts.store.record(self.parts.model, &records)?;
-        let contents = records.iter().map(|record| record.content.as_ref().ok());
-        let images = recorded.images.iter().zip(contents);
-        self.parts
-            .index
-            .insert(images.filter_map(|(image, content)| Some(((*image)?, &content?.embedding))));
-        self.parts.index.remove(&recorded.orphaned);
-        let indexed = recorded.images.iter().flatten().count();
-        count(&self.progress.counts.indexed, indexed);
-        count(&self.progress.counts.failed, records.len() - indexed);
-        Ok(())
-    }
 }

@@ -7,7 +7,7 @@ use fast_image_resize::FilterType;
 use image::codecs::jpeg::JpegEncoder;
 
 use crate::config::DecodeConfig;
-use crate::decode;
+use crate::decode::{self, Picture};
 use crate::embed::resize;
 use crate::store::ContentHash;
 
@@ -16,6 +16,9 @@ const SIZES: [u32; 4] = [160, 320, 640, 1280];
 
 /// JPEG quality: small files without blocks that a person sees.
 const QUALITY: u8 = 82;
+
+/// Times the thumbnail that are decoded at least: shrinking by two hides how a JPEG was made smaller before.
+const ENOUGH: u32 = 2;
 
 /// The size that is made for a wish: the next larger one.
 pub(super) fn nearest_size(wanted: u32) -> u32 {
@@ -55,12 +58,13 @@ fn path(folder: &Path, hash: &ContentHash, size: u32) -> PathBuf {
 }
 
 fn make(original: &[u8], size: u32, limits: &DecodeConfig) -> anyhow::Result<Vec<u8>> {
-    let picture = decode::decode(original, limits)?.pixels;
-    let (width, height) = picture.dimensions();
+    let Picture { pixels, metadata } =
+        decode::decode_enough(original, limits, Some(ENOUGH * size))?;
+    let (width, height) = (metadata.width, metadata.height);
     let scale = (f64::from(size) / f64::from(width.max(height))).min(1.0);
     let scaled = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
     let small = resize(
-        &picture,
+        &pixels,
         (scaled(width), scaled(height)),
         FilterType::Lanczos3,
     )?;

@@ -1,0 +1,163 @@
+//! JPEGs at a fraction of their size.
+//!
+//! A photo has twenty times the pixels that a model looks at. Its Huffman codes must be read one after the other, but
+//! nothing else of what it is thrown away for. The common sort is decoded here: baseline, grey or YCbCr, all components in one
+//! scan. Every other sort, and everything that is damaged, is left to the full decoder, which is the judge of it.
+
+mod bits;
+mod frame;
+mod huffman;
+mod scan;
+mod transform;
+
+use image::RgbImage;
+
+use frame::Frame;
+
+/// Decodes to `eighths` of the size, 1, 2 or 4, rounded down; nothing where the full decoder must see to it.
+pub(super) fn decode_scaled(bytes: &[u8], eighths: usize) -> Option<RgbImage> {
+    scan::decode(&Frame::read(bytes)?, eighths)
+}
+
+#[cfg(test)]
+mod tests {
+    use image::imageops::{FilterType, resize};
+    use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+
+    use super::*;
+
+    const SAMPLINGS: [SamplingFactor; 5] = [
+        SamplingFactor::R_4_4_4,
+        SamplingFactor::R_4_2_2,
+        SamplingFactor::R_4_4_0,
+        SamplingFactor::R_4_2_0,
+        SamplingFactor::R_4_1_1,
+    ];
+
+    /// Slow waves in all channels, so that fewer pixels can show them.
+    fn waves(width: u16, height: u16, channels: usize) -> Vec<u8> {
+        let wave = |x: u16, y: u16, channel: usize| {
+            let phase =
+                f32::from(x) / 23.0 + f32::from(y) / (17.0 + 9.0 * channel as f32) + channel as f32;
+            (128.0 + 100.0 * phase.sin()) as u8
+        };
+        let places = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+        places
+            .flat_map(|(x, y)| (0..channels).map(move |channel| wave(x, y, channel)))
+            .collect()
+    }
+
+    fn encoded(
+        (width, height): (u16, u16),
+        color: ColorType,
+        set: impl Fn(&mut Encoder<&mut Vec<u8>>),
+    ) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = Encoder::new(&mut bytes, 92);
+        set(&mut encoder);
+        let channels = if color == ColorType::Luma { 1 } else { 3 };
+        encoder
+            .encode(&waves(width, height, channels), width, height, color)
+            .unwrap();
+        bytes
+    }
+
+    /// How far the scaled decode is from shrinking the full one, in the mean.
+    fn error(bytes: &[u8], eighths: usize) -> f64 {
+        let full = image::load_from_memory(bytes).unwrap().into_rgb8();
+        let scaled = decode_scaled(bytes, eighths).unwrap();
+        let kept = |side: u32| side * eighths as u32 / 8;
+        assert_eq!(
+            scaled.dimensions(),
+            (kept(full.width()), kept(full.height()))
+        );
+        let expected = resize(&full, scaled.width(), scaled.height(), FilterType::Triangle);
+        let sum: u64 = scaled
+            .iter()
+            .zip(expected.iter())
+            .map(|(a, b)| u64::from(a.abs_diff(*b)))
+            .sum();
+        sum as f64 / scaled.len() as f64
+    }
+
+    #[test]
+    fn every_way_to_store_colours_gives_the_smaller_picture() {
+        for size in [(320, 200), (333, 251)] {
+            for eighths in [1, 2, 4] {
+                for sampling in SAMPLINGS {
+                    if sampling == SamplingFactor::R_4_1_1 && eighths == 4 {
+                        continue;
+                    }
+                    let bytes = encoded(size, ColorType::Rgb, |encoder| {
+                        encoder.set_sampling_factor(sampling)
+                    });
+                    let error = error(&bytes, eighths);
+                    assert!(
+                        error < 3.0,
+                        "{size:?} at {eighths}/8, {sampling:?}: {error}"
+                    );
+                }
+                let error = error(&encoded(size, ColorType::Luma, |_| {}), eighths);
+                assert!(error < 3.0, "{size:?} at {eighths}/8, grey: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn restart_markers_change_nothing() {
+        let plain = encoded((200, 120), ColorType::Rgb, |_| {});
+        for interval in [1, 3, 8] {
+            let bytes = encoded((200, 120), ColorType::Rgb, |encoder| {
+                encoder.set_restart_interval(interval)
+            });
+            assert_eq!(
+                decode_scaled(&bytes, 2),
+                decode_scaled(&plain, 2),
+                "every {interval}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_sorts_are_left_to_the_full_decoder() {
+        let progressive = encoded((64, 64), ColorType::Rgb, |encoder| {
+            encoder.set_progressive(true)
+        });
+        assert!(decode_scaled(&progressive, 2).is_none());
+        let mut bytes = Vec::new();
+        Encoder::new(&mut bytes, 90)
+            .encode(&[90; 64 * 64 * 4], 64, 64, ColorType::Cmyk)
+            .unwrap();
+        assert!(decode_scaled(&bytes, 2).is_none());
+    }
+
+    #[test]
+    fn missing_pixels_are_not_made_up() {
+        let bytes = encoded((256, 256), ColorType::Rgb, |_| {});
+        let mut cut = bytes[..bytes.len() / 2].to_vec();
+        cut.extend([0xFF, 0xD9]);
+        assert!(decode_scaled(&bytes, 2).is_some() && decode_scaled(&cut, 2).is_none());
+    }
+
+    #[test]
+    fn damage_anywhere_ends_in_a_picture_or_in_none() {
+        let bytes = encoded((64, 48), ColorType::Rgb, |encoder| {
+            encoder.set_restart_interval(2)
+        });
+        for at in 0..bytes.len() {
+            for flip in [0x01, 0x10, 0x80, 0xFF] {
+                let mut damaged = bytes.clone();
+                damaged[at] ^= flip;
+                if claimed_pixels(&damaged) < 1 << 20 {
+                    drop(decode_scaled(&damaged, 2));
+                }
+                drop(decode_scaled(&bytes[..at], 2));
+            }
+        }
+    }
+
+    /// What the caller checks first.
+    fn claimed_pixels(bytes: &[u8]) -> usize {
+        Frame::read(bytes).map_or(0, |frame| frame.width * frame.height)
+    }
+}

@@ -1,0 +1,84 @@
+//! The first stage: a file's bytes, read once, to its hash and, where that is new, to the model's input.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use super::Parts;
+use super::pipeline::Job;
+use crate::decode::{self, Metadata};
+use crate::embed::{Embedding, Pixels, PixelsMaker};
+use crate::store::ContentHash;
+
+/// How often a thread that waits looks whether it should stop.
+const STOP_CHECK: Duration = Duration::from_millis(100);
+
+/// What reading a file brought.
+pub(super) enum Outcome {
+    /// Content that the library knows, with all that it would be decoded for.
+    Known(ContentHash, Metadata, Embedding),
+    /// A picture to embed.
+    New(ContentHash, Metadata, Pixels),
+    Failed(String),
+    Vanished,
+}
+
+pub(super) type Read = (Job, Outcome);
+
+/// A decoding thread.
+pub(super) struct Reader {
+    parts: Parts,
+    maker: PixelsMaker,
+}
+
+impl Reader {
+    pub(super) fn new(parts: Parts) -> Reader {
+        let maker = parts.embedder.pixels_maker();
+        Reader { parts, maker }
+    }
+
+    pub(super) fn run(self, jobs: &Receiver<Job>, read: &Sender<Read>, is_stopping: &AtomicBool) {
+        while !is_stopping.load(Ordering::Relaxed) {
+            let job = match jobs.recv_timeout(STOP_CHECK) {
+                Ok(job) => job,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let outcome = self.read(&job);
+            if read.send((job, outcome)).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn read(&self, job: &Job) -> Outcome {
+        match self.try_read(job) {
+            Ok(outcome) => outcome,
+            Err(error) if is_not_found(&error) => Outcome::Vanished,
+            Err(error) => Outcome::Failed(format!("{error:#}")),
+        }
+    }
+
+    fn try_read(&self, job: &Job) -> anyhow::Result<Outcome> {
+        decode::check_size(job.stat.size_bytes as u64, &self.parts.decode)?;
+        let bytes = std::fs::read(&job.path).context("the file cannot be read")?;
+        let hash = ContentHash::of(&bytes);
+        if let Some((metadata, embedding)) =
+            self.parts.store.known_content(&hash, self.parts.model)?
+        {
+            return Ok(Outcome::Known(hash, metadata, embedding));
+        }
+        let picture = decode::decode_enough(&bytes, &self.parts.decode, self.maker.enough_side())?;
+        let pixels = self.maker.make(&picture.pixels)?;
+        Ok(Outcome::New(hash, picture.metadata, pixels))
+    }
+}
+
+fn is_not_found(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
+}

@@ -1,0 +1,101 @@
+//! The last stage: each batch in one transaction, and into the index after it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use crossbeam_channel::Receiver;
+use tracing::{debug, info, warn};
+
+use super::batch::{Batch, Finding};
+use super::pipeline::{Job, Trouble};
+use super::{Parts, Progress, count};
+use crate::embed::Embedding;
+use crate::store::{Content, FileRecord, LabelId};
+
+/// The thread that writes.
+pub(super) struct Writer {
+    pub(super) parts: Parts,
+    pub(super) progress: Progress,
+    pub(super) being_written: Arc<AtomicUsize>,
+    pub(super) trouble: Trouble,
+}
+
+impl Writer {
+    pub(super) fn run(self, batches: &Receiver<Batch>) {
+        for Batch {
+            paths,
+            findings,
+            vanished,
+        } in batches
+        {
+            let started = Instant::now();
+            match self.record(findings).and_then(|()| self.forget(&vanished)) {
+                Ok(()) => self.progress.release(&paths),
+                Err(error) => self.trouble.give_up(&paths, error),
+            }
+            self.being_written.fetch_sub(paths.len(), Ordering::Relaxed);
+            let duration_ms = started.elapsed().as_millis() as u64;
+            info!(
+                files = paths.len(),
+                waiting = self.progress.waiting(),
+                duration_ms,
+                "batch written"
+            );
+        }
+    }
+
+    fn forget(&self, vanished: &[PathBuf]) -> anyhow::Result<()> {
+        count(&self.progress.counts.removed, vanished.len());
+        Ok(self.parts.forget_files(vanished)?)
+    }
+
+    /// Writes files and images in one transaction, and the index after it.
+    fn record(&self, findings: Vec<Finding>) -> anyhow::Result<()> {
+        // Held until the index has the images too: a label set that changes meanwhile will find them there.
+        let sets = self.parts.tagger.sets();
+        let tags = |embedding: &Embedding| sets.tags(embedding.as_slice());
+        let records: Vec<FileRecord> = findings
+            .into_iter()
+            .map(|finding| file_record(finding, tags))
+            .collect();
+        let recorded = self.parts.store.record(self.parts.model, &records)?;
+        let contents = records.iter().map(|record| record.content.as_ref().ok());
+        let images = recorded.images.iter().zip(contents);
+        self.parts
+            .index
+            .insert(images.filter_map(|(image, content)| Some(((*image)?, &content?.embedding))));
+        self.parts.index.remove(&recorded.orphaned);
+        let indexed = recorded.images.iter().flatten().count();
+        count(&self.progress.counts.indexed, indexed);
+        count(&self.progress.counts.failed, records.len() - indexed);
+        Ok(())
+    }
+}
+
+fn file_record(
+    (job, content): Finding,
+    tags: impl Fn(&Embedding) -> Vec<(LabelId, f32)>,
+) -> FileRecord {
+    let Job { root, path, stat } = job;
+    match &content {
+        Ok(_) => debug!(path = %path.display(), "indexed"),
+        Err(reason) => warn!(path = %path.display(), reason, "not indexed"),
+    }
+    let content = content.map(|(hash, metadata, embedding)| {
+        let tags = tags(&embedding);
+        Content {
+            hash,
+            metadata,
+            embedding,
+            tags,
+        }
+    });
+    FileRecord {
+        root,
+        path,
+        stat,
+        content,
+    }
+}

@@ -326,6 +326,9 @@ impl Tagger {
     }
 }
 
+/// Images that are scored together.
+const BLOCK_ROWS: usize = 1024;
+
 /// For each label the images that keep it, with their scores.
 fn score_library(
     classifier: &Classifier,
@@ -333,11 +336,18 @@ fn score_library(
     label_count: usize,
 ) -> Vec<Vec<(ImageId, f32)>> {
     let mut tags = vec![Vec::new(); label_count];
-    index.for_each(|image, embedding| {
-        for (label, score) in classifier.tags(embedding) {
-            tags[label].push((image, score));
+    let snapshot = index.snapshot();
+    for rows in snapshot.blocks(BLOCK_ROWS) {
+        let embeddings = rows
+            .embeddings
+            .chunks_exact(rows.embeddings.len() / rows.images.len());
+        for (image, embedding) in rows.images.iter().zip(embeddings) {
+            let Some(image) = *image else { continue };
+            for (label, score) in classifier.tags(embedding) {
+                tags[label].push((image, score));
+            }
         }
-    });
+    }
     tags
 }
 

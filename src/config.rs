@@ -102,10 +102,24 @@ pub struct IndexConfig {
     pub m: usize,
     /// Candidates looked at when a point is linked.
     pub ef_construction: usize,
-    /// Candidates looked at for a text query.
-    pub ef_search_text: usize,
-    /// Candidates looked at for an image query.
-    pub ef_search_image: usize,
+    /// The way that searches take.
+    pub mode: IndexMode,
+    /// The recall@10 that text queries must reach.
+    pub target_recall_text: f64,
+    /// The recall@10 that image queries must reach.
+    pub target_recall_image: f64,
+}
+
+/// The way that searches take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IndexMode {
+    /// The cheapest that reaches the target, as the index has measured.
+    Auto,
+    /// The graph, wherever there is one.
+    Hnsw,
+    /// The exact scan.
+    Exact,
 }
 
 /// The HTTP server.
@@ -181,6 +195,14 @@ impl Config {
         ensure!(
             self.index.ef_construction >= self.index.m,
             "index.ef_construction must be at least index.m"
+        );
+        let targets = [
+            self.index.target_recall_text,
+            self.index.target_recall_image,
+        ];
+        ensure!(
+            targets.iter().all(|target| (0.0..=1.0).contains(target)),
+            "index.target_recall_text and index.target_recall_image must be from 0 to 1"
         );
         ensure!(
             self.http.max_requests > 0,

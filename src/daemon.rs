@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::config::Config;
-use crate::embed::{Embedder, Placement};
-use crate::index::Index;
+use crate::embed::{Embedder, Embedding, Placement};
+use crate::index::{Home, Index};
 use crate::ingest::{Ingest, Parts};
 use crate::model::{HubSettings, Model, ModelSource, Progress};
 use crate::search::Search;
@@ -21,6 +21,9 @@ use crate::serve::{self, Api};
 use crate::store::{Lock, Store};
 use crate::tag::{DRAWN_SETS, LabelFile, PHOTO_SETS, Tagger};
 use crate::watch::{Hint, Watch};
+
+/// Texts such as people search for, one a line.
+const QUERIES: &str = include_str!("../config/queries.txt");
 
 /// The fact under which a library remembers the model it was last used with.
 const MODEL_FACT: &str = "model";
@@ -46,7 +49,7 @@ impl Library {
         let embedder = load_model(&config.model, config, progress)?;
         let model = store.model(embedder.fingerprint(), embedder.name())?;
         store.set_fact(MODEL_FACT, embedder.name())?;
-        let index = load_index(&store, &embedder, config)?;
+        let index = load_index(&folder, &store, &embedder, config)?;
         let labels = config.labels_folder()?;
         let is_ours = config.labels_dir.as_os_str().is_empty();
         prepare_labels(&labels, is_ours.then(|| starter_sets(&config.model)))?;
@@ -68,12 +71,13 @@ impl Library {
 
 /// Opens a library for searching only, with the model that it was built with.
 pub fn open_search(config: &Config, progress: &dyn Fn(Progress<'_>)) -> Result<Search> {
-    let store = Store::open_existing(&config.library_dir()?)?;
+    let folder = config.library_dir()?;
+    let store = Store::open_existing(&folder)?;
     let name = store
         .fact(MODEL_FACT)?
         .context("the library is empty: fill it with `pixdex index FOLDER`")?;
     let embedder = load_model(&name, config, progress)?;
-    let index = load_index(&store, &embedder, &without_graph(config))?;
+    let index = load_index(&folder, &store, &embedder, &without_graph(config))?;
     Ok(Search::new(store, index, embedder))
 }
 
@@ -113,13 +117,28 @@ pub fn load_model(
     Ok(embedder)
 }
 
-fn load_index(store: &Store, embedder: &Embedder, config: &Config) -> Result<Index> {
+fn load_index(folder: &Path, store: &Store, embedder: &Embedder, config: &Config) -> Result<Index> {
     let model = store.model(embedder.fingerprint(), embedder.name())?;
-    let index = Index::new(embedder.embedding_dim(), config.index.clone());
-    let mut loaded = Vec::new();
-    store.each_embedding(model, |image, embedding| loaded.push((image, embedding)))?;
-    index.insert(loaded.iter().map(|(image, embedding)| (*image, embedding)));
+    let texts = embedder.clone();
+    let home = Home {
+        folder: folder.join("index"),
+        fingerprint: embedder.fingerprint().to_owned(),
+        embedding_dim: embedder.embedding_dim(),
+        texts: Box::new(move || sample_texts(&texts)),
+    };
+    let index = Index::open(home, config.index.clone());
+    index.load(store, model)?;
     Ok(index)
+}
+
+/// Embeddings of texts such as people search for. Without them the index measures with what was asked of late.
+fn sample_texts(embedder: &Embedder) -> Vec<Embedding> {
+    let embed = |text: &str| {
+        embedder
+            .embed_texts(vec![text.to_owned()])
+            .unwrap_or_default()
+    };
+    QUERIES.lines().flat_map(embed).collect()
 }
 
 fn starter_sets(model: &str) -> [LabelFile; 3] {

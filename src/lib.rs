@@ -19,7 +19,7 @@
 //! | module | the question it answers |
 //! | --- | --- |
 //! | [`config`] | what did the owner ask for? |
-//! | [`kernels`] | what is the product of these matrices, on this processor? |
+//! | [`kernels`] | what is the product of these vectors or matrices, in the widest instructions at hand? |
 //! | [`model`] | where does the model come from, and what shape has it? |
 //! | [`embed`] | what is the embedding of these pixels, of this text? |
 //! | [`decode`] | what picture do these bytes hold, and what do they say about it? |
@@ -35,7 +35,7 @@
 //!
 //! # Invariants
 //!
-//! 1. `SQLite` is the truth; the index is a cache and is rebuilt from the store at every start.
+//! 1. `SQLite` is the truth; the index is a cache, and is rebuilt from the store where its file is missing or damaged.
 //! 2. Content is identity: the same bytes under ten names are one image, embedded once, tagged once, one hit.
 //! 3. The scan is the truth, events are hints: one reconcile pass brings the library to the state of the folders.
 //! 4. A vanished root is not a mass deletion: its files go offline and stay.

@@ -1,17 +1,27 @@
-//! All embeddings in one block of memory, and the exact scan over them.
+//! Embeddings in blocks of memory, and the best of those that were compared with a query.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
 
-use crate::embed::dot;
+use crate::kernels::dot;
 use crate::store::ImageId;
 
-/// Embeddings row by row, dense: removing a row moves the last one into its place.
-#[derive(Debug, Clone)]
+/// Rows of a block: what is copied when a row changes while somebody still reads the block as it was.
+const BLOCK_ROWS: usize = 1024;
+
+/// Rows that lie one after another.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Block {
+    pub(super) ids: Vec<ImageId>,
+    pub(super) values: Vec<f32>,
+}
+
+/// Embeddings row by row, dense: removing a row moves the last one into its place. Its blocks can be shared.
+#[derive(Debug)]
 pub(super) struct Matrix {
     embedding_dim: usize,
-    ids: Vec<ImageId>,
-    values: Vec<f32>,
+    blocks: Vec<Arc<Block>>,
     row_of: HashMap<ImageId, usize>,
 }
 
@@ -19,48 +29,39 @@ impl Matrix {
     pub(super) fn new(embedding_dim: usize) -> Matrix {
         Matrix {
             embedding_dim,
-            ids: Vec::new(),
-            values: Vec::new(),
+            blocks: Vec::new(),
             row_of: HashMap::new(),
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.ids.len()
+        self.row_of.len()
+    }
+
+    pub(super) fn blocks(&self) -> &[Arc<Block>] {
+        &self.blocks
     }
 
     pub(super) fn get(&self, image: ImageId) -> Option<&[f32]> {
-        self.row_of.get(&image).map(|&row| self.row(row))
-    }
-
-    pub(super) fn rows(&self) -> impl Iterator<Item = (ImageId, &[f32])> {
-        self.ids
-            .iter()
-            .copied()
-            .zip(self.values.chunks_exact(self.embedding_dim))
-    }
-
-    pub(super) fn blocks(&self, rows: usize) -> impl Iterator<Item = (&[ImageId], &[f32])> {
-        self.ids
-            .chunks(rows)
-            .zip(self.values.chunks(rows * self.embedding_dim))
+        let row = *self.row_of.get(&image)?;
+        let start = row % BLOCK_ROWS * self.embedding_dim;
+        Some(&self.blocks[row / BLOCK_ROWS].values[start..][..self.embedding_dim])
     }
 
     /// Adds the row of an image, or replaces it.
     pub(super) fn insert(&mut self, image: ImageId, embedding: &[f32]) {
-        assert_eq!(
-            embedding.len(),
-            self.embedding_dim,
-            "embeddings of two models must not meet"
-        );
         if let Some(&row) = self.row_of.get(&image) {
-            self.values[row * self.embedding_dim..][..self.embedding_dim]
-                .copy_from_slice(embedding);
+            self.write(row, image, embedding);
             return;
         }
-        self.row_of.insert(image, self.ids.len());
-        self.ids.push(image);
-        self.values.extend_from_slice(embedding);
+        let row = self.len();
+        if row.is_multiple_of(BLOCK_ROWS) {
+            self.blocks.push(Arc::default());
+        }
+        let block = Arc::make_mut(&mut self.blocks[row / BLOCK_ROWS]);
+        block.ids.push(image);
+        block.values.extend_from_slice(embedding);
+        self.row_of.insert(image, row);
     }
 
     /// Takes the row of an image out; whether there was one.
@@ -68,23 +69,36 @@ impl Matrix {
         let Some(row) = self.row_of.remove(&image) else {
             return false;
         };
-        let last = self.ids.len() - 1;
-        let dim = self.embedding_dim;
-        self.values.copy_within(last * dim.., row * dim);
-        self.values.truncate(last * dim);
-        self.ids.swap_remove(row);
-        if row < last {
-            self.row_of.insert(self.ids[row], row);
+        let Some((last_image, last)) = self.pop() else {
+            return false;
+        };
+        if last_image != image {
+            self.write(row, last_image, &last);
+            self.row_of.insert(last_image, row);
         }
         true
     }
 
-    fn row(&self, row: usize) -> &[f32] {
-        &self.values[row * self.embedding_dim..][..self.embedding_dim]
+    fn pop(&mut self) -> Option<(ImageId, Vec<f32>)> {
+        let block = Arc::make_mut(self.blocks.last_mut()?);
+        let image = block.ids.pop()?;
+        let last = block.values.split_off(block.ids.len() * self.embedding_dim);
+        if block.ids.is_empty() {
+            self.blocks.pop();
+        }
+        Some((image, last))
+    }
+
+    fn write(&mut self, row: usize, image: ImageId, embedding: &[f32]) {
+        let block = Arc::make_mut(&mut self.blocks[row / BLOCK_ROWS]);
+        let at = row % BLOCK_ROWS;
+        block.ids[at] = image;
+        block.values[at * self.embedding_dim..][..self.embedding_dim].copy_from_slice(embedding);
     }
 }
 
 /// The `k` best images met so far.
+#[derive(Debug, Clone)]
 pub(super) struct Best {
     k: usize,
     /// The worst on top.
@@ -122,11 +136,35 @@ impl Best {
         }
     }
 
+    /// The similarity that a further image must reach; any will do while there is room.
+    pub(super) fn bar(&self) -> f32 {
+        let worst = self.heap.peek().filter(|_| self.heap.len() == self.k);
+        worst.map_or(f32::NEG_INFINITY, |worst| worst.0.similarity)
+    }
+
     pub(super) fn offer(&mut self, image: ImageId, embedding: &[f32], query: &[f32]) {
-        let scored = Scored {
+        self.put(Scored {
             similarity: dot(embedding, query),
             image,
-        };
+        });
+    }
+
+    /// All rows of a block.
+    pub(super) fn offer_block(&mut self, block: &Block, query: &[f32]) {
+        for (image, embedding) in block.ids.iter().zip(block.values.chunks_exact(query.len())) {
+            self.offer(*image, embedding, query);
+        }
+    }
+
+    /// What was met elsewhere.
+    pub(super) fn join(mut self, other: Best) -> Best {
+        for Reverse(scored) in other.heap {
+            self.put(scored);
+        }
+        self
+    }
+
+    fn put(&mut self, scored: Scored) {
         if self.heap.len() < self.k {
             self.heap.push(Reverse(scored));
         } else if let Some(mut worst) = self.heap.peek_mut()
@@ -150,6 +188,16 @@ impl Best {
 mod tests {
     use super::*;
 
+    fn rows(matrix: &Matrix) -> Vec<(ImageId, Vec<f32>)> {
+        let rows = matrix.blocks.iter().flat_map(|block| {
+            let values = block.values.chunks_exact(2).map(<[f32]>::to_vec);
+            block.ids.iter().copied().zip(values)
+        });
+        let mut rows: Vec<_> = rows.collect();
+        rows.sort_by_key(|row| row.0);
+        rows
+    }
+
     #[test]
     fn rows_follow_insertions_replacements_and_removals() {
         let mut matrix = Matrix::new(2);
@@ -160,11 +208,30 @@ mod tests {
         matrix.insert(ids[1], &[9.0, 9.0]);
         assert!(matrix.remove(ids[0]) && !matrix.remove(ids[0]));
         assert!(matrix.remove(ids[3]));
-        let mut rows: Vec<_> = matrix.rows().map(|(id, row)| (id, row.to_vec())).collect();
-        rows.sort_by_key(|row| row.0);
-        assert_eq!(rows, [(ids[1], vec![9.0, 9.0]), (ids[2], vec![2.0, 1.0])]);
+        assert_eq!(
+            rows(&matrix),
+            [(ids[1], vec![9.0, 9.0]), (ids[2], vec![2.0, 1.0])]
+        );
         assert_eq!((matrix.len(), matrix.get(ids[3])), (2, None));
         assert_eq!(matrix.get(ids[2]), Some([2.0, 1.0].as_slice()));
+    }
+
+    #[test]
+    fn rows_may_fill_many_blocks_and_leave_them() {
+        let mut matrix = Matrix::new(1);
+        let count = 2 * BLOCK_ROWS as i64 + 1;
+        (0..count).for_each(|id| matrix.insert(ImageId(id), &[id as f32]));
+        let before = matrix.blocks().to_vec();
+        (0..count)
+            .step_by(2)
+            .for_each(|id| assert!(matrix.remove(ImageId(id))));
+        assert_eq!(matrix.len(), BLOCK_ROWS);
+        assert_eq!(matrix.blocks().len(), 1);
+        (1..count)
+            .step_by(2)
+            .for_each(|id| assert_eq!(matrix.get(ImageId(id)), Some([id as f32].as_slice())));
+        // Who took the blocks before still has them as they were.
+        assert_eq!(before[0].ids[0], ImageId(0));
     }
 
     #[test]

@@ -1,31 +1,49 @@
-//! Nearest neighbours: an exact scan and an HNSW graph behind one type. A cache of the store, rebuilt at every start.
+//! Nearest neighbours: an exact scan and an HNSW graph behind one type. A cache of the store.
 //!
-//! All vectors lie in one matrix. From `hnsw_from` images up a graph over them is built in the background; until it is
-//! ready the scan answers, and what came later than the graph is scanned beside it.
+//! From `hnsw_from` images up a *segment* of them is built in the background and kept as a file: int8 codes, a flat
+//! graph, and the embeddings themselves, mapped into memory and read only to be exact. What is newer than the segment is
+//! scanned beside it, what has gone is marked, and when much has changed another segment takes its place.
+//!
+//! After each build the index measures itself and takes for each kind of query the cheapest way that finds enough.
 
+mod build;
+mod codes;
+mod contents;
+mod file;
 mod graph;
+mod marks;
 mod matrix;
+mod scan;
+mod segment;
+mod snapshot;
+mod tune;
+mod walk;
 
-use std::collections::HashSet;
+use std::collections::VecDeque;
+use std::fmt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::Instant;
 
-use tracing::{error, info};
+use rayon::ThreadPoolBuilder;
+use serde::Serialize;
+use tracing::{error, info, warn};
 
 use crate::config::IndexConfig;
 use crate::embed::Embedding;
-use crate::store::ImageId;
-use graph::Graph;
-use matrix::{Best, Matrix};
+use crate::store::{ImageId, ModelId, Store, StoreError};
+use build::Plan;
+use contents::Contents;
+use file::BadSegment;
+use segment::Segment;
+pub use snapshot::{Rows, Snapshot};
+use tune::Sample;
+pub use tune::{Tuned, Tuning, Way};
 
-/// A filtered search is an exact scan of the images that pass, unless these are more than one in so many of all: the
-/// graph must walk past what does not pass, and below about this share the scan is the shorter way.
-const SELECTIVE: usize = 5;
-
-/// The graph is built again when one in so many of its images has come or gone since.
-const REBUILD_SHARE: usize = 4;
+/// Text queries that are remembered.
+const MOST_ASKED: usize = 256;
 
 /// What a query was made of; texts lie far from all images and need a wider search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,19 +59,52 @@ pub enum QueryKind {
 pub struct Nearest {
     /// Images with their similarity to the query.
     pub hits: Vec<(ImageId, f32)>,
-    /// Whether all candidates were compared, so that nothing can be missing.
+    /// Whether nothing can be missing: every image was compared, by its embedding or by codes that, however much they
+    /// are off, put it behind all hits.
     pub exact: bool,
 }
 
 /// How the index stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct IndexStatus {
     /// Images in it.
     pub images: usize,
-    /// Images in the graph; none while there is no graph.
+    /// Images in the segment; none while there is no segment.
     pub graph_images: Option<usize>,
-    /// Whether a graph is being built.
+    /// Memory that a search may touch, but for the few embeddings that it is exact with: codes, graph and ids.
+    pub graph_bytes: usize,
+    /// Whether a segment is being built.
     pub is_building: bool,
+    /// What was measured when the segment was built.
+    #[serde(flatten)]
+    pub tuning: Tuning,
+}
+
+/// Gives embeddings of texts such as people search for, to measure with.
+pub type TextSamples = Box<dyn Fn() -> Vec<Embedding> + Send + Sync>;
+
+/// Where an index keeps its segment, and whose embeddings these are.
+pub struct Home {
+    /// The folder of the segment's file.
+    pub folder: PathBuf,
+    /// Of the model that made the embeddings.
+    pub fingerprint: String,
+    /// Length of the embeddings.
+    pub embedding_dim: usize,
+    /// Asked for once for each build.
+    pub texts: TextSamples,
+}
+
+impl fmt::Debug for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Home in {}", self.folder.display())
+    }
+}
+
+impl Home {
+    fn file(&self) -> PathBuf {
+        self.folder.join("segment")
+    }
 }
 
 /// The index of one model's embeddings. Cheap to clone; every clone is the same index.
@@ -64,45 +115,78 @@ pub struct Index {
 
 #[derive(Debug)]
 struct Shared {
+    home: Home,
     config: IndexConfig,
     contents: RwLock<Contents>,
+    /// The last text queries, to measure with.
+    asked: Mutex<VecDeque<Vec<f32>>>,
     is_building: AtomicBool,
     is_stopping: AtomicBool,
 }
 
-#[derive(Debug)]
-struct Contents {
-    matrix: Matrix,
-    graph: Option<Arc<Graph>>,
-    /// Images that came after the graph, or that its links do not reach; scanned beside it.
-    beside_graph: HashSet<ImageId>,
-    /// Images of the graph that have gone.
-    gone_from_graph: usize,
-}
-
 impl Index {
-    /// An empty index for embeddings of this length.
-    pub fn new(embedding_dim: usize, config: IndexConfig) -> Index {
-        let contents = Contents {
-            matrix: Matrix::new(embedding_dim),
-            graph: None,
-            beside_graph: HashSet::new(),
-            gone_from_graph: 0,
-        };
-        let (is_building, is_stopping) = Default::default();
+    /// The index with the segment that an earlier process left, if there is one that fits; else an empty one.
+    ///
+    /// The segment is taken at its word: [`Index::load`] checks it.
+    pub fn open(home: Home, config: IndexConfig) -> Index {
+        let mut contents = Contents::new(home.embedding_dim);
+        match Segment::open(&home.file(), &home.fingerprint, home.embedding_dim) {
+            Ok((segment, tuning)) => contents.adopt(segment, tuning),
+            Err(BadSegment::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => warn!(file = %home.file().display(), %error, "index segment discarded"),
+        }
+        let (asked, is_building, is_stopping) = Default::default();
         Index {
             shared: Arc::new(Shared {
+                home,
                 config,
                 contents: RwLock::new(contents),
+                asked,
                 is_building,
                 is_stopping,
             }),
         }
     }
 
+    /// Brings the index to the state of the store: only embeddings that the segment lacks are read.
+    ///
+    /// The bytes of the segment are checked in the background; if they are damaged, it is discarded and its images are
+    /// read from the store as well.
+    pub fn load(&self, store: &Store, model: ModelId) -> Result<(), StoreError> {
+        self.fill(store, model)?;
+        if self.read().segment.is_some() {
+            let (index, store) = (self.clone(), store.clone());
+            in_background("index check", move || index.check(&store, model));
+        }
+        Ok(())
+    }
+
+    fn fill(&self, store: &Store, model: ModelId) -> Result<(), StoreError> {
+        let live = store.live_images(model)?;
+        let missing = self.write().keep_only(&live);
+        store.each_embedding(model, &missing, |image, embedding| {
+            self.write().insert(image, embedding.as_slice());
+        })?;
+        self.build_if_due();
+        Ok(())
+    }
+
+    fn check(&self, store: &Store, model: ModelId) {
+        let shared = &self.shared;
+        let file = shared.home.file();
+        let Err(error) = file::verify(&file, &shared.is_stopping) else {
+            return;
+        };
+        warn!(file = %file.display(), %error, "index segment discarded");
+        self.write().discard();
+        if let Err(error) = self.fill(store, model) {
+            error!(%error, "failed to read the embeddings, pictures are missing from search until the next start");
+        }
+    }
+
     /// Number of images.
     pub fn len(&self) -> usize {
-        self.read().matrix.len()
+        self.read().len()
     }
 
     /// Whether there are no images.
@@ -114,9 +198,14 @@ impl Index {
     pub fn status(&self) -> IndexStatus {
         let contents = self.read();
         IndexStatus {
-            images: contents.matrix.len(),
-            graph_images: contents.graph.as_ref().map(|graph| graph.len()),
+            images: contents.len(),
+            graph_images: contents.segment.as_ref().map(|segment| segment.len()),
+            graph_bytes: contents
+                .segment
+                .as_ref()
+                .map_or(0, |segment| segment.graph_bytes()),
             is_building: self.shared.is_building.load(Ordering::Relaxed),
+            tuning: contents.tuning,
         }
     }
 
@@ -124,7 +213,7 @@ impl Index {
     pub fn insert<'a>(&self, images: impl IntoIterator<Item = (ImageId, &'a Embedding)>) {
         let mut contents = self.write();
         for (image, embedding) in images {
-            contents.insert(image, embedding);
+            contents.insert(image, embedding.as_slice());
         }
         drop(contents);
         self.build_if_due();
@@ -140,28 +229,14 @@ impl Index {
         self.build_if_due();
     }
 
-    /// Whether the image is in the index.
-    pub fn contains(&self, image: ImageId) -> bool {
-        self.read().matrix.get(image).is_some()
-    }
-
     /// The embedding of an image.
     pub fn embedding(&self, image: ImageId) -> Option<Vec<f32>> {
-        self.read().matrix.get(image).map(<[f32]>::to_vec)
+        self.read().get(image).map(<[f32]>::to_vec)
     }
 
-    /// Hands every image with its embedding to `each`, in no order. New images wait meanwhile.
-    pub fn for_each(&self, mut each: impl FnMut(ImageId, &[f32])) {
-        for (image, embedding) in self.read().matrix.rows() {
-            each(image, embedding);
-        }
-    }
-
-    /// Everything in the index at this moment; holds no lock.
+    /// Everything that is in the index now.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot {
-            matrix: self.read().matrix.clone(),
-        }
+        self.read().snapshot()
     }
 
     /// The `k` images nearest to `query`, among those of `filter` (in order) where there is one.
@@ -172,27 +247,48 @@ impl Index {
         kind: QueryKind,
         filter: Option<&[ImageId]>,
     ) -> Nearest {
-        let contents = self.read();
-        let is_selective = |ids: &[ImageId]| ids.len() * SELECTIVE < contents.matrix.len();
-        match (&contents.graph, filter) {
-            (_, Some(ids)) if contents.graph.is_none() || is_selective(ids) => {
-                contents.scan_some(query, k, ids)
-            }
-            (Some(graph), filter) => contents
-                .walk(graph, query, k, self.ef_search(kind), filter)
-                .unwrap_or_else(|| {
-                    filter.map_or_else(
-                        || contents.scan(query, k),
-                        |ids| contents.scan_some(query, k, ids),
-                    )
-                }),
-            (None, _) => contents.scan(query, k),
+        if kind == QueryKind::Text {
+            self.remember(query);
         }
+        self.read()
+            .search(query, k, kind, filter, &self.shared.config)
+    }
+
+    fn remember(&self, text: &[f32]) {
+        let mut asked = self
+            .shared
+            .asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        asked.push_back(text.to_vec());
+        if asked.len() > MOST_ASKED {
+            asked.pop_front();
+        }
+    }
+
+    /// Embeddings of texts to measure with: those that the caller has, and what was asked of late.
+    fn text_samples(&self) -> Vec<Sample> {
+        let given = (self.shared.home.texts)();
+        let asked = self
+            .shared
+            .asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let given = given.iter().map(|text| text.as_slice().to_vec());
+        given
+            .chain(asked.iter().cloned())
+            .map(Sample::of_text)
+            .collect()
+    }
+
+    /// As [`Index::search`] by the graph, looking at `ef_search` candidates; nothing where there is no graph.
+    pub fn search_graph(&self, query: &[f32], k: usize, ef_search: usize) -> Option<Nearest> {
+        self.read().walk(query, k, ef_search, None)
     }
 
     /// As [`Index::search`] without the graph: the truth that the graph is measured against.
     pub fn search_exact(&self, query: &[f32], k: usize) -> Nearest {
-        self.read().scan(query, k)
+        self.read().scan(query, k, None)
     }
 
     /// Ends a build under way at its next step, and starts no other.
@@ -200,53 +296,59 @@ impl Index {
         self.shared.is_stopping.store(true, Ordering::Relaxed);
     }
 
-    fn ef_search(&self, kind: QueryKind) -> usize {
-        match kind {
-            QueryKind::Text => self.shared.config.ef_search_text,
-            QueryKind::Image => self.shared.config.ef_search_image,
-        }
-    }
-
-    /// Starts building a graph in the background where there is none yet, or where too much has changed since.
+    /// Starts building a segment in the background where there is none yet, or where too much has changed since.
     fn build_if_due(&self) {
         let is_stopping = self.shared.is_stopping.load(Ordering::Relaxed);
-        if is_stopping || !self.read().wants_graph(self.shared.config.hnsw_from) {
+        if is_stopping || !self.read().wants_segment(self.shared.config.hnsw_from) {
             return;
         }
         if self.shared.is_building.swap(true, Ordering::AcqRel) {
             return;
         }
         let index = self.clone();
-        let spawned = thread::Builder::new()
-            .name("hnsw build".to_owned())
-            .spawn(move || {
-                index.build();
-                index.shared.is_building.store(false, Ordering::Release);
-            });
-        if let Err(cause) = spawned {
-            // The scan goes on answering.
-            error!(%cause, "failed to start building the index");
-            self.shared.is_building.store(false, Ordering::Release);
-        }
+        in_background("index build", move || {
+            let built = index.build();
+            index.write().end_build(built);
+            index.shared.is_building.store(false, Ordering::Release);
+        });
     }
 
-    fn build(&self) {
+    fn build(&self) -> Option<(Segment, Tuning)> {
         let started = Instant::now();
-        let matrix = self.read().matrix.clone();
-        info!(images = matrix.len(), "building the HNSW graph");
-        let Some(graph) = Graph::build(&matrix, &self.shared.config, &self.shared.is_stopping)
-        else {
-            return;
+        let shared = &self.shared;
+        let snapshot = self.write().begin_build();
+        info!(images = snapshot.len(), "building the index segment");
+        let texts = self.text_samples();
+        let plan = Plan {
+            path: &shared.home.file(),
+            fingerprint: &shared.home.fingerprint,
+            embedding_dim: shared.home.embedding_dim,
+            config: &shared.config,
+            texts: &texts,
+            stop: &shared.is_stopping,
         };
-        let unreached = graph.unreached(&matrix);
+        // Threads of its own: a search must not wait in line behind a build.
+        let threads = ThreadPoolBuilder::new().build();
+        let built = threads
+            .map_err(std::io::Error::other)
+            .and_then(|threads| threads.install(|| build::build(&plan, snapshot.images())));
         let duration_ms = started.elapsed().as_millis() as u64;
-        info!(
-            images = graph.len(),
-            unreached = unreached.len(),
-            duration_ms,
-            "HNSW graph ready"
-        );
-        self.write().replace_graph(graph, unreached);
+        match &built {
+            Ok(Some((segment, Tuning { text, image }))) => {
+                info!(
+                    images = segment.len(),
+                    duration_ms,
+                    ?text,
+                    ?image,
+                    "index segment ready"
+                );
+            }
+            Ok(None) => {}
+            Err(error) => {
+                warn!(%error, "failed to write the index segment, the scan goes on answering")
+            }
+        }
+        built.ok().flatten()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Contents> {
@@ -264,130 +366,17 @@ impl Index {
     }
 }
 
-impl Contents {
-    fn insert(&mut self, image: ImageId, embedding: &Embedding) {
-        let is_same = self.matrix.get(image) == Some(embedding.as_slice());
-        if is_same {
-            return;
-        }
-        self.matrix.insert(image, embedding.as_slice());
-        // Also where the graph knows it already: it may have been gone, or have had another embedding.
-        self.beside_graph.insert(image);
-    }
-
-    fn remove(&mut self, image: ImageId) {
-        if self.matrix.remove(image) && !self.beside_graph.remove(&image) {
-            self.gone_from_graph += 1;
-        }
-    }
-
-    fn wants_graph(&self, hnsw_from: usize) -> bool {
-        match &self.graph {
-            None => self.matrix.len() >= hnsw_from,
-            Some(graph) => {
-                self.beside_graph.len() + self.gone_from_graph
-                    > (graph.len() / REBUILD_SHARE).max(hnsw_from / 2)
-            }
-        }
-    }
-
-    fn replace_graph(&mut self, graph: Graph, unreached: Vec<ImageId>) {
-        let later = self
-            .matrix
-            .rows()
-            .map(|(image, _)| image)
-            .filter(|image| !graph.contains(*image));
-        self.beside_graph = later.chain(unreached).collect();
-        self.gone_from_graph = graph.len()
-            - graph
-                .ids()
-                .filter(|image| self.matrix.get(*image).is_some())
-                .count();
-        self.graph = Some(Arc::new(graph));
-    }
-
-    fn scan(&self, query: &[f32], k: usize) -> Nearest {
-        let mut best = Best::new(k);
-        self.matrix
-            .rows()
-            .for_each(|(image, embedding)| best.offer(image, embedding, query));
-        Nearest {
-            hits: best.into_sorted(),
-            exact: true,
-        }
-    }
-
-    fn scan_some(&self, query: &[f32], k: usize, ids: &[ImageId]) -> Nearest {
-        let mut best = Best::new(k);
-        for &image in ids {
-            if let Some(embedding) = self.matrix.get(image) {
-                best.offer(image, embedding, query);
-            }
-        }
-        Nearest {
-            hits: best.into_sorted(),
-            exact: true,
-        }
-    }
-
-    /// Asks the graph and scans what is beside it; nothing where the graph found fewer images than there must be.
-    fn walk(
-        &self,
-        graph: &Graph,
-        query: &[f32],
-        k: usize,
-        ef: usize,
-        filter: Option<&[ImageId]>,
-    ) -> Option<Nearest> {
-        let passes = |image: ImageId| filter.is_none_or(|ids| ids.binary_search(&image).is_ok());
-        let mut best = Best::new(k);
-        for image in graph.search(query, k + self.gone_from_graph.min(k), ef, filter) {
-            if let Some(embedding) = self
-                .matrix
-                .get(image)
-                .filter(|_| !self.beside_graph.contains(&image))
-            {
-                best.offer(image, embedding, query);
-            }
-        }
-        for &image in self.beside_graph.iter().filter(|image| passes(**image)) {
-            if let Some(embedding) = self.matrix.get(image) {
-                best.offer(image, embedding, query);
-            }
-        }
-        let hits = best.into_sorted();
-        let possible = filter.map_or(self.matrix.len(), <[_]>::len);
-        (hits.len() == k.min(possible)).then_some(Nearest { hits, exact: false })
+fn in_background(name: &str, work: impl FnOnce() + Send + 'static) {
+    if let Err(cause) = thread::Builder::new().name(name.to_owned()).spawn(work) {
+        // The scan goes on answering.
+        error!(%cause, name, "failed to start a thread");
     }
 }
 
-/// Everything in the index at one moment.
-#[derive(Debug)]
-pub struct Snapshot {
-    matrix: Matrix,
-}
-
-/// Some rows.
-#[derive(Debug)]
-pub struct Block<'a> {
-    /// values
-    pub rows: &'a [f32],
-    images: &'a [ImageId],
-}
-
-impl Snapshot {
-    /// blocks
-    pub fn blocks(&self, rows: usize) -> Vec<Block<'_>> {
-        self.matrix
-            .blocks(rows)
-            .map(|(images, rows)| Block { rows, images })
-            .collect()
-    }
-}
-
-impl Block<'_> {
-    /// image
-    pub fn image(&self, row: usize) -> Option<ImageId> {
-        self.images.get(row).copied()
-    }
+/// `SplitMix64` (Steele, Lea and Flood 2014): the same numbers every time.
+fn random(draw: u64) -> u64 {
+    let z = draw.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
 }

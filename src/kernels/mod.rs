@@ -1,18 +1,20 @@
-//! Products of matrices whose weights are packed once: the arithmetic below the towers and the tags.
+//! Products in the widest instructions that the processor has, found out at run time: the arithmetic below the towers,
+//! the tags and the index. Each kernel has a plain twin, which is what it must equal.
 //!
-//! Weights come as they are stored, `[n, k]`, and are laid out in panels: a few columns of the product side by side, one
-//! step of `k` after the other, so that the inner loop reads them from front to back. The vector instructions are picked
-//! when the program runs; one source serves them all.
+//! Vectors are multiplied by `dot`, matrices by the rest. Weights come as they are stored, `[n, k]`, and are laid out in panels: a few columns of the product side by side, one
+//! step of `k` after the other, so that the inner loop reads them from front to back.
 
 #![expect(
     clippy::inline_always,
     reason = "a function that is not inlined into the one which switches the instructions on runs without them"
 )]
 
+mod dot;
 mod f32;
 mod panels;
 mod product;
 
+pub use dot::{CODE_LANES, CODE_ZERO, CodeQuery, dot, dot_codes, dot_rows, prefetch_row};
 pub use f32::PackedF32;
 
 #[cfg(test)]

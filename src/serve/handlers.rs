@@ -226,7 +226,7 @@ pub(super) struct Status {
     files: BTreeMap<String, i64>,
     /// Since the start.
     progress: ProgressReport,
-    index: IndexReport,
+    index: IndexStatus,
     roots: Vec<RootStatus>,
     label_sets: BTreeMap<String, LabelSetStatus>,
 }
@@ -238,12 +238,6 @@ struct ModelStatus {
     embedding_dim: usize,
     device: &'static str,
     precision: &'static str,
-}
-
-#[derive(Serialize)]
-struct IndexReport {
-    graph_images: Option<usize>,
-    is_building: bool,
 }
 
 #[derive(Serialize)]
@@ -260,11 +254,7 @@ struct LabelSetStatus {
 
 pub(super) fn status(api: &Api) -> Result<Status> {
     let parts = &api.parts;
-    let IndexStatus {
-        images,
-        graph_images,
-        is_building,
-    } = parts.index.status();
+    let index = parts.index.status();
     let roots = parts.store.roots()?.into_iter();
     Ok(Status {
         version: env!("CARGO_PKG_VERSION"),
@@ -275,13 +265,10 @@ pub(super) fn status(api: &Api) -> Result<Status> {
             device: parts.embedder.placement().device(),
             precision: parts.embedder.placement().precision(),
         },
-        images,
+        images: index.images,
         files: parts.store.file_counts()?.into_iter().collect(),
         progress: api.progress.report(),
-        index: IndexReport {
-            graph_images,
-            is_building,
-        },
+        index,
         roots: roots
             .map(|root| RootStatus {
                 path: root.path.display().to_string(),

@@ -98,21 +98,38 @@ impl Store {
         })
     }
 
-    /// Hands every embedding of the model whose image some file holds to `each`, in the order of the ids.
+    /// The images with an embedding of the model that some file holds, in the order of their ids.
+    pub fn live_images(&self, model: ModelId) -> Result<Vec<ImageId>> {
+        self.read(|db| {
+            let mut select = db.prepare_cached(
+                "SELECT image_id FROM embeddings e WHERE model_id = ?1 AND EXISTS (
+                     SELECT 1 FROM files f WHERE f.image_id = e.image_id AND f.state IN ('indexed', 'offline'))
+                 ORDER BY image_id",
+            )?;
+            let rows = select.query_map([model.0], |row| row.get(0).map(ImageId))?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// Hands the embedding of the model of each of `images` to `each`, where there is one.
     pub fn each_embedding(
         &self,
         model: ModelId,
+        images: &[ImageId],
         mut each: impl FnMut(ImageId, Embedding),
     ) -> Result<()> {
         self.read(|db| {
             let mut select = db.prepare_cached(
-                "SELECT image_id, vector FROM embeddings e WHERE model_id = ?1 AND EXISTS (
-                     SELECT 1 FROM files f WHERE f.image_id = e.image_id AND f.state IN ('indexed', 'offline'))
-                 ORDER BY image_id",
+                "SELECT vector FROM embeddings WHERE model_id = ?1 AND image_id = ?2",
             )?;
-            let mut rows = select.query([model.0])?;
-            while let Some(row) = rows.next()? {
-                each(ImageId(row.get(0)?), embedding(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?);
+            for &image in images {
+                let mut rows = select.query([model.0, image.0])?;
+                if let Some(row) = rows.next()? {
+                    each(
+                        image,
+                        embedding(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?,
+                    );
+                }
             }
             Ok(())
         })

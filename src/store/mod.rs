@@ -169,9 +169,10 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
 }
 
 fn migrations() -> Migrations<'static> {
-    Migrations::new(vec![M::up(include_str!(
-        "../../migrations/0001_library.sql"
-    ))])
+    Migrations::new(vec![
+        M::up(include_str!("../../migrations/0001_library.sql")),
+        M::up(include_str!("../../migrations/0002_live_images.sql")),
+    ])
 }
 
 /// A panic elsewhere leaves a connection sound: its transaction was rolled back when it was dropped.

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use super::{Classifier, Kept, LabelSet, SetError};
 use crate::embed::{EmbedError, Embedder};
-use crate::index::{Block, Index};
+use crate::index::{Index, Rows};
 use crate::store::{AppliedSet, Difference, ImageId, LabelId, Store, StoreError};
 
 /// What can go wrong while tags are brought up to date.
@@ -76,7 +76,7 @@ struct ActiveSet {
 type Active = BTreeMap<String, Arc<ActiveSet>>;
 
 /// Images scored together: their embeddings stay in the processor's cache.
-const BLOCK: usize = 256;
+const BLOCK_ROWS: usize = 256;
 
 /// The label sets of a library.
 #[derive(Debug)]
@@ -357,14 +357,18 @@ impl Tagger {
 /// For each label the images that keep it with their scores, by image; on all cores.
 pub fn score_library(classifier: &Classifier, index: &Index) -> Vec<Vec<(ImageId, f32)>> {
     let snapshot = index.snapshot();
-    let score = |block: Block<'_>| -> Vec<(usize, ImageId, f32)> {
-        let kept = classifier.tags(block.rows).into_iter();
-        let tag = |kept: Kept| Some((kept.label, block.image(kept.row)?, kept.score));
+    let score = |rows: Rows<'_>| -> Vec<(usize, ImageId, f32)> {
+        let kept = classifier.tags(rows.embeddings).into_iter();
+        let tag = |kept: Kept| Some((kept.label, rows.images[kept.row]?, kept.score));
         kept.filter_map(tag).collect()
     };
-    let blocks: Vec<_> = snapshot.blocks(BLOCK).into_par_iter().map(score).collect();
+    let scored: Vec<_> = snapshot
+        .blocks(BLOCK_ROWS)
+        .par_bridge()
+        .map(score)
+        .collect();
     let mut tags = vec![Vec::new(); classifier.set().labels.len()];
-    for (label, image, score) in blocks.into_iter().flatten() {
+    for (label, image, score) in scored.into_iter().flatten() {
         tags[label].push((image, score));
     }
     tags.par_iter_mut()

@@ -1,0 +1,154 @@
+//! The exact scan of a segment: all codes are compared, and then every row that can be among the nearest.
+//!
+//! Codes tell how near a node is at least and at most. The rows of the nearest ones by code set a bar; a node that cannot
+//! reach it, however much its codes are off, is not among the nearest, and every other row is compared.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::codes::Query;
+use super::marks::Marks;
+use super::matrix::Best;
+use super::segment::Segment;
+
+/// Nodes that one core compares before it takes the next ones.
+const PART_NODES: usize = 1 << 14;
+
+/// Fewer parts are scanned sooner by one core than they are handed out.
+const PARALLEL_FROM: usize = 4;
+
+/// The nodes that are compared.
+#[derive(Debug, Clone)]
+pub(super) enum Nodes<'a> {
+    Range(Range<u32>),
+    These(&'a [u32]),
+}
+
+impl<'a> Nodes<'a> {
+    fn parts(self) -> Vec<Nodes<'a>> {
+        match self {
+            Nodes::Range(range) => {
+                let end_of = |start: u32| range.end.min(start + PART_NODES as u32);
+                range
+                    .clone()
+                    .step_by(PART_NODES)
+                    .map(|start| Nodes::Range(start..end_of(start)))
+                    .collect()
+            }
+            Nodes::These(nodes) => nodes.chunks(PART_NODES).map(Nodes::These).collect(),
+        }
+    }
+
+    fn at(&self, place: usize) -> u32 {
+        match self {
+            Nodes::Range(range) => range.start + place as u32,
+            Nodes::These(nodes) => nodes[place],
+        }
+    }
+
+    fn products(&self, query: &Query, codes: &[u8], products: &mut Vec<i32>) {
+        match self {
+            Nodes::Range(range) => query.products(codes, range.clone(), products),
+            Nodes::These(nodes) => query.products_of(codes, nodes, products),
+        }
+    }
+}
+
+/// What one core found out about its nodes.
+struct Part<'a> {
+    nodes: Nodes<'a>,
+    products: Vec<i32>,
+    /// The nearest by code.
+    nearest: BinaryHeap<Reverse<(i32, u32)>>,
+}
+
+/// The `k` nearest of `nodes` that have not gone.
+pub(super) fn scan(
+    segment: &Segment,
+    query: &[f32],
+    k: usize,
+    nodes: Nodes<'_>,
+    gone: &Marks,
+) -> Best {
+    let ready = segment.query(query);
+    let parts = in_parallel(nodes.parts(), |nodes| part(segment, &ready, nodes, k, gone));
+    let mut nearest: Vec<(i32, u32)> = parts
+        .iter()
+        .flat_map(|part| part.nearest.iter().map(|Reverse(node)| *node))
+        .collect();
+    nearest.sort_unstable_by(|a, b| b.cmp(a));
+    let mut first = Best::new(k);
+    for (_, node) in nearest.into_iter().take(k) {
+        first.offer(segment.image(node), segment.row(node), query);
+    }
+    let bar = first.bar();
+    let found = in_parallel(parts, |part| {
+        let mut best = Best::new(k);
+        for node in reaching(segment, &ready, &part, bar).filter(|node| !gone.has(*node)) {
+            best.offer(segment.image(node), segment.row(node), query);
+        }
+        best
+    });
+    found
+        .into_iter()
+        .reduce(Best::join)
+        .unwrap_or_else(|| Best::new(k))
+}
+
+fn part<'a>(
+    segment: &Segment,
+    query: &Query,
+    nodes: Nodes<'a>,
+    k: usize,
+    gone: &Marks,
+) -> Part<'a> {
+    let mut products = Vec::new();
+    nodes.products(query, segment.codes(), &mut products);
+    let mut nearest = BinaryHeap::with_capacity(k.min(products.len()) + 1);
+    let mut least = i32::MIN;
+    for (place, &product) in products.iter().enumerate() {
+        if (product > least || nearest.len() < k) && !gone.has(nodes.at(place)) {
+            nearest.push(Reverse((product, nodes.at(place))));
+            if nearest.len() > k {
+                nearest.pop();
+            }
+            least = nearest.peek().map_or(i32::MIN, |Reverse(node)| node.0);
+        }
+    }
+    Part {
+        nodes,
+        products,
+        nearest,
+    }
+}
+
+/// The nodes that can reach the bar.
+fn reaching<'a>(
+    segment: &'a Segment,
+    query: &'a Query,
+    part: &'a Part<'_>,
+    bar: f32,
+) -> impl Iterator<Item = u32> + 'a {
+    let errors = segment.errors();
+    let nodes = part
+        .products
+        .iter()
+        .enumerate()
+        .map(|(place, product)| (part.nodes.at(place), *product));
+    nodes
+        .filter(move |(node, product)| {
+            query.similarity(*product) + errors[*node as usize] + query.error() >= bar
+        })
+        .map(|(node, _)| node)
+}
+
+fn in_parallel<T: Send, R: Send>(parts: Vec<T>, work: impl Fn(T) -> R + Sync + Send) -> Vec<R> {
+    if parts.len() < PARALLEL_FROM {
+        parts.into_iter().map(work).collect()
+    } else {
+        parts.into_par_iter().map(work).collect()
+    }
+}

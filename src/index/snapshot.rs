@@ -1,0 +1,113 @@
+//! Everything in the index at one moment, for those who go through all of it.
+
+use std::sync::Arc;
+
+use super::marks::Marks;
+use super::matrix::Block;
+use super::segment::Segment;
+use crate::store::ImageId;
+
+/// The index at one moment. Cheap to take; what changes in the index later is not seen, and nobody waits.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub(super) embedding_dim: usize,
+    pub(super) segment: Option<Arc<Segment>>,
+    pub(super) gone: Marks,
+    pub(super) recent: Vec<Arc<Block>>,
+}
+
+/// Embeddings that lie one after another.
+#[derive(Debug, Clone)]
+pub struct Rows<'a> {
+    /// The image of each row; none for a row whose image has gone.
+    pub images: Vec<Option<ImageId>>,
+    /// The rows, `embedding_dim` values each.
+    pub embeddings: &'a [f32],
+}
+
+impl Snapshot {
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        let segment = self
+            .segment
+            .as_ref()
+            .map_or(0, |segment| segment.len() - self.gone.count());
+        segment
+            + self
+                .recent
+                .iter()
+                .map(|block| block.ids.len())
+                .sum::<usize>()
+    }
+
+    /// Whether there are no images.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Every image exactly once, up to `rows` rows at a time, in no order.
+    pub fn blocks(&self, rows: usize) -> impl Iterator<Item = Rows<'_>> {
+        let segment = self
+            .segment
+            .iter()
+            .flat_map(move |segment| self.segment_blocks(segment, rows));
+        let recent = self.recent.iter().flat_map(move |block| {
+            let parts = block
+                .ids
+                .chunks(rows)
+                .zip(block.values.chunks(rows * self.embedding_dim));
+            parts.map(|(ids, embeddings)| Rows {
+                images: ids.iter().copied().map(Some).collect(),
+                embeddings,
+            })
+        });
+        segment.chain(recent)
+    }
+
+    fn segment_blocks<'a>(
+        &'a self,
+        segment: &'a Segment,
+        rows: usize,
+    ) -> impl Iterator<Item = Rows<'a>> {
+        let parts = segment.rows().chunks(rows * self.embedding_dim).enumerate();
+        parts.map(move |(part, embeddings)| {
+            let first = part * rows;
+            let nodes = first as u32..(first + embeddings.len() / self.embedding_dim) as u32;
+            Rows {
+                images: nodes
+                    .map(|node| (!self.gone.has(node)).then(|| segment.image(node)))
+                    .collect(),
+                embeddings,
+            }
+        })
+    }
+
+    /// Every image.
+    pub(super) fn ids(&self) -> impl Iterator<Item = ImageId> {
+        let segment = self.segment.iter().flat_map(|segment| {
+            let nodes = 0..segment.len() as u32;
+            nodes
+                .filter(|node| !self.gone.has(*node))
+                .map(|node| segment.image(node))
+        });
+        segment.chain(
+            self.recent
+                .iter()
+                .flat_map(|block| block.ids.iter().copied()),
+        )
+    }
+
+    /// Every image with its embedding.
+    pub(super) fn images(&self) -> Vec<(ImageId, &[f32])> {
+        const ROWS: usize = 1024;
+        let blocks = self.blocks(ROWS);
+        let rows = blocks.flat_map(|block| {
+            block
+                .images
+                .into_iter()
+                .zip(block.embeddings.chunks_exact(self.embedding_dim))
+        });
+        rows.filter_map(|(image, row)| Some((image?, row)))
+            .collect()
+    }
+}

@@ -1,0 +1,153 @@
+//! The index measures itself: how often the walk finds what the exact scan finds, and which of the two is the cheaper.
+
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::marks::Marks;
+use super::matrix::Best;
+use super::scan::{Nodes, scan};
+use super::segment::Segment;
+
+/// Recall is measured on so many nearest images.
+const K: usize = 10;
+
+/// Values of `ef_search` that are tried, smallest first.
+const EF: [usize; 17] = [
+    16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096,
+];
+
+/// The way to an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Way {
+    /// All images are compared.
+    Scan,
+    /// The HNSW graph is walked.
+    Graph,
+}
+
+/// What was measured for one kind of query.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Tuned {
+    /// The cheaper way that reaches the target.
+    pub way: Way,
+    /// recall@10 of the graph with `ef_search`, against the exact scan.
+    pub recall: f64,
+    /// The smallest one that reaches the target, or the largest that was tried.
+    pub ef_search: usize,
+    /// Median time of a walk, in microseconds.
+    pub graph_us: f64,
+    /// Median time of a scan, in microseconds.
+    pub scan_us: f64,
+    /// Queries that this was measured with.
+    pub queries: usize,
+}
+
+/// What was measured after a build; nothing for a kind of query of which there were no samples.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tuning {
+    /// For the embeddings of texts.
+    pub text: Option<Tuned>,
+    /// For the embeddings of images.
+    pub image: Option<Tuned>,
+}
+
+/// A query to measure with. One that is an image of the segment is answered as if that image were not there.
+#[derive(Debug, Clone)]
+pub(super) struct Sample {
+    query: Vec<f32>,
+    itself: Option<u32>,
+}
+
+impl Sample {
+    pub(super) fn of_text(query: Vec<f32>) -> Sample {
+        Sample {
+            query,
+            itself: None,
+        }
+    }
+
+    /// Images of the segment.
+    pub(super) fn of_images(segment: &Segment, count: usize) -> Vec<Sample> {
+        let node = |draw: usize| (super::random(draw as u64) % segment.len() as u64) as u32;
+        let sample = |node| Sample {
+            query: segment.row(node).to_vec(),
+            itself: Some(node),
+        };
+        (0..count).map(node).map(sample).collect()
+    }
+
+    /// The similarity of the last one of the true neighbours, and how long it took to find them.
+    fn scan(&self, segment: &Segment) -> (f32, Duration) {
+        let mut gone = Marks::new(segment.len());
+        self.itself.into_iter().for_each(|node| gone.set(node));
+        let started = Instant::now();
+        let best = scan(
+            segment,
+            &self.query,
+            K,
+            Nodes::Range(0..segment.len() as u32),
+            &gone,
+        );
+        (best.bar(), started.elapsed())
+    }
+
+    /// How many true neighbours a walk finds, and how long it took.
+    fn walk(&self, segment: &Segment, ef: usize, bar: f32) -> (usize, Duration) {
+        let started = Instant::now();
+        let mut best = Best::new(K);
+        segment.walk(&self.query, ef, K, self.itself, |_| true, &mut best);
+        let took = started.elapsed();
+        (
+            best.into_sorted().iter().filter(|hit| hit.1 >= bar).count(),
+            took,
+        )
+    }
+}
+
+/// Finds the cheapest way that reaches `target` with these queries; nothing where there are too few images or queries.
+pub(super) fn tune(segment: &Segment, samples: &[Sample], target: f64) -> Option<Tuned> {
+    if segment.len() <= K {
+        return None;
+    }
+    let (bars, times): (Vec<f32>, Vec<Duration>) =
+        samples.iter().map(|sample| sample.scan(segment)).unzip();
+    let scan_us = median_us(times);
+    let mut tuned = None;
+    for ef_search in EF {
+        let walks = samples
+            .iter()
+            .zip(&bars)
+            .map(|(sample, bar)| sample.walk(segment, ef_search, *bar));
+        let (hits, times): (Vec<usize>, Vec<Duration>) = walks.unzip();
+        let graph_us = median_us(times);
+        let recall = hits.iter().sum::<usize>() as f64 / (K * samples.len()) as f64;
+        let way = if recall >= target && graph_us < scan_us {
+            Way::Graph
+        } else {
+            Way::Scan
+        };
+        tuned = (!samples.is_empty()).then_some(Tuned {
+            way,
+            recall,
+            ef_search,
+            graph_us,
+            scan_us,
+            queries: samples.len(),
+        });
+        // A larger one only takes longer.
+        if recall >= target || graph_us > scan_us {
+            break;
+        }
+    }
+    tuned
+}
+
+/// The median: one time in which the system was busy otherwise must not decide.
+fn median_us(mut times: Vec<Duration>) -> f64 {
+    times.sort_unstable();
+    times
+        .get(times.len() / 2)
+        .map_or(0.0, |time| time.as_secs_f64() * 1e6)
+}

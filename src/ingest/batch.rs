@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use anyhow::anyhow;
 use crossbeam_channel::{Receiver, Sender};
 use tracing::{info, warn};
 
@@ -53,8 +54,9 @@ impl Batcher {
                         findings,
                         vanished,
                     };
-                    if batches.send(batch).is_err() {
-                        return;
+                    if let Err(unsent) = batches.send(batch) {
+                        let error = anyhow!("the thread that writes has ended");
+                        return self.trouble.give_up(&unsent.into_inner().paths, error);
                     }
                 }
                 Err(error) => self.trouble.give_up(&paths, error.into()),

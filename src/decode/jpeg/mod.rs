@@ -145,13 +145,13 @@ mod tests {
             encoder.set_restart_interval(2)
         });
         for at in 0..bytes.len() {
-            for flip in [0x01, 0x10, 0x80, 0xFF] {
-                let mut damaged = bytes.clone();
-                damaged[at] ^= flip;
-                if claimed_pixels(&damaged) < 1 << 20 {
-                    drop(decode_scaled(&damaged, 2));
-                }
-                drop(decode_scaled(&bytes[..at], 2));
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1 << (at % 8);
+            if claimed_pixels(&damaged) < 1 << 20 {
+                drop(decode_scaled(&damaged, 2));
+            }
+            if at % 7 == 0 {
+                assert_eq!(decode_scaled(&bytes[..at], 2), None);
             }
         }
     }

@@ -19,6 +19,7 @@
 //! | module | the question it answers |
 //! | --- | --- |
 //! | [`config`] | what did the owner ask for? |
+//! | [`kernels`] | what is the product of these matrices, on this processor? |
 //! | [`model`] | where does the model come from, and what shape has it? |
 //! | [`embed`] | what is the embedding of these pixels, of this text? |
 //! | [`decode`] | what picture do these bytes hold, and what do they say about it? |
@@ -50,6 +51,8 @@
 // One by one, so that the formatter leaves them in dependency order.
 
 pub mod config;
+
+pub mod kernels;
 
 pub mod model;
 

@@ -1,0 +1,50 @@
+//! Products of matrices whose weights are packed once: the arithmetic below the towers and the tags.
+//!
+//! Weights come as they are stored, `[n, k]`, and are laid out in panels: a few columns of the product side by side, one
+//! step of `k` after the other, so that the inner loop reads them from front to back. The vector instructions are picked
+//! when the program runs; one source serves them all.
+
+#![expect(
+    clippy::inline_always,
+    reason = "a function that is not inlined into the one which switches the instructions on runs without them"
+)]
+
+mod f32;
+mod panels;
+mod product;
+
+pub use f32::PackedF32;
+
+#[cfg(test)]
+mod tests {
+    /// Shapes `[m, n, k]`: single rows and columns, parts of tiles and panels, depths around a block's and a word's end.
+    pub(super) const SHAPES: [[usize; 3]; 12] = [
+        [1, 1, 1],
+        [1, 64, 8],
+        [2, 63, 7],
+        [3, 65, 9],
+        [5, 16, 33],
+        [6, 17, 64],
+        [7, 100, 3],
+        [8, 33, 767],
+        [13, 130, 770],
+        [50, 50, 65],
+        [1, 5, 1537],
+        [0, 5, 4],
+    ];
+
+    /// Numbers between -1 and 1 that look random and are the same in each run.
+    #[derive(Default)]
+    pub(super) struct Values(u32);
+
+    impl Values {
+        pub(super) fn take(&mut self, count: usize) -> Vec<f32> {
+            let next = || {
+                // Numerical Recipes' generator; its upper bits are good enough.
+                self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (self.0 >> 8) as f32 / (1 << 23) as f32 - 1.0
+            };
+            std::iter::repeat_with(next).take(count).collect()
+        }
+    }
+}

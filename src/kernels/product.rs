@@ -1,0 +1,148 @@
+//! The one loop nest: rows times packed weights, tile by tile.
+
+use pulp::Simd;
+
+use super::panels::Panels;
+
+/// Rows of a tile: six times four registers of sums leave eight of 32 for the operands, six times two leave four of 16.
+pub(super) const TILE_ROWS: usize = 6;
+
+/// Widest panel.
+const TILE_COLUMNS: usize = 64;
+
+/// Words of depth that are multiplied before the next panel's turn, so that rows and panel stay in the second level cache.
+const BLOCK_WORDS: usize = 768;
+
+/// The sums of a tile, row by row.
+pub(super) type Tile = [[u32; TILE_COLUMNS]; TILE_ROWS];
+
+/// What the bits of a word mean: the inner product of one format.
+pub(super) trait Dot: Copy {
+    /// The registers.
+    type Lanes: Simd;
+
+    /// The instructions.
+    fn lanes(self) -> Self::Lanes;
+
+    /// `sums + row · weights`, lane by lane; `row` holds the same word in each lane.
+    fn multiply_add(self, row: Words<Self>, weights: Words<Self>, sums: Words<Self>)
+    -> Words<Self>;
+}
+
+/// A register of words.
+pub(super) type Words<D> = <<D as Dot>::Lanes as Simd>::u32s;
+
+/// Where finished tiles go.
+pub(super) trait Sink {
+    /// Takes the sums of one tile over one block of the depth.
+    fn take<S: Simd>(&mut self, lanes: S, sums: &Tile, place: Place);
+}
+
+/// Which part of the product a tile is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) row: usize,
+    pub(super) rows: usize,
+    pub(super) column: usize,
+    pub(super) columns: usize,
+    /// Whether this is the first block of the depth, and so nothing is there to be added to.
+    pub(super) is_first: bool,
+}
+
+/// Registers of a panel's width in instructions that have so many registers.
+pub(super) const fn panel_width<S: Simd>() -> usize {
+    if S::REGISTER_COUNT >= 32 {
+        4 * S::U32_LANES
+    } else {
+        2 * S::U32_LANES
+    }
+}
+
+/// Multiplies `rows` rows, `stride` words apart, with the weights.
+#[inline(always)]
+pub(super) fn multiply<D: Dot>(
+    dot: D,
+    words: &[u32],
+    [rows, stride]: [usize; 2],
+    weights: &Panels,
+    sink: &mut impl Sink,
+) {
+    assert_eq!(weights.width(), panel_width::<D::Lanes>());
+    let depth = weights.depth();
+    for start in (0..depth.max(1)).step_by(BLOCK_WORDS) {
+        let end = depth.min(start + BLOCK_WORDS);
+        for (column, panel) in weights.panels(start..end) {
+            let columns = weights.width().min(weights.columns() - column);
+            for row in (0..rows).step_by(TILE_ROWS) {
+                let place = Place {
+                    row,
+                    rows: TILE_ROWS.min(rows - row),
+                    column,
+                    columns,
+                    is_first: start == 0,
+                };
+                let part = |index: usize| &words[(row + index) * stride..][start..end];
+                let sums = tile_of(dot, part, place.rows, panel);
+                sink.take(dot.lanes(), &sums, place);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn tile_of<'a, D: Dot>(
+    dot: D,
+    row: impl Fn(usize) -> &'a [u32],
+    rows: usize,
+    panel: &[u32],
+) -> Tile {
+    if <D::Lanes as Simd>::REGISTER_COUNT >= 32 {
+        tile_of_width::<D, 4>(dot, row, rows, panel)
+    } else {
+        tile_of_width::<D, 2>(dot, row, rows, panel)
+    }
+}
+
+#[inline(always)]
+fn tile_of_width<'a, D: Dot, const VECTORS: usize>(
+    dot: D,
+    row: impl Fn(usize) -> &'a [u32],
+    rows: usize,
+    panel: &[u32],
+) -> Tile {
+    match rows {
+        1 => tile::<D, 1, VECTORS>(dot, std::array::from_fn(row), panel),
+        2 => tile::<D, 2, VECTORS>(dot, std::array::from_fn(row), panel),
+        3 => tile::<D, 3, VECTORS>(dot, std::array::from_fn(row), panel),
+        4 => tile::<D, 4, VECTORS>(dot, std::array::from_fn(row), panel),
+        5 => tile::<D, 5, VECTORS>(dot, std::array::from_fn(row), panel),
+        _ => tile::<D, TILE_ROWS, VECTORS>(dot, std::array::from_fn(row), panel),
+    }
+}
+
+#[inline(always)]
+fn tile<D: Dot, const ROWS: usize, const VECTORS: usize>(
+    dot: D,
+    rows: [&[u32]; ROWS],
+    panel: &[u32],
+) -> Tile {
+    let lanes = dot.lanes();
+    let (panel, _) = D::Lanes::as_simd_u32s(panel);
+    let (steps, _) = panel.as_chunks::<VECTORS>();
+    let rows = rows.map(|row| &row[..steps.len()]);
+    let mut sums = [[lanes.splat_u32s(0); VECTORS]; ROWS];
+    for (step, weights) in steps.iter().enumerate() {
+        for (row, sums) in rows.iter().zip(&mut sums) {
+            let word = lanes.splat_u32s(row[step]);
+            for (sums, weights) in sums.iter_mut().zip(weights) {
+                *sums = dot.multiply_add(word, *weights, *sums);
+            }
+        }
+    }
+    let mut tile = [[0; TILE_COLUMNS]; TILE_ROWS];
+    for (sums, row) in sums.iter().zip(&mut tile) {
+        let (row, _) = D::Lanes::as_mut_simd_u32s(row);
+        row[..VECTORS].copy_from_slice(sums);
+    }
+    tile
+}

@@ -9,11 +9,18 @@
     reason = "a function that is not inlined into the one which switches the instructions on runs without them"
 )]
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod f32;
+mod math;
 mod panels;
 mod product;
+mod weights;
 
 pub use f32::PackedF32;
+pub use math::{Activation, LayerNorm, softmax};
+pub use product::TILE_ROWS;
+pub use weights::{Format, Out, Rows, Weights};
 
 #[cfg(test)]
 mod tests {
@@ -32,6 +39,18 @@ mod tests {
         [1, 5, 1537],
         [0, 5, 4],
     ];
+
+    /// `a · rowsᵀ` by the definition.
+    pub(super) fn plain(a: &[f32], rows: &[f32], [m, n, k]: [usize; 3]) -> Vec<f32> {
+        let value = |at: usize| {
+            let (row, column) = (&a[at / n * k..][..k], &rows[at % n * k..][..k]);
+            row.iter()
+                .zip(column)
+                .map(|(a, b)| f64::from(*a) * f64::from(*b))
+                .sum::<f64>() as f32
+        };
+        (0..m * n).map(value).collect()
+    }
 
     /// Numbers between -1 and 1 that look random and are the same in each run.
     #[derive(Default)]

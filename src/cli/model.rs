@@ -34,6 +34,7 @@ struct Info {
     logit_scale: f32,
     device: &'static str,
     precision: &'static str,
+    self_check_cosine: Option<f32>,
 }
 
 #[derive(Serialize)]
@@ -66,6 +67,7 @@ fn info(config: &Config, json: bool) -> Result<()> {
         logit_scale: embedder.logit_scale(),
         device: embedder.placement().device(),
         precision: embedder.placement().precision(),
+        self_check_cosine: embedder.placement().self_check_cosine(),
     };
     if json {
         return output::print_json(&info);
@@ -75,6 +77,9 @@ fn info(config: &Config, json: bool) -> Result<()> {
     println!("embedding_dim  {}", info.embedding_dim);
     println!("logit_scale    {}", info.logit_scale);
     println!("runs on        {}, {}", info.device, info.precision);
+    if let Some(cosine) = info.self_check_cosine {
+        println!("self-check     {cosine:.6} (smallest cosine against f32)");
+    }
     Ok(())
 }
 

@@ -26,6 +26,12 @@ pub struct Pixels {
 }
 
 impl Pixels {
+    /// Takes rows of red, green, blue bytes.
+    pub(super) fn new(side: usize, bytes: Vec<u8>) -> Pixels {
+        debug_assert_eq!(bytes.len(), side * side * 3);
+        Pixels { side, bytes }
+    }
+
     /// Width and height in pixels.
     pub fn side(&self) -> usize {
         self.side
@@ -71,10 +77,7 @@ impl PixelsMaker {
             }
             None => resize(picture, resized, self.filter())?,
         };
-        Ok(Pixels {
-            side: square.width() as usize,
-            bytes: square.into_raw(),
-        })
+        Ok(Pixels::new(square.width() as usize, square.into_raw()))
     }
 
     fn filter(&self) -> FilterType {

@@ -3,10 +3,10 @@
 use pulp::{Arch, Simd, WithSimd, bytemuck};
 
 use super::panels::Panels;
-use super::product::{self, Dot, Place, Sink, Tile, Words, panel_width};
+use super::product::{self, Dot, Place, Sink, Strided, Tile, Words, panel_width};
 
-/// A matrix of weights, packed for products with rows.
-#[derive(Debug)]
+/// A matrix in f32, packed for products with rows. It can be packed again and again in the same memory.
+#[derive(Debug, Default)]
 pub struct PackedF32(Panels);
 
 impl PackedF32 {
@@ -16,10 +16,9 @@ impl PackedF32 {
     /// If `rows` does not hold `n · k` values.
     pub fn pack(rows: &[f32], n: usize, k: usize) -> PackedF32 {
         assert_eq!(rows.len(), n * k);
-        let width = Arch::new().dispatch(Width);
-        PackedF32(Panels::pack([n, k], width, |column, depth| {
-            rows[column * k + depth].to_bits()
-        }))
+        let mut packed = PackedF32::default();
+        packed.pack_columns([n, k], |column| &rows[column * k..]);
+        packed
     }
 
     /// `out` `[m, n]` becomes `a · rowsᵀ`, where `a` is `[m, k]`. Runs on the calling thread.
@@ -30,11 +29,45 @@ impl PackedF32 {
         let (n, k) = (self.0.columns(), self.0.depth());
         let m = out.len().checked_div(n).unwrap_or(0);
         assert_eq!((a.len(), out.len()), (m * k, m * n));
+        self.multiply_strided(a, [m, k], out, n);
+    }
+
+    /// Packs `n` columns of `k` values, each at the start of its slice.
+    pub fn pack_columns<'a>(&mut self, [n, k]: [usize; 2], column: impl Fn(usize) -> &'a [f32]) {
+        self.0
+            .pack_columns([n, k], panel_width_here(), |index, words| {
+                words.copy_from_slice(&bytemuck::cast_slice(column(index))[..k]);
+            });
+    }
+
+    /// Packs `n` columns of `k` values from `k` slices that start with one value of each column.
+    pub fn pack_steps<'a>(&mut self, [n, k]: [usize; 2], step: impl Fn(usize) -> &'a [f32]) {
+        self.0.pack_steps([n, k], panel_width_here(), |index| {
+            bytemuck::cast_slice(step(index))
+        });
+    }
+
+    /// As [`PackedF32::multiply`], for `rows` rows that begin every `stride` values in `a` and every `out_stride` values
+    /// in `out`.
+    pub fn multiply_strided(
+        &self,
+        a: &[f32],
+        [rows, stride]: [usize; 2],
+        out: &mut [f32],
+        out_stride: usize,
+    ) {
+        let a = Strided {
+            words: bytemuck::cast_slice(a),
+            rows,
+            stride,
+        };
         Arch::new().dispatch(Multiply {
             a,
-            m,
             weights: &self.0,
-            out,
+            out: Plain {
+                out,
+                stride: out_stride,
+            },
         });
     }
 }
@@ -65,41 +98,31 @@ impl<S: Simd> Dot for F32<S> {
     }
 }
 
-/// The width of a panel on this processor.
-pub(super) struct Width;
+/// Columns of a panel on this processor.
+pub(super) fn panel_width_here() -> usize {
+    struct Width;
+    impl WithSimd for Width {
+        type Output = usize;
 
-impl WithSimd for Width {
-    type Output = usize;
-
-    fn with_simd<S: Simd>(self, _: S) -> usize {
-        panel_width::<S>()
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            panel_width::<S>()
+        }
     }
+    Arch::new().dispatch(Width)
 }
 
 struct Multiply<'a> {
-    a: &'a [f32],
-    m: usize,
+    a: Strided<'a>,
     weights: &'a Panels,
-    out: &'a mut [f32],
+    out: Plain<'a>,
 }
 
 impl WithSimd for Multiply<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, lanes: S) {
-        let mut plain = Plain {
-            out: self.out,
-            stride: self.weights.columns(),
-        };
-        let shape = [self.m, self.weights.depth()];
-        product::multiply(
-            F32(lanes),
-            bytemuck::cast_slice(self.a),
-            shape,
-            self.weights,
-            &mut plain,
-        );
+    fn with_simd<S: Simd>(mut self, lanes: S) {
+        product::multiply(F32(lanes), self.a, self.weights, &mut self.out);
     }
 }
 
@@ -110,12 +133,16 @@ struct Plain<'a> {
 }
 
 impl Sink for Plain<'_> {
+    fn takes_blocks(&self) -> bool {
+        true
+    }
+
     #[inline(always)]
     fn take<S: Simd>(&mut self, _: S, sums: &Tile, place: Place) {
-        let rows = self.out[place.row * self.stride..].chunks_mut(self.stride);
-        for (row, sums) in rows.zip(&sums[..place.rows]) {
-            let row = &mut row[place.column..][..place.columns];
-            for (to, sum) in row.iter_mut().zip(sums) {
+        for (row, sums) in sums[..place.rows].iter().enumerate() {
+            let start = (place.row + row) * self.stride + place.column;
+            let out = &mut self.out[start..][..place.columns];
+            for (to, sum) in out.iter_mut().zip(sums) {
                 let sum = f32::from_bits(*sum);
                 *to = if place.is_first { sum } else { *to + sum };
             }
@@ -126,7 +153,7 @@ impl Sink for Plain<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::tests::{SHAPES, Values};
+    use crate::kernels::tests::{SHAPES, Values, plain};
 
     #[test]
     fn products_equal_plain_ones_on_odd_shapes() {
@@ -135,36 +162,63 @@ mod tests {
             let (a, rows) = (values.take(m * k), values.take(n * k));
             let mut out = vec![f32::NAN; m * n];
             PackedF32::pack(&rows, n, k).multiply(&a, &mut out);
-            for (at, value) in out.iter().enumerate() {
-                let (row, column) = (&a[at / n * k..][..k], &rows[at % n * k..][..k]);
-                let plain: f64 = row.iter().zip(column).map(|(a, b)| f64::from(a * b)).sum();
-                let bound = 1e-6 * (k as f64).sqrt() + 1e-6;
+            let bound = 1e-6 * (k as f32).sqrt() + 1e-6;
+            for (ours, plain) in out.iter().zip(plain(&a, &rows, [m, n, k])) {
                 assert!(
-                    (f64::from(*value) - plain).abs() < bound,
-                    "{m} x {n} x {k} at {at}: {value}, not {plain}"
+                    (ours - plain).abs() < bound,
+                    "{m} x {n} x {k}: {ours}, not {plain}"
                 );
             }
         }
     }
 
     #[test]
-    fn scalar_and_vector_instructions_agree() {
+    fn strides_leave_what_lies_between_alone() {
+        let mut values = Values::default();
+        let (a, steps) = (values.take(5 * 9), values.take(4 * 7));
+        let mut packed = PackedF32::default();
+        packed.pack_steps([3, 4], |step| &steps[step * 7..]);
+        let mut out = vec![9.0; 5 * 6];
+        packed.multiply_strided(&a, [5, 9], &mut out, 6);
+        for (row, out) in out.chunks(6).enumerate() {
+            for column in 0..3 {
+                let plain: f32 = (0..4).map(|k| a[row * 9 + k] * steps[k * 7 + column]).sum();
+                assert!((out[column] - plain).abs() < 1e-6);
+            }
+            assert_eq!(out[3..], [9.0; 3]);
+        }
+    }
+
+    #[test]
+    fn plain_instructions_multiply_too() {
         let mut values = Values::default();
         let [m, n, k] = [7, 37, 19];
         let (a, rows) = (values.take(m * k), values.take(n * k));
-        let word = |column: usize, depth: usize| rows[column * k + depth].to_bits();
-        let scalar = Panels::pack([n, k], panel_width::<pulp::Scalar128b>(), word);
-        let (mut ours, mut theirs) = (vec![0.0; m * n], vec![0.0; m * n]);
+        let mut weights = Panels::default();
+        weights.pack_columns(
+            [n, k],
+            panel_width::<pulp::Scalar128b>(),
+            |column, words| {
+                words.copy_from_slice(bytemuck::cast_slice(&rows[column * k..][..k]));
+            },
+        );
+        let mut out = vec![0.0; m * n];
+        let strided = Strided {
+            words: bytemuck::cast_slice(&a),
+            rows: m,
+            stride: k,
+        };
         let work = Multiply {
-            a: &a,
-            m,
-            weights: &scalar,
-            out: &mut ours,
+            a: strided,
+            weights: &weights,
+            out: Plain {
+                out: &mut out,
+                stride: n,
+            },
         };
         work.with_simd(pulp::Scalar128b);
-        PackedF32::pack(&rows, n, k).multiply(&a, &mut theirs);
-        for (ours, theirs) in ours.iter().zip(&theirs) {
-            assert!((ours - theirs).abs() < 1e-5);
+        for (ours, plain) in out.iter().zip(plain(&a, &rows, [m, n, k])) {
+            assert!((ours - plain).abs() < 1e-5);
         }
     }
 }

@@ -1,21 +1,29 @@
 //! Products in the widest instructions that the processor has, found out at run time: the arithmetic below the towers,
 //! the tags and the index. Each kernel has a plain twin, which is what it must equal.
 //!
-//! Vectors are multiplied by `dot`, matrices by the rest. Weights come as they are stored, `[n, k]`, and are laid out in panels: a few columns of the product side by side, one
-//! step of `k` after the other, so that the inner loop reads them from front to back.
+//! Vectors are multiplied by `dot`, matrices by the rest: weights come as they are stored, `[n, k]`, and are laid out in
+//! panels, a few columns of the product side by side, one step of `k` after the other, so that the inner loop reads them
+//! from front to back.
 
 #![expect(
     clippy::inline_always,
     reason = "a function that is not inlined into the one which switches the instructions on runs without them"
 )]
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod dot;
 mod f32;
+mod math;
 mod panels;
 mod product;
+mod weights;
 
 pub use dot::{CODE_LANES, CODE_ZERO, CodeQuery, dot, dot_codes, dot_rows, prefetch_row};
 pub use f32::PackedF32;
+pub use math::{Activation, LayerNorm, softmax};
+pub use product::TILE_ROWS;
+pub use weights::{Format, Out, Rows, Weights};
 
 #[cfg(test)]
 mod tests {
@@ -34,6 +42,18 @@ mod tests {
         [1, 5, 1537],
         [0, 5, 4],
     ];
+
+    /// `a · rowsᵀ` by the definition.
+    pub(super) fn plain(a: &[f32], rows: &[f32], [m, n, k]: [usize; 3]) -> Vec<f32> {
+        let value = |at: usize| {
+            let (row, column) = (&a[at / n * k..][..k], &rows[at % n * k..][..k]);
+            row.iter()
+                .zip(column)
+                .map(|(a, b)| f64::from(*a) * f64::from(*b))
+                .sum::<f64>() as f32
+        };
+        (0..m * n).map(value).collect()
+    }
 
     /// Numbers between -1 and 1 that look random and are the same in each run.
     #[derive(Default)]

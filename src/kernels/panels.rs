@@ -15,53 +15,59 @@ pub(super) struct Panels {
     columns: usize,
     depth: usize,
     width: usize,
+    /// The columns of one panel as they were given.
+    given: Vec<u32>,
 }
 
 impl Panels {
-    /// `word` gives the word of a column at a depth.
-    pub(super) fn pack(
-        [columns, depth]: [usize; 2],
-        width: usize,
-        word: impl Fn(usize, usize) -> u32,
-    ) -> Panels {
-        let mut panels = Panels::default();
-        panels.pack_again([columns, depth], width, word);
-        panels
-    }
-
-    /// As [`Panels::pack`], in the memory that is there.
-    pub(super) fn pack_again(
+    /// Takes a matrix whose columns are given: `fill` writes the words of one.
+    pub(super) fn pack_columns(
         &mut self,
         [columns, depth]: [usize; 2],
         width: usize,
-        word: impl Fn(usize, usize) -> u32,
+        mut fill: impl FnMut(usize, &mut [u32]),
     ) {
-        let count = columns.next_multiple_of(width) * depth;
-        self.words.resize(count + LINE_WORDS, 0);
-        let start = self
-            .words
-            .as_ptr()
-            .align_offset(size_of::<u32>() * LINE_WORDS);
-        *self = Panels {
-            words: std::mem::take(&mut self.words),
-            start,
-            columns,
-            depth,
-            width,
-        };
+        self.resize([columns, depth], width);
         if depth == 0 {
             return;
         }
-        let panels = self.words[start..start + count].chunks_exact_mut(width * depth);
+        self.given.resize(width * depth, 0);
+        let panels = self.words[self.start..].chunks_exact_mut(width * depth);
         for (panel, first) in panels.zip((0..columns).step_by(width)) {
-            let filled = width.min(columns - first);
-            for (step, words) in panel.chunks_exact_mut(width).enumerate() {
-                for (column, to) in words[..filled].iter_mut().enumerate() {
-                    *to = word(first + column, step);
-                }
-                words[filled..].fill(0);
+            let given = &mut self.given[..width.min(columns - first) * depth];
+            for (column, words) in given.chunks_exact_mut(depth).enumerate() {
+                fill(first + column, words);
+            }
+            turn(given, depth, panel, width);
+        }
+    }
+
+    /// Takes a matrix whose steps are given: each holds a word of every column.
+    pub(super) fn pack_steps<'a>(
+        &mut self,
+        [columns, depth]: [usize; 2],
+        width: usize,
+        step: impl Fn(usize) -> &'a [u32],
+    ) {
+        self.resize([columns, depth], width);
+        for index in 0..depth {
+            for (panel, words) in step(index)[..columns].chunks(width).enumerate() {
+                let start = self.start + (panel * depth + index) * width;
+                self.words[start..][..words.len()].copy_from_slice(words);
             }
         }
+    }
+
+    /// Makes room, filled with zeros, in the memory that is there.
+    fn resize(&mut self, [columns, depth]: [usize; 2], width: usize) {
+        self.words.clear();
+        let count = columns.next_multiple_of(width) * depth;
+        self.words.resize(count + LINE_WORDS, 0);
+        self.start = self
+            .words
+            .as_ptr()
+            .align_offset(size_of::<u32>() * LINE_WORDS);
+        (self.columns, self.depth, self.width) = (columns, depth, width);
     }
 
     /// Columns of the product.
@@ -86,5 +92,20 @@ impl Panels {
             let panel = &self.words[self.start + first * self.depth..];
             (first, &panel[steps.clone()])
         })
+    }
+}
+
+/// Turns columns of `depth` words into steps of `width`. A few steps at a time, so that what is written to stays in the
+/// first level cache.
+fn turn(columns: &[u32], depth: usize, panel: &mut [u32], width: usize) {
+    for (steps, first) in panel
+        .chunks_mut(LINE_WORDS * width)
+        .zip((0..depth).step_by(LINE_WORDS))
+    {
+        for (column, words) in columns.chunks_exact(depth).enumerate() {
+            for (step, word) in steps.chunks_exact_mut(width).zip(&words[first..]) {
+                step[column] = *word;
+            }
+        }
     }
 }

@@ -5,10 +5,10 @@ use pulp::Simd;
 use super::panels::Panels;
 
 /// Rows of a tile: six times four registers of sums leave eight of 32 for the operands, six times two leave four of 16.
-pub(super) const TILE_ROWS: usize = 6;
+pub const TILE_ROWS: usize = 6;
 
-/// Widest panel.
-const TILE_COLUMNS: usize = 64;
+/// Columns of the widest panel.
+pub(super) const TILE_COLUMNS: usize = 64;
 
 /// Words of depth that are multiplied before the next panel's turn, so that rows and panel stay in the second level cache.
 const BLOCK_WORDS: usize = 768;
@@ -34,7 +34,10 @@ pub(super) type Words<D> = <<D as Dot>::Lanes as Simd>::u32s;
 
 /// Where finished tiles go.
 pub(super) trait Sink {
-    /// Takes the sums of one tile over one block of the depth.
+    /// Whether the sums over blocks of the depth may come one after the other, to be added up.
+    fn takes_blocks(&self) -> bool;
+
+    /// Takes the sums of one tile.
     fn take<S: Simd>(&mut self, lanes: S, sums: &Tile, place: Place);
 }
 
@@ -45,11 +48,11 @@ pub(super) struct Place {
     pub(super) rows: usize,
     pub(super) column: usize,
     pub(super) columns: usize,
-    /// Whether this is the first block of the depth, and so nothing is there to be added to.
+    /// Whether this is the first block of the depth, so that nothing is there to be added to.
     pub(super) is_first: bool,
 }
 
-/// Registers of a panel's width in instructions that have so many registers.
+/// Columns of a panel: four registers where there are 32 of them, else two.
 pub(super) const fn panel_width<S: Simd>() -> usize {
     if S::REGISTER_COUNT >= 32 {
         4 * S::U32_LANES
@@ -58,31 +61,39 @@ pub(super) const fn panel_width<S: Simd>() -> usize {
     }
 }
 
-/// Multiplies `rows` rows, `stride` words apart, with the weights.
+/// Rows of words, `stride` apart.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Strided<'a> {
+    pub(super) words: &'a [u32],
+    pub(super) rows: usize,
+    pub(super) stride: usize,
+}
+
+/// Multiplies rows with weights.
 #[inline(always)]
-pub(super) fn multiply<D: Dot>(
-    dot: D,
-    words: &[u32],
-    [rows, stride]: [usize; 2],
-    weights: &Panels,
-    sink: &mut impl Sink,
-) {
+pub(super) fn multiply<D: Dot, K: Sink>(dot: D, a: Strided<'_>, weights: &Panels, sink: &mut K) {
     assert_eq!(weights.width(), panel_width::<D::Lanes>());
     let depth = weights.depth();
-    for start in (0..depth.max(1)).step_by(BLOCK_WORDS) {
-        let end = depth.min(start + BLOCK_WORDS);
+    let block = if sink.takes_blocks() {
+        BLOCK_WORDS
+    } else {
+        depth.max(1)
+    };
+    for start in (0..depth.max(1)).step_by(block) {
+        let end = depth.min(start + block);
         for (column, panel) in weights.panels(start..end) {
             let columns = weights.width().min(weights.columns() - column);
-            for row in (0..rows).step_by(TILE_ROWS) {
+            for row in (0..a.rows).step_by(TILE_ROWS) {
+                let rows = TILE_ROWS.min(a.rows - row);
+                let part = |index: usize| &a.words[(row + index) * a.stride..][start..end];
+                let sums = tile_of(dot, part, rows, panel);
                 let place = Place {
                     row,
-                    rows: TILE_ROWS.min(rows - row),
+                    rows,
                     column,
                     columns,
                     is_first: start == 0,
                 };
-                let part = |index: usize| &words[(row + index) * stride..][start..end];
-                let sums = tile_of(dot, part, place.rows, panel);
                 sink.take(dot.lanes(), &sums, place);
             }
         }

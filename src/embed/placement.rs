@@ -1,0 +1,147 @@
+//! Where a model runs and in which number format.
+
+use candle_core::{DType, Device};
+
+use super::EmbedError;
+use crate::config;
+use crate::kernels::Format;
+
+/// Where a model runs and in which number format.
+#[derive(Debug, Clone)]
+pub struct Placement {
+    pub(super) device: Device,
+    /// Of tensors, where there are such.
+    pub(super) dtype: DType,
+    /// On the processor: what may be taken, the fastest first. One that is loaded has one.
+    pub(super) formats: Vec<Format>,
+    /// The smallest cosine between an embedding in this format and the same in f32.
+    pub(super) cosine: Option<f32>,
+}
+
+impl Placement {
+    /// Finds the device that was asked for; `auto` falls back to the CPU.
+    pub fn find(
+        device: config::Device,
+        precision: config::Precision,
+    ) -> Result<Placement, EmbedError> {
+        let device = find_device(device)?;
+        let formats = if device.is_cpu() {
+            formats(precision)?
+        } else {
+            Vec::new()
+        };
+        let dtype = if device.is_cpu() {
+            DType::F32
+        } else {
+            gpu_dtype(precision)?
+        };
+        Ok(Placement {
+            device,
+            dtype,
+            formats,
+            cosine: None,
+        })
+    }
+
+    /// `cpu`, `cuda` or `metal`.
+    pub fn device(&self) -> &'static str {
+        match self.device {
+            Device::Cpu => "cpu",
+            Device::Cuda(_) => "cuda",
+            Device::Metal(_) => "metal",
+        }
+    }
+
+    /// `f32`, `bf16`, `int16` or `int8` on the CPU, `f32` or `f16` on a GPU.
+    pub fn precision(&self) -> &'static str {
+        self.formats
+            .first()
+            .map_or(self.dtype.as_str(), |format| name(*format))
+    }
+
+    /// The smallest cosine that the self-check at loading found between an embedding in this precision and the same in
+    /// f32; `None` for f32 itself and on a GPU.
+    pub fn self_check_cosine(&self) -> Option<f32> {
+        self.cosine
+    }
+}
+
+fn find_device(device: config::Device) -> Result<Device, EmbedError> {
+    Ok(match device {
+        config::Device::Cpu => Device::Cpu,
+        config::Device::Cuda => gpu("cuda", cfg!(feature = "cuda"), Device::new_cuda)?,
+        config::Device::Metal => gpu("metal", cfg!(feature = "metal"), Device::new_metal)?,
+        config::Device::Auto => {
+            let cuda = gpu("cuda", cfg!(feature = "cuda"), Device::new_cuda);
+            cuda.or_else(|_| gpu("metal", cfg!(feature = "metal"), Device::new_metal))
+                .unwrap_or(Device::Cpu)
+        }
+    })
+}
+
+fn gpu(
+    device: &'static str,
+    built_in: bool,
+    open: impl FnOnce(usize) -> candle_core::Result<Device>,
+) -> Result<Device, EmbedError> {
+    if !built_in {
+        let reason = format!("this pixdex was built without the cargo feature `{device}`");
+        return Err(EmbedError::Device { device, reason });
+    }
+    open(0).map_err(|error| EmbedError::Device {
+        device,
+        reason: error.to_string(),
+    })
+}
+
+/// The formats that a precision allows on this processor, the fastest first.
+///
+/// bf16 is not among those of `auto`: where there are instructions for it there are those for int16, which are nowhere
+/// slower, and int16 is the more exact.
+fn formats(precision: config::Precision) -> Result<Vec<Format>, EmbedError> {
+    let wanted = match precision {
+        config::Precision::Auto => {
+            let formats = [Format::Int16, Format::F32];
+            return Ok(formats
+                .into_iter()
+                .filter(|format| format.is_available())
+                .collect());
+        }
+        config::Precision::F32 => Format::F32,
+        config::Precision::Bf16 => Format::Bf16,
+        config::Precision::Int16 => Format::Int16,
+        config::Precision::Int8 => Format::Int8,
+    };
+    if wanted.is_available() {
+        return Ok(vec![wanted]);
+    }
+    let reason = match wanted {
+        Format::Bf16 => "this processor has no AVX512-BF16",
+        _ => "this processor has no AVX512-VNNI",
+    };
+    Err(EmbedError::Precision {
+        precision: name(wanted),
+        reason,
+    })
+}
+
+fn gpu_dtype(precision: config::Precision) -> Result<DType, EmbedError> {
+    let precision = match precision {
+        config::Precision::Auto => return Ok(DType::F16),
+        config::Precision::F32 => return Ok(DType::F32),
+        config::Precision::Bf16 => "bf16",
+        config::Precision::Int16 => "int16",
+        config::Precision::Int8 => "int8",
+    };
+    let reason = "it is for the CPU (--device cpu), a GPU runs f16 (--precision auto)";
+    Err(EmbedError::Precision { precision, reason })
+}
+
+fn name(format: Format) -> &'static str {
+    match format {
+        Format::F32 => "f32",
+        Format::Bf16 => "bf16",
+        Format::Int16 => "int16",
+        Format::Int8 => "int8",
+    }
+}

@@ -1,0 +1,187 @@
+//! From a model's weights to the threads that run its towers: packed towers on the processor, tensors on a GPU.
+
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use candle_core::{DType, Error, Result};
+use candle_nn::VarBuilder;
+use rayon::prelude::*;
+use tokenizers::Tokenizer;
+use tracing::{debug, warn};
+
+use super::check::{self, SMALLEST_COSINE};
+use super::cpu::{self, Workspace};
+use super::workers::{Answer, Workers};
+use super::{EmbedError, Embedding, Pixels, Placement, checkpoint};
+use super::{text, vision};
+use crate::kernels::Format;
+use crate::model::Model;
+
+/// Pictures that a thread takes at once: with fewer the weights are read too often, more only cost memory.
+const PICTURES: usize = 8;
+
+/// Texts that a thread takes at once; a query waits for at most so many.
+const TEXTS: usize = 16;
+
+/// Texts that a GPU takes at once; more would only cost memory.
+const GPU_TEXTS: usize = 32;
+
+/// Both towers at work.
+#[derive(Debug, Clone)]
+pub(super) struct Towers {
+    pub(super) images: Workers<Pixels>,
+    /// Apart from the pictures', so that a query never waits behind a batch of them.
+    pub(super) texts: Workers<String>,
+}
+
+impl Towers {
+    /// Loads the towers and starts their threads. Leaves in `placement` the one format that was taken.
+    pub(super) fn start(model: &Model, placement: &mut Placement) -> Result<Towers> {
+        if placement.device.is_cpu() {
+            let weights = checkpoint::open(&model.weights, DType::F32, &placement.device)?;
+            return choose(model, &weights, placement)?.start(&model.tokenizer);
+        }
+        let weights = checkpoint::open(&model.weights, placement.dtype, &placement.device)?;
+        let vision =
+            vision::VisionTower::load(&model.architecture, &model.preprocessing, &weights)?;
+        let text = text::TextTower::load(&model.architecture, &weights)?;
+        let (vision, text) = (Arc::new(vision), Arc::new((text, model.tokenizer.clone())));
+        Ok(Towers {
+            images: Workers::start("image embedding", [1, usize::MAX], || {
+                let vision = vision.clone();
+                move |batch: Vec<Pixels>| embeddings(vision.forward(&batch)?)
+            })?,
+            texts: Workers::start("text embedding", [1, GPU_TEXTS], || {
+                let text = text.clone();
+                move |texts: Vec<String>| embeddings(text.0.forward(&token_ids(&text.1, &texts)?)?)
+            })?,
+        })
+    }
+}
+
+/// Both towers in one format.
+struct CpuTowers {
+    format: Format,
+    vision: cpu::VisionTower,
+    text: cpu::TextTower,
+}
+
+/// The first of the formats that is good enough, or the only one.
+fn choose(model: &Model, weights: &VarBuilder<'_>, placement: &mut Placement) -> Result<CpuTowers> {
+    let formats = std::mem::take(&mut placement.formats);
+    let reference = if formats.contains(&Format::F32) && formats.len() == 1 {
+        None
+    } else {
+        Some(CpuTowers::load(model, weights, Format::F32)?.samples(model)?)
+    };
+    let mut chosen = None;
+    for format in formats {
+        let towers = CpuTowers::load(model, weights, format)?;
+        let cosine = match &reference {
+            Some(reference) if format != Format::F32 => {
+                Some(smallest_cosine(reference, &towers.samples(model)?))
+            }
+            _ => None,
+        };
+        debug!(?format, cosine, "checked against f32");
+        (placement.formats, placement.cosine) = (vec![format], cosine);
+        let is_exact = cosine.is_none_or(|cosine| cosine >= SMALLEST_COSINE);
+        chosen = Some(towers);
+        if is_exact {
+            break;
+        }
+    }
+    if let Some(cosine) = placement.cosine.filter(|cosine| *cosine < SMALLEST_COSINE) {
+        warn!(
+            precision = placement.precision(),
+            cosine, "this precision moves the embeddings of this model"
+        );
+    }
+    chosen.ok_or_else(|| Error::msg("no number format is left"))
+}
+
+impl CpuTowers {
+    fn load(model: &Model, weights: &VarBuilder<'_>, format: Format) -> Result<CpuTowers> {
+        let (vision, text) = rayon::join(
+            || cpu::VisionTower::load(&model.architecture, &model.preprocessing, weights, format),
+            || cpu::TextTower::load(&model.architecture, weights, format),
+        );
+        Ok(CpuTowers {
+            format,
+            vision: vision?,
+            text: text?,
+        })
+    }
+
+    /// Features of the pictures and texts of the self-check.
+    fn samples(&self, model: &Model) -> Result<Vec<Vec<f32>>> {
+        let texts = check::TEXTS.map(str::to_owned);
+        let ids = token_ids(&model.tokenizer, &texts).map_err(Error::wrap)?;
+        let pictures = check::pictures(model.architecture.vision.image_size);
+        let (mut images, texts): (Vec<_>, Vec<_>) = rayon::join(
+            || {
+                let picture = |picture: Pixels| {
+                    self.vision
+                        .forward(&[picture], &mut Workspace::new(self.format))
+                };
+                pictures.into_par_iter().flat_map_iter(picture).collect()
+            },
+            || self.text.forward(&ids, &mut Workspace::new(self.format)),
+        );
+        images.extend(texts);
+        Ok(images)
+    }
+
+    /// One thread for each core and tower.
+    fn start(self, tokenizer: &Tokenizer) -> Result<Towers> {
+        let CpuTowers {
+            format,
+            vision,
+            text,
+        } = self;
+        let (vision, text) = (Arc::new(vision), Arc::new((text, tokenizer.clone())));
+        let threads = available_parallelism().map_or(1, usize::from);
+        Ok(Towers {
+            images: Workers::start("image embedding", [threads, PICTURES], || {
+                let (vision, mut workspace) = (vision.clone(), Workspace::new(format));
+                move |batch: Vec<Pixels>| embeddings(vision.forward(&batch, &mut workspace))
+            })?,
+            texts: Workers::start("text embedding", [threads, TEXTS], || {
+                let (text, mut workspace) = (text.clone(), Workspace::new(format));
+                move |texts: Vec<String>| {
+                    embeddings(text.0.forward(&token_ids(&text.1, &texts)?, &mut workspace))
+                }
+            })?,
+        })
+    }
+}
+
+fn smallest_cosine(theirs: &[Vec<f32>], ours: &[Vec<f32>]) -> f32 {
+    let cosine = |(theirs, ours): (&Vec<f32>, &Vec<f32>)| {
+        let (theirs, ours) = (Embedding::new(theirs.clone()), Embedding::new(ours.clone()));
+        // What is no embedding is near to nothing.
+        theirs
+            .and_then(|theirs| Ok(theirs.similarity(&ours?)))
+            .unwrap_or(0.0)
+    };
+    theirs.iter().zip(ours).map(cosine).fold(1.0, f32::min)
+}
+
+fn token_ids(
+    tokenizer: &Tokenizer,
+    texts: &[String],
+) -> std::result::Result<Vec<Vec<u32>>, EmbedError> {
+    let ids = |text: &String| {
+        let encoding = tokenizer.encode_fast(text.as_str(), true);
+        let encoding = encoding.map_err(|error| EmbedError::Tokenize(error.to_string()))?;
+        Ok(encoding.get_ids().to_vec())
+    };
+    texts.iter().map(ids).collect()
+}
+
+fn embeddings(features: Vec<Vec<f32>>) -> Answer {
+    Ok(features
+        .into_iter()
+        .map(Embedding::new)
+        .collect::<std::result::Result<_, _>>()?)
+}

@@ -1,0 +1,299 @@
+//! Formats of 16 and 8 bits, on processors with AVX-512: two or four values in a word, multiplied by one instruction.
+
+use std::arch::x86_64 as arch;
+
+use pulp::x86::V4;
+use pulp::{NullaryFnOnce, Simd, cast, f32x16, u32x16};
+
+use super::product::{Dot, Words};
+use super::weights::{Format, Work};
+
+/// Length that a row in 16-bit integers is scaled to: by Cauchy and Schwarz no product of two such rows overflows 32 bits,
+/// whatever is in them.
+const INT16_LENGTH: f32 = 32_767.0;
+
+/// Largest value in 8-bit integers.
+const INT8_LARGEST: f32 = 127.0;
+
+macro_rules! instructions {
+    ($(#[$doc:meta])* $name:ident, $feature:tt) => {
+        pulp::simd_type! {
+            $(#[$doc])*
+            struct $name {
+                sse: "sse",
+                avx2: "avx2",
+                fma: "fma",
+                bmi1: "bmi1",
+                bmi2: "bmi2",
+                lzcnt: "lzcnt",
+                popcnt: "popcnt",
+                avx512f: "avx512f",
+                avx512bw: "avx512bw",
+                avx512cd: "avx512cd",
+                avx512dq: "avx512dq",
+                avx512vl: "avx512vl",
+                extra: $feature,
+            }
+        }
+    };
+}
+
+instructions!(
+    /// Sums of products of integers.
+    Vnni,
+    "avx512vnni"
+);
+instructions!(
+    /// Sums of products of bfloat16.
+    Bfloat,
+    "avx512bf16"
+);
+
+/// Whether this processor can multiply in the format.
+pub(super) fn is_available(format: Format) -> bool {
+    V4::is_available()
+        && match format {
+            Format::F32 => true,
+            Format::Bf16 => Bfloat::is_available(),
+            Format::Int16 | Format::Int8 => Vnni::is_available(),
+        }
+}
+
+/// Does the work in a format of 16 or 8 bits; [`is_available`] must have said so.
+pub(super) fn run(format: Format, work: Work<'_>) {
+    let missing = "a format is refused where it is not available";
+    let v4 = V4::try_new().expect(missing);
+    match format {
+        Format::F32 => unreachable!("f32 has its own way"),
+        Format::Bf16 => {
+            let bfloat = Bfloat::try_new().expect(missing);
+            bfloat.vectorize(Run {
+                dot: Bf16 { v4, _has: bfloat },
+                work,
+            });
+        }
+        Format::Int16 => {
+            let vnni = Vnni::try_new().expect(missing);
+            vnni.vectorize(Run {
+                dot: Int16 { v4, _has: vnni },
+                work,
+            });
+        }
+        Format::Int8 => {
+            let vnni = Vnni::try_new().expect(missing);
+            vnni.vectorize(Run {
+                dot: Int8 { v4, _has: vnni },
+                work,
+            });
+        }
+    }
+}
+
+struct Run<'a, D> {
+    dot: D,
+    work: Work<'a>,
+}
+
+impl<D: Dot> NullaryFnOnce for Run<'_, D> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.work.run(self.dot);
+    }
+}
+
+/// A word is a pair of bfloat16, sums are f32.
+#[derive(Clone, Copy)]
+struct Bf16 {
+    v4: V4,
+    _has: Bfloat,
+}
+
+/// A word is a pair of 16-bit integers, sums are 32-bit integers.
+#[derive(Clone, Copy)]
+struct Int16 {
+    v4: V4,
+    _has: Vnni,
+}
+
+/// A word is four 8-bit integers, unsigned in rows and signed in weights; sums are 32-bit integers.
+#[derive(Clone, Copy)]
+struct Int8 {
+    v4: V4,
+    _has: Vnni,
+}
+
+macro_rules! dot {
+    ($name:ident, $instruction:expr) => {
+        impl Dot for $name {
+            type Lanes = V4;
+
+            #[inline(always)]
+            fn lanes(self) -> V4 {
+                self.v4
+            }
+
+            #[inline(always)]
+            fn multiply_add(
+                self,
+                row: Words<Self>,
+                weights: Words<Self>,
+                sums: Words<Self>,
+            ) -> Words<Self> {
+                $instruction(row, weights, sums)
+            }
+        }
+    };
+}
+
+dot!(Bf16, |row: u32x16, weights: u32x16, sums: u32x16| {
+    #[expect(unsafe_code, reason = "no safe function wraps this instruction")]
+    // SAFETY: a value of this type exists only where the processor has the instruction; the casts are between registers
+    // of 64 bytes for which every pattern of bits is a value.
+    unsafe {
+        let [row, weights] =
+            [row, weights].map(|words| std::mem::transmute::<u32x16, arch::__m512bh>(words));
+        cast(arch::_mm512_dpbf16_ps(cast(sums), row, weights))
+    }
+});
+dot!(Int16, |row: u32x16, weights: u32x16, sums: u32x16| {
+    #[expect(unsafe_code, reason = "no safe function wraps this instruction")]
+    // SAFETY: a value of this type exists only where the processor has the instruction.
+    unsafe {
+        cast(arch::_mm512_dpwssd_epi32(
+            cast(sums),
+            cast(row),
+            cast(weights),
+        ))
+    }
+});
+dot!(Int8, |row: u32x16, weights: u32x16, sums: u32x16| {
+    #[expect(unsafe_code, reason = "no safe function wraps this instruction")]
+    // SAFETY: a value of this type exists only where the processor has the instruction.
+    unsafe {
+        cast(arch::_mm512_dpbusd_epi32(
+            cast(sums),
+            cast(row),
+            cast(weights),
+        ))
+    }
+});
+
+/// Writes a row in the format and says what its integers are to be multiplied with; the last word is filled up with zeros.
+pub(super) fn encode(format: Format, values: &[f32], words: &mut [u32]) -> f32 {
+    let v4 = V4::try_new().expect("a format is refused where it is not available");
+    v4.vectorize(Encode {
+        v4,
+        format,
+        values,
+        words,
+    })
+}
+
+struct Encode<'a> {
+    v4: V4,
+    format: Format,
+    values: &'a [f32],
+    words: &'a mut [u32],
+}
+
+impl NullaryFnOnce for Encode<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn call(self) -> f32 {
+        let Encode {
+            v4,
+            format,
+            values,
+            words,
+        } = self;
+        let scale = match format {
+            Format::F32 | Format::Bf16 => 1.0,
+            Format::Int16 => length(v4, values) / INT16_LENGTH,
+            Format::Int8 => largest(v4, values) / INT8_LARGEST,
+        };
+        // A row of zeros stays one.
+        let inverse = if scale > 0.0 { scale.recip() } else { 0.0 };
+        match format {
+            Format::F32 => words
+                .iter_mut()
+                .zip(values)
+                .for_each(|(word, value)| *word = value.to_bits()),
+            Format::Bf16 => narrow(v4, values, words, |v4, values| {
+                half_words(v4, bf16(v4, values))
+            }),
+            Format::Int16 => narrow(v4, values, words, |v4, values| {
+                half_words(v4, integers(v4, values, inverse))
+            }),
+            Format::Int8 => narrow(v4, values, words, |v4, values| {
+                quarter_words(v4, integers(v4, values, inverse))
+            }),
+        }
+        scale
+    }
+}
+
+#[inline(always)]
+fn narrow<const WORDS: usize>(
+    v4: V4,
+    values: &[f32],
+    words: &mut [u32],
+    narrow: impl Fn(V4, f32x16) -> [u32; WORDS],
+) {
+    for (values, words) in values.chunks(16).zip(words.chunks_mut(WORDS)) {
+        let narrowed = narrow(v4, v4.partial_load_f32s(values));
+        match <&mut [u32; WORDS]>::try_from(&mut *words) {
+            Ok(words) => *words = narrowed,
+            Err(_) => words.copy_from_slice(&narrowed[..words.len()]),
+        }
+    }
+}
+
+/// Rounded to the nearest, ties to even.
+#[inline(always)]
+fn integers(v4: V4, values: f32x16, inverse: f32) -> u32x16 {
+    let scaled = v4.mul_f32x16(values, v4.splat_f32x16(inverse));
+    cast(v4.avx512f._mm512_cvtps_epi32(cast(scaled)))
+}
+
+/// The upper half of f32, rounded to the nearest, ties to even.
+#[inline(always)]
+fn bf16(v4: V4, values: f32x16) -> u32x16 {
+    let bits: u32x16 = cast(values);
+    let odd = v4.and_u32x16(v4.shr_const_u32x16::<16>(bits), v4.splat_u32x16(1));
+    let rounding = v4.wrapping_add_u32x16(odd, v4.splat_u32x16(0x7FFF));
+    v4.shr_const_u32x16::<16>(v4.wrapping_add_u32x16(bits, rounding))
+}
+
+#[inline(always)]
+fn half_words(v4: V4, values: u32x16) -> [u32; 8] {
+    cast(v4.avx512f._mm512_cvtepi32_epi16(cast(values)))
+}
+
+#[inline(always)]
+fn quarter_words(v4: V4, values: u32x16) -> [u32; 4] {
+    cast(v4.avx512f._mm512_cvtepi32_epi8(cast(values)))
+}
+
+#[inline(always)]
+fn length(v4: V4, values: &[f32]) -> f32 {
+    let (whole, rest) = V4::as_simd_f32s(values);
+    let rest = v4.partial_load_f32s(rest);
+    let mut sums = v4.mul_f32x16(rest, rest);
+    for values in whole {
+        sums = v4.mul_add_f32x16(*values, *values, sums);
+    }
+    v4.reduce_sum_f32s(sums).sqrt()
+}
+
+#[inline(always)]
+fn largest(v4: V4, values: &[f32]) -> f32 {
+    let (whole, rest) = V4::as_simd_f32s(values);
+    let mut largest = v4.abs_f32x16(v4.partial_load_f32s(rest));
+    for values in whole {
+        largest = v4.max_f32x16(largest, v4.abs_f32x16(*values));
+    }
+    v4.reduce_max_f32s(largest)
+}

@@ -1,0 +1,404 @@
+//! A layer's weights and the rows that they are multiplied with, both in one of the formats.
+
+use pulp::{Arch, Simd, WithSimd, bytemuck};
+
+use super::f32::{F32, panel_width_here};
+use super::math::{self, Activation};
+use super::panels::Panels;
+use super::product::{self, Dot, Place, Sink, Strided, TILE_COLUMNS, Tile};
+
+/// How numbers are held for a product. What is added up is held in 32 bits in each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// 32-bit floating point.
+    F32,
+    /// 16-bit floating point with eight bits of precision; needs AVX512-BF16.
+    Bf16,
+    /// 16-bit integers, each row and each column scaled to the same length; needs AVX512-VNNI.
+    Int16,
+    /// 8-bit integers, each row and each column scaled by its largest value; needs AVX512-VNNI.
+    Int8,
+}
+
+impl Format {
+    /// Whether this processor has the instructions.
+    pub fn is_available(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return self == Format::F32 || super::avx512::is_available(self);
+        #[cfg(not(target_arch = "x86_64"))]
+        return self == Format::F32;
+    }
+
+    /// Values in a word of 32 bits.
+    fn values_per_word(self) -> usize {
+        match self {
+            Format::F32 => 1,
+            Format::Bf16 | Format::Int16 => 2,
+            Format::Int8 => 4,
+        }
+    }
+
+    /// Writes values as words; says what integers are to be multiplied with to be the values again.
+    fn encode(self, values: &[f32], words: &mut [u32]) -> f32 {
+        if self == Format::F32 {
+            words.copy_from_slice(bytemuck::cast_slice(values));
+            return 1.0;
+        }
+        #[cfg(target_arch = "x86_64")]
+        return super::avx512::encode(self, values, words);
+        #[cfg(not(target_arch = "x86_64"))]
+        unreachable!("a format is refused where it is not available");
+    }
+
+    fn run(self, work: Work<'_>) {
+        if self == Format::F32 {
+            return Arch::new().dispatch(work);
+        }
+        #[cfg(target_arch = "x86_64")]
+        super::avx512::run(self, work);
+    }
+}
+
+/// Turns a signed byte into an unsigned one, 128 higher: what the 8-bit instruction wants on its left.
+const TO_UNSIGNED: u32 = 0x8080_8080;
+
+/// Rows of values on the left of a product.
+#[derive(Debug)]
+pub struct Rows {
+    format: Format,
+    depth: usize,
+    words: Vec<u32>,
+    /// What the integers of each row are to be multiplied with.
+    scales: Vec<f32>,
+}
+
+impl Rows {
+    /// No rows yet.
+    pub fn new(format: Format) -> Rows {
+        Rows {
+            format,
+            depth: 0,
+            words: Vec::new(),
+            scales: Vec::new(),
+        }
+    }
+
+    /// Makes it `count` rows of `depth` values, which are anything until they are set.
+    pub fn resize(&mut self, count: usize, depth: usize) {
+        self.depth = depth;
+        self.words.resize(count * self.stride(), 0);
+        self.scales.resize(count, 0.0);
+    }
+
+    /// Sets one row.
+    pub fn set(&mut self, row: usize, values: &[f32]) {
+        let stride = self.stride();
+        let words = &mut self.words[row * stride..][..stride];
+        self.scales[row] = self.format.encode(values, words);
+        if self.format == Format::Int8 {
+            words.iter_mut().for_each(|word| *word ^= TO_UNSIGNED);
+        }
+    }
+
+    fn stride(&self) -> usize {
+        self.depth.div_ceil(self.format.values_per_word())
+    }
+}
+
+/// Where a product goes, row by row without gaps.
+#[derive(Debug)]
+pub enum Out<'a> {
+    /// It replaces what is there.
+    Set(&'a mut [f32]),
+    /// It is added to what is there.
+    Add(&'a mut [f32]),
+    /// The activation is applied to it.
+    Activate(Activation, &'a mut [f32]),
+}
+
+/// The weights and biases of a layer, packed.
+#[derive(Debug)]
+pub struct Weights {
+    format: Format,
+    panels: Panels,
+    bias: Vec<f32>,
+    /// What the integers of each column are to be multiplied with.
+    scales: Vec<f32>,
+    /// What unsigned rows add to each sum.
+    offsets: Vec<i32>,
+}
+
+impl Weights {
+    /// Packs `rows` `[n, k]`, as they are stored, and as many biases as rows.
+    ///
+    /// # Panics
+    /// If the lengths do not fit, or the format is not available.
+    pub fn pack(format: Format, rows: &[f32], bias: Vec<f32>) -> Weights {
+        assert!(format.is_available());
+        let (n, depth) = (bias.len(), rows.len().checked_div(bias.len()).unwrap_or(0));
+        assert_eq!(rows.len(), n * depth);
+        let (mut scales, mut offsets) = (vec![1.0; n], vec![0; n]);
+        let mut panels = Panels::default();
+        let shape = [n, depth.div_ceil(format.values_per_word())];
+        panels.pack_columns(shape, panel_width_here(), |column, words| {
+            scales[column] = format.encode(&rows[column * depth..][..depth], words);
+            if format == Format::Int8 {
+                offsets[column] = 128 * sum_of_bytes(words);
+            }
+        });
+        Weights {
+            format,
+            panels,
+            bias,
+            scales,
+            offsets,
+        }
+    }
+
+    /// Length of a row of the product.
+    pub fn columns(&self) -> usize {
+        self.panels.columns()
+    }
+
+    /// Multiplies each row with the weights and adds the bias. Runs on the calling thread.
+    ///
+    /// # Panics
+    /// If the rows are of another format or length.
+    pub fn multiply(&self, rows: &Rows, out: Out<'_>) {
+        assert_eq!(
+            (rows.format, rows.stride()),
+            (self.format, self.panels.depth())
+        );
+        self.format.run(Work {
+            weights: self,
+            rows,
+            out,
+        });
+    }
+}
+
+fn sum_of_bytes(words: &[u32]) -> i32 {
+    let sum = |word: &u32| {
+        word.to_le_bytes()
+            .map(|byte| i32::from(byte as i8))
+            .iter()
+            .sum::<i32>()
+    };
+    words.iter().map(sum).sum()
+}
+
+/// One product, to be done by the instructions of its format.
+pub(super) struct Work<'a> {
+    weights: &'a Weights,
+    rows: &'a Rows,
+    out: Out<'a>,
+}
+
+impl Work<'_> {
+    #[inline(always)]
+    pub(super) fn run<D: Dot>(mut self, dot: D) {
+        let (weights, rows) = (self.weights, self.rows);
+        let a = Strided {
+            words: &rows.words,
+            rows: rows.scales.len(),
+            stride: rows.stride(),
+        };
+        product::multiply(dot, a, &weights.panels, &mut self);
+    }
+}
+
+impl WithSimd for Work<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, lanes: S) {
+        self.run(F32(lanes));
+    }
+}
+
+impl Sink for Work<'_> {
+    /// An activation wants the whole sum.
+    fn takes_blocks(&self) -> bool {
+        !matches!(self.out, Out::Activate(..))
+    }
+
+    #[inline(always)]
+    fn take<S: Simd>(&mut self, lanes: S, sums: &Tile, place: Place) {
+        for (row, sums) in (place.row..).zip(&sums[..place.rows]) {
+            let mut values = self.values(sums, row, place);
+            let start = row * self.weights.columns() + place.column;
+            let part = start..start + place.columns;
+            match &mut self.out {
+                Out::Set(out) if place.is_first => {
+                    out[part].copy_from_slice(&values[..place.columns]);
+                }
+                Out::Set(out) | Out::Add(out) => {
+                    for (to, value) in out[part].iter_mut().zip(&values) {
+                        *to += value;
+                    }
+                }
+                Out::Activate(activation, out) => {
+                    math::activate(lanes, *activation, &mut values);
+                    out[part].copy_from_slice(&values[..place.columns]);
+                }
+            }
+        }
+    }
+}
+
+impl Work<'_> {
+    /// The values of one row of a tile, with the bias if they are of the first block.
+    #[inline(always)]
+    fn values(&self, sums: &[u32; TILE_COLUMNS], row: usize, place: Place) -> [f32; TILE_COLUMNS] {
+        let weights = self.weights;
+        let columns = place.column..place.column + place.columns;
+        let mut values = sums.map(f32::from_bits);
+        if matches!(weights.format, Format::Int16 | Format::Int8) {
+            let scale = self.rows.scales[row];
+            let column = weights.scales[columns.clone()].iter();
+            let column = column.zip(&weights.offsets[columns.clone()]);
+            for ((value, sum), (column_scale, offset)) in values.iter_mut().zip(sums).zip(column) {
+                let offset = if place.is_first { *offset } else { 0 };
+                *value = (*sum as i32 - offset) as f32 * (scale * column_scale);
+            }
+        }
+        if place.is_first {
+            let bias = &weights.bias[columns];
+            values
+                .iter_mut()
+                .zip(bias)
+                .for_each(|(value, bias)| *value += bias);
+        }
+        values
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::tests::{SHAPES, Values, plain};
+
+    /// Each format that this processor has, with the largest error it may make on a row and a column of length one.
+    fn formats() -> impl Iterator<Item = (Format, f32)> {
+        let formats = [
+            (Format::F32, 1e-6),
+            (Format::Bf16, 4e-3),
+            (Format::Int16, 1e-3),
+            (Format::Int8, 5e-2),
+        ];
+        formats
+            .into_iter()
+            .filter(|(format, _)| format.is_available())
+    }
+
+    fn length(values: &[f32]) -> f32 {
+        values.iter().map(|x| x * x).sum::<f32>().sqrt()
+    }
+
+    struct Case {
+        a: Vec<f32>,
+        weights: Vec<f32>,
+        bias: Vec<f32>,
+        shape: [usize; 3],
+    }
+
+    impl Case {
+        fn all() -> impl Iterator<Item = Case> {
+            let mut values = Values::default();
+            SHAPES.into_iter().map(move |shape| {
+                let [m, n, k] = shape;
+                Case {
+                    a: values.take(m * k),
+                    weights: values.take(n * k),
+                    bias: values.take(n),
+                    shape,
+                }
+            })
+        }
+
+        fn multiply(&self, format: Format, out: Out<'_>) {
+            let [m, _, k] = self.shape;
+            let mut rows = Rows::new(format);
+            rows.resize(m, k);
+            (0..m).for_each(|row| rows.set(row, &self.a[row * k..][..k]));
+            Weights::pack(format, &self.weights, self.bias.clone()).multiply(&rows, out);
+        }
+
+        /// The product, then `finish` of each value.
+        fn assert_near(&self, ours: &[f32], bound: f32, finish: impl Fn(f32) -> f32) {
+            let [_, n, k] = self.shape;
+            for (at, plain) in plain(&self.a, &self.weights, self.shape)
+                .into_iter()
+                .enumerate()
+            {
+                let lengths =
+                    length(&self.a[at / n * k..][..k]) * length(&self.weights[at % n * k..][..k]);
+                let plain = finish(plain + self.bias[at % n]);
+                let error = (ours[at] - plain).abs();
+                assert!(
+                    error <= bound * (lengths + 1.0),
+                    "{:?} at {at}: {}, not {plain}",
+                    self.shape,
+                    ours[at]
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn products_equal_plain_ones_on_odd_shapes() {
+        for (format, bound) in formats() {
+            for case in Case::all() {
+                let mut out = vec![f32::NAN; case.shape[0] * case.shape[1]];
+                case.multiply(format, Out::Set(&mut out));
+                case.assert_near(&out, bound, |x| x);
+                case.multiply(format, Out::Add(&mut out));
+                case.assert_near(&out, 2.0 * bound, |x| 2.0 * x);
+            }
+        }
+    }
+
+    #[test]
+    fn activations_come_after_the_whole_sum() {
+        for (format, bound) in formats() {
+            for case in Case::all() {
+                let mut out = vec![f32::NAN; case.shape[0] * case.shape[1]];
+                case.multiply(format, Out::Activate(Activation::QuickGelu, &mut out));
+                case.assert_near(&out, 2.0 * bound, |x| x / (1.0 + (-1.702 * x).exp()));
+            }
+        }
+    }
+
+    #[test]
+    fn integers_do_not_overflow_on_the_worst_rows() {
+        let case = |a: f32, weight: f32, k: usize| Case {
+            a: vec![a; k],
+            weights: vec![weight; k],
+            bias: vec![0.0],
+            shape: [1, 1, k],
+        };
+        let mut spike = case(0.0, 0.0, 4096);
+        (spike.a[77], spike.weights[77]) = (1e15, -1e-15);
+        for case in [
+            case(1.0, 1.0, 4096),
+            case(-1e6, 1e-3, 4096),
+            case(0.0, 1.0, 64),
+            spike,
+        ] {
+            for (format, bound) in formats() {
+                let mut out = [f32::NAN];
+                case.multiply(format, Out::Set(&mut out));
+                case.assert_near(&out, bound, |x| x);
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "assertion")]
+    fn rows_of_another_format_are_refused() {
+        let case = Case::all().next().unwrap();
+        let mut rows = Rows::new(Format::F32);
+        rows.resize(1, 9);
+        Weights::pack(Format::F32, &case.weights, case.bias).multiply(&rows, Out::Set(&mut []));
+    }
+}

@@ -3,13 +3,14 @@
 #
 #   tests/benches/gpu/build.sh [FOLDER]
 #
-# Brings CUDA 13.0 from PyPI (1.2 GB) into FOLDER, `target/cuda-toolkit` by default, makes a stand-in for the driver
-# library, which only a driver brings, and builds the program and the bench `embed` with the cargo feature `cuda`.
+# Brings CUDA 13.0 from PyPI (1.2 GB) into FOLDER, `target/cuda` by default, makes a stand-in for the driver library,
+# which only a driver brings, builds the program and the bench `embed` with the cargo feature `cuda`, and leaves them,
+# stripped, in FOLDER/programs, to be taken along to a machine with a card. `run.py` is what to run there.
 # Wants cargo, a C and C++ compiler and python3 with pip. What is there already is left as it is.
 # CUDA_COMPUTE_CAP says for which cards: 90 (H100, H200) unless set; 80 is A100, 89 RTX 40, 120 RTX 50.
 set -eu
 cd "$(dirname "$0")/../../.."
-folder=${1:-${CARGO_TARGET_DIR:-target}/cuda-toolkit}
+folder=${1:-${CARGO_TARGET_DIR:-target}/cuda}
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 toolkit=$folder/nvidia/cu13
@@ -41,5 +42,16 @@ fi
 
 export CUDA_HOME="$toolkit" CUDA_PATH="$toolkit" CUDA_COMPUTE_CAP="${CUDA_COMPUTE_CAP:-90}"
 export PATH="$toolkit/bin:$PATH" LIBRARY_PATH="$toolkit/lib${LIBRARY_PATH:+:$LIBRARY_PATH}"
-# The kernels take half an hour on two cores, once.
+# The kernels take half an hour on two idle cores, once.
 cargo build --locked --release --features cuda
+bench=$(cargo bench --locked --features cuda --no-run --bench embed --message-format json | python3 -c '
+import json, sys
+built = [line for line in map(json.loads, sys.stdin) if line.get("executable")]
+print(*[line["executable"] for line in built if line["target"]["name"] == "embed"])')
+
+programs=$folder/programs
+mkdir -p "$programs"
+strip -o "$programs/pixdex" "${CARGO_TARGET_DIR:-target}/release/pixdex"
+strip -o "$programs/embed" "$bench"
+ls -l "$programs"
+readelf -d "$programs/pixdex" | grep NEEDED

@@ -3,9 +3,9 @@
     python tests/benches/gpu/run.py --programs FOLDER [--pictures 512] [--json FILE]
 
 Runs on a machine that has Python with PyTorch, transformers and Pillow, and needs neither Rust nor a network. FOLDER
-holds `pixdex` and, for images/s, the bench `embed`, as `build.sh` leaves them; weights and pictures are made on the
-spot. What PyTorch brings of CUDA is put on the programs' library path. `--device cpu --batches 1 2 --pictures 8` is a dry run of
-all of it.
+holds `pixdex` and, for images/s, the bench `embed`, as `build.sh` leaves them; the rest is this checkout. Weights and
+pictures are made on the spot, and what PyTorch brings of CUDA is put on the programs' library path. A dry run of it all
+on a machine without a card: `--device cpu --batches 1 2 --pictures 8`.
 """
 
 import argparse

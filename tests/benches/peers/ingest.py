@@ -48,7 +48,7 @@ def main():
     engine.images(np.stack([pixels(path) for path in paths[:BATCH]]))
     start = time.perf_counter()
     features = embed_all(engine, paths, given.threads)
-    answer(engine=f"pillow+{given.engine}", images_per_s=len(features) / (time.perf_counter() - start))
+    answer(engine=f"pillow+{given.engine}", pictures_per_s=len(features) / (time.perf_counter() - start))
 
 
 if __name__ == "__main__":

@@ -32,8 +32,8 @@ def ratio_row(what, ours, theirs, is_time=False, unit="{:.3g}"):
 
 
 def embed_ratios(engines):
-    pairs = [("f32", "onnx-f32"), ("f32", "torch-f32"), ("bf16", "onnx-f32"), ("bf16", "torch-bf16"),
-             ("int8", "onnx-int8"), ("auto", "onnx-f32"), ("auto", "torch-f32")]  # fmt: skip
+    pairs = [("f32", "onnx-f32"), ("f32", "torch-f32"), ("auto", "onnx-f32"), ("auto", "torch-f32"),
+             ("auto", "torch-bf16"), ("bf16", "torch-bf16"), ("int8", "onnx-int8")]  # fmt: skip
     for precision, peer in pairs:
         ours, theirs = engines[f"pixdex-{precision}"], engines[peer]
         yield f"images/s, batch 8, {precision} / {peer}", ours["images_per_s"]["8"], theirs["images_per_s"]["8"]
@@ -44,10 +44,10 @@ def embed_ratios(engines):
 
 def embed_details(engines):
     head = ["engine", "images/s, batch 1", "batch 8", "batch 32", "one text, ms", "cosine to torch-f32: images"]
-    head += ["texts", "peak MiB"]
+    head += ["texts", "peak MB"]
     rows = [
         [name, *(f"{rate:.1f}" for rate in figures["images_per_s"].values()), f"{figures['text_ms']:.1f}",
-         *(f"{figures['cosine'][kind]:.6f}" for kind in ("images", "texts")), f"{figures['peak_memory_mib']:.0f}"]
+         *(f"{figures['cosine'][kind]:.6f}" for kind in ("images", "texts")), f"{figures['peak_mb']:.0f}"]
         for name, figures in engines.items()
     ]  # fmt: skip
     return table(head, rows)
@@ -61,20 +61,21 @@ def decode_ratios(engines):
 
 def decode_details(engines):
     rows = [[name, f"{figures['ms_per_picture']:.1f}"] for name, figures in engines.items()]
-    return table(["engine", "ms for each 12 MP JPEG"], rows)
+    worst = f"No embedding is further from that of a full decode than a cosine of {engines['pixdex']['worst_cosine']:.5f}."
+    return table(["engine", "ms for each 12 MP JPEG"], rows) + "\n\n" + worst
 
 
 def ingest_ratios(engines):
     for ours in ("auto", "int8"):
         for peer in ("torch-f32", "onnx-f32"):
-            rates = (engines[name]["images_per_s"] for name in (f"pixdex-{ours}", f"pillow+{peer}"))
-            yield f"folder of 12 MP JPEGs, images/s, {ours} / pillow + {peer}", *rates
+            rates = (engines[name]["pictures_per_s"] for name in (f"pixdex-{ours}", f"pillow+{peer}"))
+            yield f"folder of 12 MP JPEGs, pictures/s, {ours} / pillow + {peer}", *rates
 
 
 def ingest_details(engines):
-    fields = ("images_per_s", "peak_memory_mib")
+    fields = ("pictures_per_s", "peak_mb")
     rows = [[name, *(f"{figures[field]:.1f}" for field in fields)] for name, figures in engines.items()]
-    return table(["engine", "images/s", "peak MiB"], rows)
+    return table(["engine", "pictures/s", "peak MB"], rows)
 
 
 def search_ratios(engines):
@@ -101,14 +102,14 @@ def fastest(points, recall):
 
 def search_details(engines):
     ours = engines["pixdex"]
-    head = ["index", "build s", "bytes a vector", "image-like: recall, queries/s, p50 µs", "text-like", "peak MiB"]
+    head = ["index", "build s", "bytes a vector", "image-like: recall, queries/s, p50 µs", "text-like", "peak MB"]
     chosen = [point_cell(ours[kind]["chosen"]) for kind in ("image", "text")]
     rows = [["pixdex", "", f"{ours['graph_bytes_per_vector']:.0f}", *chosen, f"{ours['peak_mb']:.0f}"]]
     for name, built in engines["built"].items():
         peers = [engines["peers"][f"{name} {kind}"] for kind in RECALLS]
         costs = [f"{built[field]:.0f}" for field in ("build_s", "bytes_per_vector")]
         last = [point_cell(peer["curve"][-1]) for peer in peers]
-        rows.append([name, *costs, *last, f"{peers[0]['peak_memory_mib']:.0f}"])
+        rows.append([name, *costs, *last, f"{peers[0]['peak_mb']:.0f}"])
     return table(head, rows)
 
 

@@ -61,7 +61,8 @@ def decode_ratios(engines):
 
 def decode_details(engines):
     rows = [[name, f"{figures['ms_per_picture']:.1f}"] for name, figures in engines.items()]
-    worst = f"No embedding is further from that of a full decode than a cosine of {engines['pixdex']['worst_cosine']:.5f}."
+    cosine = engines["pixdex"]["worst_cosine"]
+    worst = f"The embedding furthest from that of a full decode has a cosine of {cosine:.5f} to it."
     return table(["engine", "ms for each 12 MP JPEG"], rows) + "\n\n" + worst
 
 

@@ -18,6 +18,8 @@ import matplotlib.pyplot as plot
 
 from run import build
 
+BENCHES = ("search", "retag", "startup")
+
 # Of each panel: title, unit, scale, and its lines: name, bench, and where the figure is in the bench's answer.
 PANELS = [
     ("Search", "ms", "log", [
@@ -42,18 +44,18 @@ def measure(folder, sizes, model):
     """Asks each bench for each size, unless the answer is there."""
     programs = None
     for size in sizes:
-        for bench in ("search", "retag", "startup"):
+        for bench in BENCHES:
             kept = folder / f"{bench}-{size}.json"
             if kept.exists():
                 continue
-            programs = programs or build()
+            programs = programs or build(BENCHES)
             command = [programs[bench], "--images", str(size), "--json", "--bench"]
             command += [] if bench == "search" else ["--model", model]
             kept.write_bytes(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
 
 
 def draw(folder):
-    answers = {bench: load(folder, bench) for bench in ("search", "retag", "startup")}
+    answers = {bench: load(folder, bench) for bench in BENCHES}
     figure, axes = plot.subplots(2, 2, figsize=(9, 6), layout="constrained")
     for panel, (title, unit, scale, lines) in zip(axes.flat, PANELS):
         for name, bench, figure_of in lines:

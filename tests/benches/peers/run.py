@@ -1,7 +1,7 @@
 """Measures pixdex beside its peers, in turn and in one run, and prints the table of ratios.
 
     pip install -r tests/benches/peers/requirements.txt
-    python tests/benches/peers/run.py [--only embed,search] [--rounds 3] [--vectors 100000]
+    python tests/benches/peers/run.py [--only embed search] [--rounds 3] [--vectors 100000]
 
 Each engine is a process of its own that measures for a short while and answers with one line of JSON. The engines of a
 question take turns, round after round, and medians are taken, so that a busy minute of the machine hits all alike.
@@ -34,7 +34,8 @@ EF_CONSTRUCTION = {16: 200, 32: 400}
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="embed,decode,ingest,search", help="questions, with commas between")
+    questions = ["embed", "decode", "ingest", "search"]
+    parser.add_argument("--only", nargs="+", choices=questions, default=questions)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.5, help="of each measurement in each round")
     parser.add_argument("--pictures", type=int, default=96, help="of the whole path from folder to library")
@@ -47,7 +48,7 @@ def main():
     kept = given.work / "results.json"
     results = json.loads(kept.read_text()) if kept.exists() else {}
     when = {"date": datetime.date.today().isoformat(), "machine": machine()}
-    for question in given.only.split(","):
+    for question in given.only:
         results[question] = {**when, "engines": getattr(bench, question)()}
         kept.write_text(json.dumps(results, indent=1) + "\n")
     text = report.markdown(results)
@@ -55,9 +56,11 @@ def main():
     print(text)
 
 
-def build():
-    """Our programs by name, built for measuring."""
+def build(benches):
+    """Our programs by name, built for measuring: these benches, and `pixdex` itself."""
     command = ["cargo", "bench", "--locked", "--no-run", "--message-format", "json"]
+    # Named one by one, or else unit tests of the same names are built and listed too.
+    command += [part for bench in benches for part in ("--bench", bench)]
     lines = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True).stdout.splitlines()
     artifacts = [message for message in map(json.loads, lines) if message.get("executable")]
     return {message["target"]["name"]: message["executable"] for message in artifacts}
@@ -99,7 +102,7 @@ class Bench:
     """The questions: each method makes what it needs, lets the engines take turns, and gives their figures by name."""
 
     def __init__(self, given):
-        self.given, self.work, self.programs = given, given.work, build()
+        self.given, self.work, self.programs = given, given.work, build(given.only)
         self.model, self.onnx, self.squares = (given.work / name for name in ("model", "onnx", "squares"))
 
     def embed(self):

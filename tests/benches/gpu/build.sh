@@ -44,14 +44,16 @@ export CUDA_HOME="$toolkit" CUDA_PATH="$toolkit" CUDA_COMPUTE_CAP="${CUDA_COMPUT
 export PATH="$toolkit/bin:$PATH" LIBRARY_PATH="$toolkit/lib${LIBRARY_PATH:+:$LIBRARY_PATH}"
 # The kernels take half an hour on two idle cores, once.
 cargo build --locked --release --features cuda
+programs=$folder/programs
+mkdir -p "$programs"
+strip -o "$programs/pixdex" "${CARGO_TARGET_DIR:-target}/release/pixdex"
+
 bench=$(cargo bench --locked --features cuda --no-run --bench embed --message-format json | python3 -c '
 import json, sys
 built = [line for line in map(json.loads, sys.stdin) if line.get("executable")]
 print(*[line["executable"] for line in built if line["target"]["name"] == "embed"])')
 
-programs=$folder/programs
-mkdir -p "$programs"
-strip -o "$programs/pixdex" "${CARGO_TARGET_DIR:-target}/release/pixdex"
 strip -o "$programs/embed" "$bench"
+
 ls -l "$programs"
 readelf -d "$programs/pixdex" | grep NEEDED

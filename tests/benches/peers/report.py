@@ -35,9 +35,12 @@ def embed_ratios(engines):
     pairs = [("f32", "onnx-f32"), ("f32", "torch-f32"), ("auto", "onnx-f32"), ("auto", "torch-f32"),
              ("auto", "torch-bf16"), ("bf16", "torch-bf16"), ("int8", "onnx-int8")]  # fmt: skip
     for precision, peer in pairs:
+        # Not every processor has every precision.
+        if f"pixdex-{precision}" not in engines:
+            continue
         ours, theirs = engines[f"pixdex-{precision}"], engines[peer]
         yield f"images/s, batch 8, {precision} / {peer}", ours["images_per_s"]["8"], theirs["images_per_s"]["8"]
-    for positions, field in (("its own", "short_text_ms"), ("77", "text_ms")):
+    for field, positions in (("short_text_ms", "its own"), ("text_ms", "77")):
         ours, theirs = engines["pixdex-auto"]["text_ms"], engines["onnx-f32"][field]
         yield f"one text, ms, auto / onnx-f32 in {positions} positions", ours, theirs, True
 

@@ -25,7 +25,6 @@ import report
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 EMBED_PEERS = ["torch-f32", "torch-bf16", "onnx-f32", "onnx-int8", "open_clip"]
-PRECISIONS = ["f32", "bf16", "int8", "auto"]
 # Engine and links of a node; with more links go more candidates.
 GRAPHS = [("hnswlib", 16), ("hnswlib", 32), ("faiss-hnsw", 16), ("faiss-hnsw", 32), ("faiss-sq8", 16),
           ("usearch-f32", 16), ("usearch-f16", 16)]  # fmt: skip
@@ -38,6 +37,7 @@ def main():
     parser.add_argument("--only", nargs="+", choices=questions, default=questions)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.5, help="of each measurement in each round")
+    parser.add_argument("--precisions", nargs="+", default=["f32", "bf16", "int8", "auto"], help="ours, on the CPU")
     parser.add_argument("--pictures", type=int, default=96, help="of the whole path from folder to library")
     parser.add_argument("--vectors", type=int, default=100_000, help="of the search")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -94,7 +94,7 @@ def median(answers):
     if isinstance(first, list):
         return [median(together) for together in zip(*answers)]
     if isinstance(first, (int, float)) and not isinstance(first, bool):
-        return statistics.median(answers)
+        return statistics.median(answer for answer in answers if answer is not None)
     return first
 
 
@@ -114,7 +114,7 @@ class Bench:
         for peer in EMBED_PEERS:
             where = [self.model, self.squares, "--onnx", self.onnx, "--save", saved / f"{peer}.npz"]
             commands[peer] = self.peer("embed", peer, *where, *self.effort())
-        for precision in PRECISIONS:
+        for precision in self.given.precisions:
             commands[f"pixdex-{precision}"] = self.ours("embed", "--model", self.model, "--precision", precision)
             file = saved / f"pixdex-{precision}.npz"
             accuracy.save(self.programs["pixdex"], self.model, precision, self.squares, file)
@@ -149,7 +149,7 @@ class Bench:
         folder, indexes = self.work / f"vectors-{self.given.vectors}", self.work / f"indexes-{self.given.vectors}"
         indexes.mkdir(exist_ok=True)
         library = ["--library", indexes / "pixdex"]
-        if not folder.exists():
+        if not (folder / "texts.truth").exists():
             ask(self.ours("search", "--images", self.given.vectors, "--write", folder, *library))
             subprocess.run(self.peer("search", "truth", folder), check=True)
         built = {f"{engine}-m{m}": self.build_graph(engine, m, folder, indexes) for engine, m in GRAPHS}
@@ -173,9 +173,9 @@ class Bench:
         return json.loads(kept.read_text())
 
     def make_models(self):
-        if not self.model.exists():
+        if not (self.model / "tokenizer.json").exists():
             make_model.make(self.model)
-        if not self.onnx.exists():
+        if not (self.onnx / "texts-int8.onnx").exists():
             subprocess.run([sys.executable, HERE / "export_onnx.py", self.model, self.onnx], check=True)
 
     def effort(self):

@@ -97,3 +97,126 @@ fn measure(segment: &Segment, plan: &Plan<'_>) -> Tuning {
         ),
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::index::file::place;
+    use crate::index::matrix::Best;
+    use crate::index::scan::{Nodes, scan};
+    use crate::kernels::dot;
+
+    pub(in crate::index) const DIM: usize = 48;
+
+    /// A unit vector for each seed, in 40 clusters.
+    pub(in crate::index) fn vector(seed: u64) -> Vec<f32> {
+        let noise = |seed: u64| (random(seed) >> 40) as f32 / (1 << 24) as f32 - 0.5;
+        let cluster = seed % 40 * 1000 + 1_000_000_000;
+        let value = |at: u64| 0.5 + noise(cluster + at) + 0.6 * noise(seed * 1000 + at);
+        let raw: Vec<f32> = (0..DIM as u64).map(value).collect();
+        let length = dot(&raw, &raw).sqrt();
+        raw.iter().map(|value| value / length).collect()
+    }
+
+    /// A segment of the images 0, 1, 2 and so on.
+    pub(in crate::index) fn segment(path: &Path, images: usize) -> Segment {
+        let rows: Vec<Vec<f32>> = (0..images as u64).map(vector).collect();
+        let config = Config::load(None, std::iter::empty(), vec![])
+            .unwrap()
+            .index;
+        let plan = Plan {
+            path,
+            fingerprint: "model",
+            embedding_dim: DIM,
+            config: &config,
+            texts: &[],
+            stop: &AtomicBool::new(false),
+        };
+        let rows = (0..)
+            .map(ImageId)
+            .zip(rows.iter().map(Vec::as_slice))
+            .collect();
+        build(&plan, rows).unwrap().unwrap().0
+    }
+
+    /// Writes the same bytes all over an array of the file.
+    pub(in crate::index) fn damage(path: &Path, array: Array, bytes: [u8; 4]) -> Segment {
+        let place = place(path, array);
+        let mut all = std::fs::read(path).unwrap();
+        for value in all[place].as_chunks_mut::<4>().0 {
+            *value = bytes;
+        }
+        // Another file: the one before is still mapped.
+        std::fs::remove_file(path).unwrap();
+        std::fs::write(path, all).unwrap();
+        Segment::open(path, "model", DIM).unwrap().0
+    }
+
+    #[test]
+    fn a_scan_finds_exactly_the_nearest() {
+        let folder = tempfile::tempdir().unwrap();
+        let images = 500;
+        let segment = segment(&folder.path().join("segment"), images);
+        let mut gone = crate::index::marks::Marks::new(images);
+        (0..images as u32)
+            .step_by(7)
+            .for_each(|node| gone.set(node));
+        let some: Vec<u32> = (0..images as u32).step_by(3).collect();
+        for seed in 10_000..10_050 {
+            let query = vector(seed);
+            for nodes in [Nodes::Range(0..images as u32), Nodes::These(&some)] {
+                let mut truth = Best::new(10);
+                let all: Vec<u32> = if let Nodes::These(some) = nodes {
+                    some.to_vec()
+                } else {
+                    (0..images as u32).collect()
+                };
+                for node in all.into_iter().filter(|node| !gone.has(*node)) {
+                    truth.offer(segment.image(node), segment.row(node), &query);
+                }
+                let found = scan(&segment, &query, 10, nodes, &gone);
+                assert_eq!(found.into_sorted(), truth.into_sorted());
+            }
+        }
+    }
+
+    #[test]
+    fn images_are_found_by_their_ids() {
+        let folder = tempfile::tempdir().unwrap();
+        let segment = segment(&folder.path().join("segment"), 300);
+        let wanted = [0, 1, 2, 50, 299, 300, 1000].map(ImageId);
+        let found: Vec<ImageId> = segment
+            .nodes(wanted)
+            .map(|node| segment.image(node))
+            .collect();
+        assert_eq!(found, wanted[..5]);
+        assert_eq!(segment.row(segment.node(ImageId(7)).unwrap()), vector(7));
+    }
+
+    #[test]
+    fn no_damage_makes_a_search_fail() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("segment");
+        for array in [
+            Array::Ids,
+            Array::ById,
+            Array::Errors,
+            Array::Offsets,
+            Array::Links,
+            Array::Codes,
+            Array::Rows,
+        ] {
+            for bytes in [[0; 4], [0xFF; 4], [1, 2, 3, 4]] {
+                drop(segment(&path, 300));
+                let damaged = damage(&path, array, bytes);
+                let gone = crate::index::marks::Marks::new(300);
+                let query = vector(1);
+                scan(&damaged, &query, 10, Nodes::Range(0..300), &gone);
+                damaged.walk(&query, 30, 10, None, |_| true, &mut Best::new(10));
+                let nodes: Vec<u32> = damaged.nodes((0..300).map(ImageId)).collect();
+                scan(&damaged, &query, 10, Nodes::These(&nodes), &gone);
+            }
+        }
+    }
+}

@@ -144,13 +144,13 @@ mod tests {
 
     #[test]
     fn no_similarity_is_off_by_more_than_was_said() {
-        let dim = 100;
+        let dim = 400;
         // A value like no other in one row, and a mean far from zero.
         let row = |seed: usize| -> Vec<f32> {
-            let raw = (0..dim).map(|at| ((seed * 31 + at * 7) as f32).sin() * 0.1 + 0.05);
+            let raw = (0..dim).map(|at| ((seed * 31 + at * 7) as f32).sin() * 0.04 + 0.03);
             let mut row: Vec<f32> = raw.collect();
             if seed == 3 {
-                row[5] = 0.9;
+                row[5] = 0.95;
             }
             let norm = dot(&row, &row).sqrt();
             row.iter().map(|value| value / norm).collect()

@@ -166,7 +166,9 @@ impl Contents {
         let snapshot = self.snapshot();
         let dead: Vec<ImageId> = snapshot.ids().filter(|image| !mark(*image)).collect();
         drop(snapshot);
-        dead.into_iter().for_each(|image| self.remove(image));
+        for image in dead {
+            self.remove(image);
+        }
         live.iter()
             .zip(is_here)
             .filter(|(_, is_here)| !is_here)

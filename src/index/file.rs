@@ -229,6 +229,7 @@ impl Draft {
     pub(super) fn new(path: &Path, shape: Shape) -> io::Result<Draft> {
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder)?;
+        remove_leftovers(folder, path)?;
         let mut file = BufWriter::new(NamedTempFile::new_in(folder)?);
         file.write_all(&[0; HEADER_BYTES])?;
         Ok(Draft {
@@ -285,5 +286,102 @@ impl Draft {
         handle.sync_all()?;
         file.persist(&self.path)?;
         Ok(())
+    }
+}
+
+/// Takes away what a killed process had begun to write: nobody else writes here while this one owns the library.
+fn remove_leftovers(folder: &Path, keep: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path != keep {
+            std::fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Where an array lies in a file.
+#[cfg(test)]
+pub(super) fn place(path: &Path, array: Array) -> Range<usize> {
+    let manifest = read_header(&mut File::open(path).unwrap()).unwrap();
+    manifest.shape.places()[array as usize].clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::build::tests::{DIM, segment};
+    use crate::index::segment::Segment;
+
+    const NEVER: AtomicBool = AtomicBool::new(false);
+
+    fn opened(path: &Path) -> Result<(), BadSegment> {
+        Segment::open(path, "model", DIM).map(drop)
+    }
+
+    #[test]
+    fn a_whole_file_is_opened_by_its_own_model_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("segment");
+        segment(&path, 100);
+        assert!(opened(&path).is_ok() && verify(&path, &NEVER).is_ok());
+        assert!(matches!(
+            Segment::open(&path, "another model", DIM),
+            Err(BadSegment::Other)
+        ));
+        assert!(matches!(
+            Segment::open(&path, "model", DIM + 1),
+            Err(BadSegment::Other)
+        ));
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("segment");
+        segment(&path, 100);
+        let whole = std::fs::read(&path).unwrap();
+        let write = |bytes: &[u8]| {
+            std::fs::remove_file(&path).unwrap();
+            std::fs::write(&path, bytes).unwrap();
+        };
+        write(&whole[..whole.len() - 1]);
+        assert!(matches!(opened(&path), Err(BadSegment::Length { .. })));
+        write(&whole[..100]);
+        assert!(matches!(opened(&path), Err(BadSegment::Unfinished)));
+        for place in [0, MAGIC.len() + 3, MAGIC.len() + 80, HEADER_BYTES - 1] {
+            let mut flipped = whole.clone();
+            flipped[place] ^= 1;
+            write(&flipped);
+            assert!(opened(&path).is_err(), "{place}");
+        }
+        for place in [HEADER_BYTES, whole.len() / 2, whole.len() - 1] {
+            let mut flipped = whole.clone();
+            flipped[place] ^= 1;
+            write(&flipped);
+            assert!(
+                matches!(verify(&path, &NEVER), Err(BadSegment::Checksum)),
+                "{place}"
+            );
+        }
+    }
+
+    /// As a process that is killed leaves it, at any point before the rename.
+    #[test]
+    fn what_was_not_finished_harms_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("segment");
+        segment(&path, 100);
+        let mut draft = Draft::new(&path, Shape::new("model", DIM, 100, 10)).unwrap();
+        draft.write(Array::Quantizer, &[1.0_f32; DIM + 1]).unwrap();
+        draft.file.flush().unwrap();
+        let left = draft.file.get_ref().path().to_owned();
+        draft.file.get_mut().disable_cleanup(true);
+        drop(draft);
+        assert!(left.exists() && opened(&path).is_ok() && verify(&path, &NEVER).is_ok());
+        // Even under the right name it is nothing but unfinished.
+        assert!(matches!(opened(&left), Err(BadSegment::Unfinished)));
+        segment(&path, 120);
+        assert!(!left.exists());
     }
 }

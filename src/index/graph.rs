@@ -171,8 +171,9 @@ fn better(
 fn both_ways(lists: Vec<Vec<u32>>, points: Points<'_>, most: usize) -> Vec<Vec<u32>> {
     let mut back: Vec<Vec<u32>> = vec![Vec::new(); lists.len()];
     for (node, list) in lists.iter().enumerate() {
-        list.iter()
-            .for_each(|other| back[*other as usize].push(node as u32));
+        for &other in list {
+            back[other as usize].push(node as u32);
+        }
     }
     let join = |(node, (mut list, mut back)): (usize, (Vec<u32>, Vec<u32>))| {
         back.retain(|other| !list.contains(other));
@@ -239,17 +240,18 @@ fn reach_all(graph: Graph, points: Points<'_>, query: &(impl Fn(u32) -> Query + 
     let mut lists: Vec<Vec<u32>> = (0..points.squares.len() as u32)
         .map(|node| graph.links().of(node).to_vec())
         .collect();
-    found
-        .into_iter()
-        .for_each(|(from, to)| lists[from as usize].push(to));
+    for (from, to) in found {
+        lists[from as usize].push(to);
+    }
     Graph::of_lists(&lists)
 }
 
 fn unreached(graph: &Graph, first: Range<u32>) -> Vec<u32> {
     let mut is_reached = vec![false; graph.offsets.len() - 1];
     let mut open: Vec<u32> = first.collect();
-    open.iter()
-        .for_each(|node| is_reached[*node as usize] = true);
+    for &node in &open {
+        is_reached[node as usize] = true;
+    }
     while let Some(node) = open.pop() {
         for &next in graph.links().of(node) {
             if !std::mem::replace(&mut is_reached[next as usize], true) {

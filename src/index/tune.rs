@@ -81,7 +81,9 @@ impl Sample {
     /// The similarity of the last one of the true neighbours, and how long it took to find them.
     fn scan(&self, segment: &Segment) -> (f32, Duration) {
         let mut gone = Marks::new(segment.len());
-        self.itself.into_iter().for_each(|node| gone.set(node));
+        if let Some(node) = self.itself {
+            gone.set(node);
+        }
         let started = Instant::now();
         let best = scan(
             segment,
@@ -150,4 +152,37 @@ fn median_us(mut times: Vec<Duration>) -> f64 {
     times
         .get(times.len() / 2)
         .map_or(0.0, |time| time.as_secs_f64() * 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::build::tests::{damage, segment};
+    use crate::index::file::Array;
+
+    /// Links that lead nowhere: the measured recall falls, and the scan takes over.
+    #[test]
+    fn a_broken_graph_is_measured_and_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("segment");
+        let whole = segment(&path, 3000);
+        let samples = Sample::of_images(&whole, 100);
+        let before = tune(&whole, &samples, 0.95).unwrap();
+        assert!(before.recall >= 0.95, "{before:?}");
+        for broken_link in [[0; 4], [0xFF; 4]] {
+            let broken = damage(&path, Array::Links, broken_link);
+            let after = tune(&broken, &samples, 0.95).unwrap();
+            assert!(after.recall < 0.5, "{after:?}");
+            assert_eq!(after.way, Way::Scan);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_measured_is_not_tuned() {
+        let folder = tempfile::tempdir().unwrap();
+        let small = segment(&folder.path().join("segment"), 5);
+        assert_eq!(tune(&small, &Sample::of_images(&small, 3), 0.9), None);
+        let large = segment(&folder.path().join("segment"), 50);
+        assert_eq!(tune(&large, &[], 0.9), None);
+    }
 }

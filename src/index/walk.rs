@@ -58,9 +58,9 @@ impl Walker {
         self.begin(count);
         let stride = codes.len() / count.max(1);
         query.products(codes, first.clone(), &mut self.products);
-        hidden
-            .into_iter()
-            .for_each(|node| self.met[node as usize] = self.generation);
+        if let Some(node) = hidden {
+            self.met[node as usize] = self.generation;
+        }
         for (node, &product) in first.zip(&self.products) {
             if std::mem::replace(&mut self.met[node as usize], self.generation) != self.generation {
                 keep(

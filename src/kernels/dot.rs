@@ -165,6 +165,10 @@ mod plain {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
+    #[expect(
+        clippy::wildcard_imports,
+        reason = "more names than this module has of its own"
+    )]
     use std::arch::x86_64::*;
 
     use super::{CODE_LANES, CODE_ZERO, CodeQuery, TOGETHER, plain, row_of};
@@ -367,5 +371,134 @@ mod x86 {
             sums = _mm256_add_epi32(sums, _mm256_madd_epi16(load_codes(a), load_codes(b)));
         }
         sum_epi32(sums)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whole numbers from `low` up to `high`, both included, the same for a seed every time.
+    fn numbers(count: usize, seed: u64, low: i32, high: i32) -> impl Iterator<Item = i32> {
+        let mut state = seed;
+        let next = move || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            low + ((state >> 33) % (high - low + 1) as u64) as i32
+        };
+        std::iter::repeat_with(next).take(count)
+    }
+
+    fn codes(count: usize, seed: u64) -> Vec<u8> {
+        numbers(count, seed, 1, 255)
+            .map(|code| code as u8)
+            .collect()
+    }
+
+    /// The kernels of this processor, in turn.
+    fn each_dot_rows(query: &CodeQuery, codes: &[u8], rows: &[u32]) -> Vec<Vec<i32>> {
+        let mut answers = vec![Vec::new()];
+        dot_rows(query, codes, rows.iter().copied(), &mut answers[0]);
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            let mut answer = Vec::new();
+            #[expect(unsafe_code, reason = "a function for processors with AVX2")]
+            // SAFETY: the processor has been asked.
+            unsafe {
+                x86::dot_rows_avx2(query, codes, rows.iter().copied(), &mut answer);
+            }
+            answers.push(answer);
+        }
+        answers
+    }
+
+    #[test]
+    fn products_of_rows_equal_their_plain_twin() {
+        for (dim, count) in [
+            (1, 1),
+            (63, 3),
+            (64, 4),
+            (65, 5),
+            (100, 7),
+            (512, 9),
+            (768, 2),
+            (1000, 11),
+        ] {
+            let stride = usize::next_multiple_of(dim, CODE_LANES);
+            let most = i32::from(CodeQuery::max_value(dim));
+            let query = CodeQuery::new(
+                numbers(dim, 1, -most, most)
+                    .map(|value| value as i16)
+                    .collect(),
+            );
+            let codes = codes(count * stride, 2);
+            let rows: Vec<u32> = (0..count as u32).rev().collect();
+            let plain = |row: &u32| plain::dot_row(&query, row_of(&codes, *row, stride));
+            let truth: Vec<i32> = rows.iter().map(plain).collect();
+            for answer in each_dot_rows(&query, &codes, &rows) {
+                assert_eq!(answer, truth, "{dim} x {count}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_values_do_not_overflow() {
+        for dim in [64, 512, 2048] {
+            let most = CodeQuery::max_value(dim);
+            for (value, code) in [(most, 255), (-most, 255), (most, 1), (-most, 1)] {
+                let query = CodeQuery::new(vec![value; dim]);
+                let truth = i64::from(value) * (i64::from(code) - 128) * dim as i64;
+                for answer in each_dot_rows(&query, &vec![code as u8; dim], &[0]) {
+                    assert_eq!(i64::from(answer[0]), truth, "{dim} {value} {code}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn products_of_codes_equal_their_plain_twin() {
+        for dim in [64, 128, 512, 960] {
+            let (a, b) = (codes(dim, 3), codes(dim, 4));
+            let truth = plain::dot_codes(&a, &b);
+            assert_eq!(dot_codes(&a, &b), truth);
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("avx2") {
+                #[expect(unsafe_code, reason = "a function for processors with AVX2")]
+                // SAFETY: the processor has been asked.
+                let answer = unsafe { x86::dot_codes_avx2(&a, &b) };
+                assert_eq!(answer, truth);
+            }
+        }
+    }
+
+    #[test]
+    fn products_of_numbers_equal_the_plain_sum() {
+        for length in [0, 1, 15, 16, 17, 33, 64, 512, 513, 777] {
+            let vector = |seed| {
+                numbers(length, seed, -1000, 1000)
+                    .map(|value| value as f32 / 1000.0)
+                    .collect()
+            };
+            let (a, b): (Vec<f32>, Vec<f32>) = (vector(5), vector(6));
+            let truth: f64 = a
+                .iter()
+                .zip(&b)
+                .map(|(a, b)| f64::from(*a) * f64::from(*b))
+                .sum();
+            let mut answers = vec![dot(&a, &b), plain::dot(&a, &b)];
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                #[expect(unsafe_code, reason = "a function for processors with AVX2 and FMA")]
+                // SAFETY: the processor has been asked.
+                answers.push(unsafe { x86::dot_avx2(&a, &b) });
+            }
+            for answer in answers {
+                assert!(
+                    (f64::from(answer) - truth).abs() < 1e-4,
+                    "{length}: {answer} {truth}"
+                );
+            }
+        }
     }
 }

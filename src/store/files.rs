@@ -549,12 +549,17 @@ mod tests {
                 .unwrap()
                 .is_embedded
         );
-        let mut embeddings = 0;
-        library
-            .store
-            .each_embedding(other, |_, _| embeddings += 1)
-            .unwrap();
-        assert_eq!(embeddings, 0);
+        let live = library.store.live_images(library.model).unwrap();
+        assert_eq!(live.len(), 1);
+        assert_eq!(library.store.live_images(other).unwrap(), []);
+        let count = |model| {
+            let mut embeddings = 0;
+            let each = library
+                .store
+                .each_embedding(model, &live, |_, _| embeddings += 1);
+            each.map(|()| embeddings).unwrap()
+        };
+        assert_eq!((count(library.model), count(other)), (1, 0));
     }
 
     #[test]

@@ -48,11 +48,12 @@ def embed_ratios(engines):
 def embed_details(engines):
     head = ["engine", "images/s, batch 1", "batch 8", "batch 32", "one text, ms", "cosine to torch-f32: images"]
     head += ["texts", "peak MB"]
-    rows = [
-        [name, *(f"{rate:.1f}" for rate in figures["images_per_s"].values()), f"{figures['text_ms']:.1f}",
-         *(f"{figures['cosine'][kind]:.6f}" for kind in ("images", "texts")), f"{figures['peak_mb']:.0f}"]
-        for name, figures in engines.items()
-    ]  # fmt: skip
+    rows = []
+    for name, figures in engines.items():
+        taken = f"{name} = {figures['precision']}" if name == "pixdex-auto" else name
+        rates = [f"{rate:.1f}" for rate in figures["images_per_s"].values()]
+        cosines = [f"{figures['cosine'][kind]:.6f}" for kind in ("images", "texts")]
+        rows.append([taken, *rates, f"{figures['text_ms']:.1f}", *cosines, f"{figures['peak_mb']:.0f}"])
     return table(head, rows)
 
 

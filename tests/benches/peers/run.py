@@ -115,7 +115,8 @@ class Bench:
             where = [self.model, self.squares, "--onnx", self.onnx, "--save", saved / f"{peer}.npz"]
             commands[peer] = self.peer("embed", peer, *where, *self.effort())
         for precision in self.given.precisions:
-            commands[f"pixdex-{precision}"] = self.ours("embed", "--model", self.model, "--precision", precision)
+            where = ["--model", self.model, "--precision", precision, "--seconds", self.given.seconds]
+            commands[f"pixdex-{precision}"] = self.ours("embed", *where)
             file = saved / f"pixdex-{precision}.npz"
             accuracy.save(self.programs["pixdex"], self.model, precision, self.squares, file)
         engines = self.in_turn(commands)

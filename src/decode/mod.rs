@@ -17,6 +17,9 @@ use thiserror::Error;
 
 use crate::config::DecodeConfig;
 
+/// More pixels than nearly all cameras make; decoded in full, they take from 200 MB up.
+const LARGE_PIXELS: u64 = 64_000_000;
+
 /// File name endings of the formats that pixdex reads.
 pub const EXTENSIONS: [&str; 10] = [
     "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff",
@@ -109,6 +112,20 @@ pub fn decode_enough(
     .unwrap_or(Err(DecodeError::Panicked))
 }
 
+/// Whether a picture is so large that decoding several at a time could take all memory. One that is decoded at a fraction
+/// of its size never is.
+pub fn is_large(bytes: &[u8]) -> bool {
+    let has_many_pixels = || {
+        let reader = ImageReader::new(Cursor::new(bytes))
+            .with_guessed_format()
+            .ok()?;
+        let (width, height) = reader.into_dimensions().ok()?;
+        Some(u64::from(width) * u64::from(height) > LARGE_PIXELS && !jpeg::can_scale(bytes))
+    };
+    // What panics here is refused with its reason when it is decoded.
+    matches!(catch_unwind(has_many_pixels), Ok(Some(true)))
+}
+
 /// Refuses a file by its size, before it is read.
 pub fn check_size(size_bytes: u64, limits: &DecodeConfig) -> Result<(), DecodeError> {
     match size_bytes {
@@ -157,12 +174,13 @@ fn decode_unguarded(
     Ok(Picture { pixels, metadata })
 }
 
-/// How many eighths of the short side are the fewest that leave `enough` pixels.
+/// How many eighths of the short side are the fewest that leave `enough` pixels. One eighth must leave twice as many: it
+/// keeps only the mean of each block, which shows in the embedding, and saves little.
 fn eighths(short_side: u32, enough: u32) -> u32 {
-    [1, 2, 4]
+    [(1, 2 * enough), (2, enough), (4, enough)]
         .into_iter()
-        .find(|eighths| short_side / 8 * eighths >= enough)
-        .unwrap_or(8)
+        .find(|(eighths, enough)| short_side / 8 * eighths >= *enough)
+        .map_or(8, |(eighths, _)| eighths)
 }
 
 fn upright((width, height): (u32, u32), orientation: Orientation) -> (u32, u32) {

@@ -55,9 +55,9 @@ impl Pipeline {
             progress: progress.clone(),
             first: Arc::default(),
         };
-        let mut threads = Vec::new();
+        let (large, mut threads) = (Arc::default(), Vec::new());
         for _ in 0..decode_threads(parts.ingest.decode_threads) {
-            let reader = Reader::new(parts.clone());
+            let reader = Reader::new(parts.clone(), Arc::clone(&large));
             let (jobs, read_sender, is_stopping) =
                 (jobs.clone(), read_sender.clone(), Arc::clone(&is_stopping));
             threads.push(

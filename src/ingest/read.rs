@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -32,12 +33,18 @@ pub(super) type Read = (Job, Outcome);
 pub(super) struct Reader {
     parts: Parts,
     maker: PixelsMaker,
+    /// Held by the one thread that decodes a large picture.
+    large: Arc<Mutex<()>>,
 }
 
 impl Reader {
-    pub(super) fn new(parts: Parts) -> Reader {
+    pub(super) fn new(parts: Parts, large: Arc<Mutex<()>>) -> Reader {
         let maker = parts.embedder.pixels_maker();
-        Reader { parts, maker }
+        Reader {
+            parts,
+            maker,
+            large,
+        }
     }
 
     pub(super) fn run(self, jobs: &Receiver<Job>, read: &Sender<Read>, is_stopping: &AtomicBool) {
@@ -71,10 +78,16 @@ impl Reader {
         {
             return Ok(Outcome::Known(hash, metadata, embedding));
         }
+        // Held until the picture is small: memory stays bounded whatever the number of threads.
+        let _alone = decode::is_large(&bytes).then(|| locked(&self.large));
         let picture = decode::decode_enough(&bytes, &self.parts.decode, self.maker.enough_side())?;
         let pixels = self.maker.make(&picture.pixels)?;
         Ok(Outcome::New(hash, picture.metadata, pixels))
     }
+}
+
+fn locked(mutex: &Mutex<()>) -> MutexGuard<'_, ()> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn is_not_found(error: &anyhow::Error) -> bool {

@@ -110,7 +110,7 @@ fn open(folder: &Path, texts: Vec<Embedding>) -> Index {
 
 /// Waits until there is a segment of so many images and none is being built.
 fn wait_for_segment(index: &Index, images: usize) {
-    let deadline = Instant::now() + Duration::from_mins(60);
+    let deadline = Instant::now() + Duration::from_hours(1);
     while index.status().graph_images != Some(images) || index.status().is_building {
         assert!(Instant::now() < deadline, "{:?}", index.status());
         std::thread::sleep(Duration::from_millis(50));

@@ -68,6 +68,18 @@ fn print(answer: &Value) -> Result<()> {
     for (state, count) in answer["files"].as_object().into_iter().flatten() {
         println!("files     {count} {state}");
     }
+    for kind in ["text", "image"] {
+        let measured = &answer["index"][kind];
+        if let (Some(recall), Some(way)) = (measured["recall"].as_f64(), measured["way"].as_str()) {
+            let ef_search = &measured["ef_search"];
+            let [graph_us, scan_us] =
+                ["graph_us", "scan_us"].map(|key| measured[key].as_f64().unwrap_or_default());
+            println!(
+                "index     {kind} queries take the {way}: recall {recall:.3} at ef_search {ef_search}, \
+                 {graph_us:.0} us for the graph, {scan_us:.0} us for a scan"
+            );
+        }
+    }
     for root in answer["roots"].as_array().into_iter().flatten() {
         let state = if root["online"] == true {
             ""

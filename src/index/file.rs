@@ -313,7 +313,7 @@ mod tests {
     use crate::index::build::tests::{DIM, segment};
     use crate::index::segment::Segment;
 
-    const NEVER: AtomicBool = AtomicBool::new(false);
+    static NEVER: AtomicBool = AtomicBool::new(false);
 
     fn opened(path: &Path) -> Result<(), BadSegment> {
         Segment::open(path, "model", DIM).map(drop)

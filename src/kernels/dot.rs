@@ -165,7 +165,7 @@ mod plain {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    #[expect(
+    #[allow(
         clippy::wildcard_imports,
         reason = "more names than this module has of its own"
     )]

@@ -4,10 +4,10 @@ use std::io::Write;
 use std::path::Path;
 
 /// `SplitMix64` (Steele, Lea and Flood 2014), with sums of uniform numbers for normal ones.
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -15,11 +15,11 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    pub fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         (self.next() % end as u64) as usize
     }
 
-    pub fn normal(&mut self) -> f32 {
+    pub(crate) fn normal(&mut self) -> f32 {
         let bits = self.next();
         let uniform = |part: u64| (part & 0xFFFF) as f32 / 65_536.0 - 0.5;
         (0..4).map(|part| uniform(bits >> (16 * part))).sum::<f32>() * 3.0_f32.sqrt()
@@ -31,7 +31,7 @@ impl Random {
 }
 
 /// Everything that a vector of the set is a sum of.
-pub struct World {
+pub(crate) struct World {
     dim: usize,
     image_side: Vec<f32>,
     text_side: Vec<f32>,
@@ -43,7 +43,7 @@ pub struct World {
 const SPREAD: usize = 48;
 
 impl World {
-    pub fn new(dim: usize, clusters: usize) -> World {
+    pub(crate) fn new(dim: usize, clusters: usize) -> World {
         let mut random = Random(11);
         World {
             dim,
@@ -55,13 +55,13 @@ impl World {
     }
 
     /// One image after another, `count` of them.
-    pub fn images(&self, count: usize, seed: u64) -> Vec<f32> {
+    pub(crate) fn images(&self, count: usize, seed: u64) -> Vec<f32> {
         let mut random = Random(seed);
         (0..count).flat_map(|_| self.image(&mut random)).collect()
     }
 
     /// One text after another, `count` of them.
-    pub fn texts(&self, count: usize, seed: u64) -> Vec<f32> {
+    pub(crate) fn texts(&self, count: usize, seed: u64) -> Vec<f32> {
         let mut random = Random(seed);
         (0..count).flat_map(|_| self.text(&mut random)).collect()
     }
@@ -108,12 +108,14 @@ fn add(sum: &mut [f32], weight: f32, part: &[f32]) {
 
 fn unit(mut vector: Vec<f32>) -> Vec<f32> {
     let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
-    vector.iter_mut().for_each(|value| *value /= norm);
+    for value in &mut vector {
+        *value /= norm;
+    }
     vector
 }
 
 /// Writes values as raw little-endian f32, as numpy's `fromfile` reads them.
-pub fn write(path: &Path, values: &[f32]) -> std::io::Result<()> {
+pub(crate) fn write(path: &Path, values: &[f32]) -> std::io::Result<()> {
     let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
     for value in values {
         file.write_all(&value.to_le_bytes())?;

@@ -123,3 +123,62 @@ fn what_changed_while_nobody_watched_is_seen_at_the_start() {
     daemon.wait_until(|daemon| daemon.paths() == expected);
     daemon.wait_for_images(5);
 }
+
+#[test]
+fn the_index_is_kept_and_a_damaged_one_is_thrown_away() {
+    const PICTURES: usize = 60;
+    let lab = Lab::new();
+    (0..PICTURES as u32).for_each(|seed| drop(lab.add(&format!("{seed}.png"), seed)));
+    lab.index();
+    let serve = || {
+        let mut command = lab.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command
+            .arg(lab.photos())
+            .env("PIXDEX_INDEX__HNSW_FROM", "50");
+        crate::lab::Daemon::start(command)
+    };
+    let all = |daemon: &crate::lab::Daemon| {
+        let status = daemon.get("/api/v1/status").1;
+        let found = daemon.get("/api/v1/search?q=anything&limit=1000").1;
+        assert_eq!(
+            found["items"].as_array().unwrap().len(),
+            PICTURES,
+            "{status:#}"
+        );
+        status
+    };
+    let stop = |mut daemon: crate::lab::Daemon| {
+        daemon.signal("-KILL");
+        daemon.wait();
+    };
+    let daemon = serve();
+    daemon.wait_until(|daemon| daemon.get("/api/v1/status").1["index"]["graph_images"] == PICTURES);
+    let measured = all(&daemon)["index"].clone();
+    assert!(
+        measured["text"]["recall"].as_f64().unwrap() > 0.9,
+        "{measured:#}"
+    );
+    assert!(
+        measured["image"]["recall"].as_f64().unwrap() > 0.9,
+        "{measured:#}"
+    );
+    stop(daemon);
+
+    let daemon = serve();
+    assert_eq!(
+        all(&daemon)["index"],
+        measured,
+        "what was built and measured outlives the process"
+    );
+    stop(daemon);
+
+    let file = lab.data().join("index/segment");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let daemon = serve();
+    daemon.wait_for_log("index segment discarded");
+    daemon.wait_until(|daemon| daemon.get("/api/v1/status").1["index"]["graph_images"] == PICTURES);
+    all(&daemon);
+}

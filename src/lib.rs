@@ -40,7 +40,7 @@
 //! 3. The scan is the truth, events are hints: one reconcile pass brings the library to the state of the folders.
 //! 4. A vanished root is not a mass deletion: its files go offline and stay.
 //! 5. One bad file never stops the rest, is not retried until it changes, and is listed with its reason.
-//! 6. One thread owns each tower; one connection writes. Every channel is bounded.
+//! 6. Each tower is run by threads of its own and by no others; one connection writes. Every channel is bounded.
 //! 7. Every [`embed::Embedding`] is finite and of unit length; its constructor is the only door.
 //! 8. Search works while everything else does.
 //! 9. Nothing writes into a watched folder.

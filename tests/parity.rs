@@ -58,11 +58,16 @@ fn open(model: &str) -> Model {
 }
 
 fn embedder(model: &str) -> Embedder {
-    Embedder::load(
-        open(model),
-        Placement::find(config::Device::Cpu, config::Precision::F32).unwrap(),
-    )
-    .unwrap()
+    embedder_in(model, config::Precision::F32).unwrap()
+}
+
+/// None where this processor lacks the instructions.
+fn embedder_in(model: &str, precision: config::Precision) -> Option<Embedder> {
+    let placement = Placement::find(config::Device::Cpu, precision);
+    let placement = placement
+        .inspect_err(|error| println!("left out: {error}"))
+        .ok()?;
+    Some(Embedder::load(open(model), placement).unwrap())
 }
 
 fn pixels(embedder: &Embedder, name: &str) -> Pixels {
@@ -163,6 +168,63 @@ fn a_batch_embeds_as_its_members_do() {
         for (together, single) in together.iter().zip(&singles) {
             assert!(together.similarity(single) > 0.999_999);
         }
+    }
+}
+
+/// The smallest cosines that these models, which are small and random, must reach in fewer bits.
+const FLOORS: [(config::Precision, f32); 3] = [
+    (config::Precision::Bf16, 0.999),
+    (config::Precision::Int16, 0.9999),
+    (config::Precision::Int8, 0.99),
+];
+
+#[test]
+fn fewer_bits_stay_near_hugging_face() {
+    for (model, (precision, floor)) in MODELS
+        .into_iter()
+        .flat_map(|model| FLOORS.map(|floor| (model, floor)))
+    {
+        let reference = reference(model);
+        let Some(embedder) = embedder_in(model, precision) else {
+            continue;
+        };
+        let names: Vec<&String> = reference
+            .images
+            .keys()
+            .filter(|name| !name.contains("16bit"))
+            .collect();
+        let pictures = names.iter().map(|name| pixels(&embedder, name)).collect();
+        let images = embedder.embed_images(pictures).unwrap();
+        let texts = reference
+            .texts
+            .iter()
+            .map(|text| text.text.clone())
+            .collect();
+        let texts = embedder.embed_texts(texts).unwrap();
+        let theirs = names.iter().map(|name| &reference.images[*name]);
+        let theirs = theirs.chain(reference.texts.iter().map(|text| &text.embedding));
+        let cosines = images
+            .iter()
+            .chain(&texts)
+            .zip(theirs)
+            .map(|(ours, theirs)| cosine(ours, theirs));
+        let smallest = cosines.fold(1.0, f32::min);
+        let checked = embedder.placement().self_check_cosine();
+        println!("{model} {precision:?}: {smallest:.6}, by its own check {checked:?}");
+        assert!(smallest > floor, "{model} {precision:?} reaches {smallest}");
+        assert!(checked.is_some_and(|cosine| cosine > floor), "{checked:?}");
+    }
+}
+
+#[test]
+fn auto_takes_what_keeps_the_embeddings() {
+    let embedder = embedder_in("gelu", config::Precision::Auto).unwrap();
+    let placement = embedder.placement();
+    assert!(["f32", "int16"].contains(&placement.precision()));
+    assert!(placement.self_check_cosine().unwrap_or(1.0) >= 0.9999);
+    assert_eq!(embedder.fingerprint(), open("gelu").fingerprint);
+    if let Some(int8) = embedder_in("gelu", config::Precision::Int8) {
+        assert_ne!(int8.fingerprint(), embedder.fingerprint());
     }
 }
 

@@ -5,7 +5,7 @@ use std::arch::x86_64 as arch;
 use pulp::x86::V4;
 use pulp::{NullaryFnOnce, Simd, cast, f32x16, u32x16};
 
-use super::product::{Dot, Words};
+use super::product::{Dot, Numbers, Words};
 use super::weights::{Format, Work};
 
 /// Length that a row in 16-bit integers is scaled to: by Cauchy and Schwarz no product of two such rows overflows 32 bits,
@@ -125,7 +125,8 @@ struct Int8 {
 }
 
 macro_rules! dot {
-    ($name:ident, $instruction:expr) => {
+    // The instruction is written out where it is used: a closure that is not inlined would run without the feature.
+    ($name:ident, |$row:ident, $weights:ident, $sums:ident| $instruction:block, $numbers:expr) => {
         impl Dot for $name {
             type Lanes = V4;
 
@@ -137,48 +138,71 @@ macro_rules! dot {
             #[inline(always)]
             fn multiply_add(
                 self,
-                row: Words<Self>,
-                weights: Words<Self>,
-                sums: Words<Self>,
-            ) -> Words<Self> {
-                $instruction(row, weights, sums)
+                $row: u32x16,
+                $weights: u32x16,
+                $sums: u32x16,
+            ) -> u32x16 {
+                $instruction
+            }
+
+            #[inline(always)]
+            fn numbers(self, sums: Words<Self>, offsets: Words<Self>) -> Numbers<Self> {
+                $numbers(self.v4, sums, offsets)
             }
         }
     };
 }
 
-dot!(Bf16, |row: u32x16, weights: u32x16, sums: u32x16| {
-    #[expect(unsafe_code, reason = "no safe function wraps this instruction")]
-    // SAFETY: a value of this type exists only where the processor has the instruction; the casts are between registers
-    // of 64 bytes for which every pattern of bits is a value.
-    unsafe {
-        let [row, weights] =
-            [row, weights].map(|words| std::mem::transmute::<u32x16, arch::__m512bh>(words));
-        cast(arch::_mm512_dpbf16_ps(cast(sums), row, weights))
-    }
-});
-dot!(Int16, |row: u32x16, weights: u32x16, sums: u32x16| {
-    #[expect(unsafe_code, reason = "no safe function wraps this instruction")]
-    // SAFETY: a value of this type exists only where the processor has the instruction.
-    unsafe {
-        cast(arch::_mm512_dpwssd_epi32(
-            cast(sums),
-            cast(row),
-            cast(weights),
-        ))
-    }
-});
-dot!(Int8, |row: u32x16, weights: u32x16, sums: u32x16| {
-    #[expect(unsafe_code, reason = "no safe function wraps this instruction")]
-    // SAFETY: a value of this type exists only where the processor has the instruction.
-    unsafe {
-        cast(arch::_mm512_dpbusd_epi32(
-            cast(sums),
-            cast(row),
-            cast(weights),
-        ))
-    }
-});
+dot!(
+    Bf16,
+    |row, weights, sums| {
+        #[expect(unsafe_code, reason = "no safe function wraps this instruction")]
+        // SAFETY: a value of this type exists only where the processor has the instruction; the casts are between registers
+        // of 64 bytes for which every pattern of bits is a value.
+        unsafe {
+            let row = std::mem::transmute::<u32x16, arch::__m512bh>(row);
+            let weights = std::mem::transmute::<u32x16, arch::__m512bh>(weights);
+            cast(arch::_mm512_dpbf16_ps(cast(sums), row, weights))
+        }
+    },
+    |_, sums: u32x16, _| cast(sums)
+);
+dot!(
+    Int16,
+    |row, weights, sums| {
+        #[expect(unsafe_code, reason = "no safe function wraps this instruction")]
+        // SAFETY: a value of this type exists only where the processor has the instruction.
+        unsafe {
+            cast(arch::_mm512_dpwssd_epi32(
+                cast(sums),
+                cast(row),
+                cast(weights),
+            ))
+        }
+    },
+    integers_to_numbers
+);
+dot!(
+    Int8,
+    |row, weights, sums| {
+        #[expect(unsafe_code, reason = "no safe function wraps this instruction")]
+        // SAFETY: a value of this type exists only where the processor has the instruction.
+        unsafe {
+            cast(arch::_mm512_dpbusd_epi32(
+                cast(sums),
+                cast(row),
+                cast(weights),
+            ))
+        }
+    },
+    integers_to_numbers
+);
+
+#[inline(always)]
+fn integers_to_numbers(v4: V4, sums: u32x16, offsets: u32x16) -> f32x16 {
+    let sums = v4.wrapping_sub_u32x16(sums, offsets);
+    cast(v4.avx512f._mm512_cvtepi32_ps(cast(sums)))
+}
 
 /// Writes a row in the format and says what its integers are to be multiplied with; the last word is filled up with zeros.
 pub(super) fn encode(format: Format, values: &[f32], words: &mut [u32]) -> f32 {
@@ -243,7 +267,10 @@ fn narrow<const WORDS: usize>(
     narrow: impl Fn(V4, f32x16) -> [u32; WORDS],
 ) {
     for (values, words) in values.chunks(16).zip(words.chunks_mut(WORDS)) {
-        let narrowed = narrow(v4, v4.partial_load_f32s(values));
+        let narrowed = match <&[f32; 16]>::try_from(values) {
+            Ok(values) => narrow(v4, cast(*values)),
+            Err(_) => narrow(v4, v4.partial_load_f32s(values)),
+        };
         match <&mut [u32; WORDS]>::try_from(&mut *words) {
             Ok(words) => *words = narrowed,
             Err(_) => words.copy_from_slice(&narrowed[..words.len()]),

@@ -3,7 +3,7 @@
 use pulp::{Arch, Simd, WithSimd, bytemuck};
 
 use super::panels::Panels;
-use super::product::{self, Dot, Place, Sink, Strided, Tile, Words, panel_width};
+use super::product::{self, Dot, Numbers, Place, Sink, Strided, Tile, Words, panel_width};
 
 /// A matrix in f32, packed for products with rows. It can be packed again and again in the same memory.
 #[derive(Debug, Default)]
@@ -92,9 +92,15 @@ impl<S: Simd> Dot for F32<S> {
         sums: Words<Self>,
     ) -> Words<Self> {
         let lanes = self.0;
-        let [row, weights, sums] =
-            [row, weights, sums].map(|words| lanes.transmute_f32s_u32s(words));
+        let row = lanes.transmute_f32s_u32s(row);
+        let weights = lanes.transmute_f32s_u32s(weights);
+        let sums = lanes.transmute_f32s_u32s(sums);
         lanes.transmute_u32s_f32s(lanes.mul_add_e_f32s(row, weights, sums))
+    }
+
+    #[inline(always)]
+    fn numbers(self, sums: Words<Self>, _: Words<Self>) -> Numbers<Self> {
+        self.0.transmute_f32s_u32s(sums)
     }
 }
 
@@ -138,7 +144,7 @@ impl Sink for Plain<'_> {
     }
 
     #[inline(always)]
-    fn take<S: Simd>(&mut self, _: S, sums: &Tile, place: Place) {
+    fn take<D: Dot>(&mut self, _: D, sums: &Tile, place: Place) {
         for (row, sums) in sums[..place.rows].iter().enumerate() {
             let start = (place.row + row) * self.stride + place.column;
             let out = &mut self.out[start..][..place.columns];

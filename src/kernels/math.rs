@@ -99,21 +99,12 @@ fn gelu<S: Simd>(lanes: S, x: S::f32s) -> S::f32s {
     lanes.sub_f32s(lanes.max_f32s(x, lanes.splat_f32s(0.0)), half)
 }
 
-/// Applies the activation; the length is a whole number of registers.
+/// Applies the activation.
 #[inline(always)]
-pub(super) fn activate<S: Simd>(lanes: S, activation: Activation, values: &mut [f32]) {
-    let (values, _) = S::as_mut_simd_f32s(values);
+pub(super) fn activate<S: Simd>(lanes: S, activation: Activation, x: S::f32s) -> S::f32s {
     match activation {
-        Activation::QuickGelu => {
-            for x in values {
-                *x = quick_gelu(lanes, *x);
-            }
-        }
-        Activation::Gelu => {
-            for x in values {
-                *x = gelu(lanes, *x);
-            }
-        }
+        Activation::QuickGelu => quick_gelu(lanes, x),
+        Activation::Gelu => gelu(lanes, x),
     }
 }
 
@@ -259,7 +250,9 @@ mod tests {
         type Output = ();
 
         fn with_simd<S: Simd>(self, lanes: S) {
-            activate(lanes, self.0, self.1);
+            for x in S::as_mut_simd_f32s(self.1).0 {
+                *x = activate(lanes, self.0, *x);
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// Words in a cache line.
-const LINE_WORDS: usize = 16;
+pub(super) const LINE_WORDS: usize = 16;
 
 /// A matrix `[columns, depth]` of 32-bit words, cut into panels of `width` columns; in a panel the words of one step of
 /// the depth lie side by side, the steps one after the other. The last panel is filled up with zeros.
@@ -60,9 +60,14 @@ impl Panels {
 
     /// Makes room, filled with zeros, in the memory that is there.
     fn resize(&mut self, [columns, depth]: [usize; 2], width: usize) {
-        self.words.clear();
-        let count = columns.next_multiple_of(width) * depth;
-        self.words.resize(count + LINE_WORDS, 0);
+        let count = columns.next_multiple_of(width) * depth + LINE_WORDS;
+        if self.words.capacity() < count {
+            // From the system, which has zeros at hand.
+            self.words = vec![0; count];
+        } else {
+            self.words.clear();
+            self.words.resize(count, 0);
+        }
         self.start = self
             .words
             .as_ptr()

@@ -1,8 +1,10 @@
 //! The one loop nest: rows times packed weights, tile by tile.
 
+use std::slice::Chunks;
+
 use pulp::Simd;
 
-use super::panels::Panels;
+use super::panels::{LINE_WORDS, Panels};
 
 /// Rows of a tile: six times four registers of sums leave eight of 32 for the operands, six times two leave four of 16.
 pub const TILE_ROWS: usize = 6;
@@ -27,10 +29,16 @@ pub(super) trait Dot: Copy {
     /// `sums + row · weights`, lane by lane; `row` holds the same word in each lane.
     fn multiply_add(self, row: Words<Self>, weights: Words<Self>, sums: Words<Self>)
     -> Words<Self>;
+
+    /// Sums as numbers, after `offsets` are taken from them where sums are integers.
+    fn numbers(self, sums: Words<Self>, offsets: Words<Self>) -> Numbers<Self>;
 }
 
 /// A register of words.
 pub(super) type Words<D> = <<D as Dot>::Lanes as Simd>::u32s;
+
+/// A register of f32.
+pub(super) type Numbers<D> = <<D as Dot>::Lanes as Simd>::f32s;
 
 /// Where finished tiles go.
 pub(super) trait Sink {
@@ -38,7 +46,7 @@ pub(super) trait Sink {
     fn takes_blocks(&self) -> bool;
 
     /// Takes the sums of one tile.
-    fn take<S: Simd>(&mut self, lanes: S, sums: &Tile, place: Place);
+    fn take<D: Dot>(&mut self, dot: D, sums: &Tile, place: Place);
 }
 
 /// Which part of the product a tile is.
@@ -80,13 +88,19 @@ pub(super) fn multiply<D: Dot, K: Sink>(dot: D, a: Strided<'_>, weights: &Panels
         depth.max(1)
     };
     for start in (0..depth.max(1)).step_by(block) {
-        let end = depth.min(start + block);
-        for (column, panel) in weights.panels(start..end) {
+        let steps = start..depth.min(start + block);
+        let mut panels = weights.panels(steps.clone()).peekable();
+        while let Some((column, panel)) = panels.next() {
             let columns = weights.width().min(weights.columns() - column);
+            let mut ahead = shares(panels.peek().map(|(_, panel)| *panel), a.rows);
             for row in (0..a.rows).step_by(TILE_ROWS) {
                 let rows = TILE_ROWS.min(a.rows - row);
-                let part = |index: usize| &a.words[(row + index) * a.stride..][start..end];
-                let sums = tile_of(dot, part, rows, panel);
+                let part = |index: usize| &a.words[(row + index) * a.stride..][steps.clone()];
+                let operands = Operands {
+                    panel,
+                    ahead: ahead.next().unwrap_or_default(),
+                };
+                let sums = tile_of(dot, part, rows, operands);
                 let place = Place {
                     row,
                     rows,
@@ -94,10 +108,40 @@ pub(super) fn multiply<D: Dot, K: Sink>(dot: D, a: Strided<'_>, weights: &Panels
                     columns,
                     is_first: start == 0,
                 };
-                sink.take(dot.lanes(), &sums, place);
+                sink.take(dot, &sums, place);
             }
         }
     }
+}
+
+/// What all rows of a tile are multiplied with, and what will be wanted after it.
+#[derive(Clone, Copy)]
+struct Operands<'a> {
+    panel: &'a [u32],
+    ahead: &'a [Line],
+}
+
+type Line = [u32; LINE_WORDS];
+
+/// The next panel's cache lines, a share for each tile of this one.
+fn shares(panel: Option<&[u32]>, rows: usize) -> Chunks<'_, Line> {
+    let (lines, _) = panel.unwrap_or_default().as_chunks();
+    let tiles = rows.div_ceil(TILE_ROWS).max(1);
+    lines.chunks(lines.len().div_ceil(tiles).max(1))
+}
+
+/// Begins to bring a line near: weights come from far, and fetched when they are wanted they come too late.
+#[inline(always)]
+fn prefetch(line: &Line) {
+    #[cfg(target_arch = "x86_64")]
+    #[expect(unsafe_code, reason = "no safe function wraps this instruction")]
+    // SAFETY: it changes nothing but the cache, and every x86-64 has it.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = line;
 }
 
 #[inline(always)]
@@ -105,12 +149,12 @@ fn tile_of<'a, D: Dot>(
     dot: D,
     row: impl Fn(usize) -> &'a [u32],
     rows: usize,
-    panel: &[u32],
+    operands: Operands<'_>,
 ) -> Tile {
     if <D::Lanes as Simd>::REGISTER_COUNT >= 32 {
-        tile_of_width::<D, 4>(dot, row, rows, panel)
+        tile_of_width::<D, 4>(dot, row, rows, operands)
     } else {
-        tile_of_width::<D, 2>(dot, row, rows, panel)
+        tile_of_width::<D, 2>(dot, row, rows, operands)
     }
 }
 
@@ -119,15 +163,15 @@ fn tile_of_width<'a, D: Dot, const VECTORS: usize>(
     dot: D,
     row: impl Fn(usize) -> &'a [u32],
     rows: usize,
-    panel: &[u32],
+    operands: Operands<'_>,
 ) -> Tile {
     match rows {
-        1 => tile::<D, 1, VECTORS>(dot, std::array::from_fn(row), panel),
-        2 => tile::<D, 2, VECTORS>(dot, std::array::from_fn(row), panel),
-        3 => tile::<D, 3, VECTORS>(dot, std::array::from_fn(row), panel),
-        4 => tile::<D, 4, VECTORS>(dot, std::array::from_fn(row), panel),
-        5 => tile::<D, 5, VECTORS>(dot, std::array::from_fn(row), panel),
-        _ => tile::<D, TILE_ROWS, VECTORS>(dot, std::array::from_fn(row), panel),
+        1 => tile::<D, 1, VECTORS>(dot, std::array::from_fn(row), operands),
+        2 => tile::<D, 2, VECTORS>(dot, std::array::from_fn(row), operands),
+        3 => tile::<D, 3, VECTORS>(dot, std::array::from_fn(row), operands),
+        4 => tile::<D, 4, VECTORS>(dot, std::array::from_fn(row), operands),
+        5 => tile::<D, 5, VECTORS>(dot, std::array::from_fn(row), operands),
+        _ => tile::<D, TILE_ROWS, VECTORS>(dot, std::array::from_fn(row), operands),
     }
 }
 
@@ -135,14 +179,17 @@ fn tile_of_width<'a, D: Dot, const VECTORS: usize>(
 fn tile<D: Dot, const ROWS: usize, const VECTORS: usize>(
     dot: D,
     rows: [&[u32]; ROWS],
-    panel: &[u32],
+    operands: Operands<'_>,
 ) -> Tile {
     let lanes = dot.lanes();
-    let (panel, _) = D::Lanes::as_simd_u32s(panel);
+    let (panel, _) = D::Lanes::as_simd_u32s(operands.panel);
     let (steps, _) = panel.as_chunks::<VECTORS>();
     let rows = rows.map(|row| &row[..steps.len()]);
     let mut sums = [[lanes.splat_u32s(0); VECTORS]; ROWS];
     for (step, weights) in steps.iter().enumerate() {
+        if let Some(line) = operands.ahead.get(step) {
+            prefetch(line);
+        }
         for (row, sums) in rows.iter().zip(&mut sums) {
             let word = lanes.splat_u32s(row[step]);
             for (sums, weights) in sums.iter_mut().zip(weights) {

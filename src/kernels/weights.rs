@@ -1,11 +1,13 @@
 //! A layer's weights and the rows that they are multiplied with, both in one of the formats.
 
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd, bytemuck};
 
 use super::f32::{F32, panel_width_here};
 use super::math::{self, Activation};
 use super::panels::Panels;
-use super::product::{self, Dot, Place, Sink, Strided, TILE_COLUMNS, Tile};
+use super::product::{self, Dot, Place, Sink, Strided, TILE_COLUMNS, Tile, Words};
 
 /// How numbers are held for a product. What is added up is held in 32 bits in each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,11 +123,12 @@ pub enum Out<'a> {
 pub struct Weights {
     format: Format,
     panels: Panels,
+    /// Of each column, as are the two below; all three are filled up to whole panels.
     bias: Vec<f32>,
     /// What the integers of each column are to be multiplied with.
     scales: Vec<f32>,
     /// What unsigned rows add to each sum.
-    offsets: Vec<i32>,
+    offsets: Vec<u32>,
 }
 
 impl Weights {
@@ -133,7 +136,7 @@ impl Weights {
     ///
     /// # Panics
     /// If the lengths do not fit, or the format is not available.
-    pub fn pack(format: Format, rows: &[f32], bias: Vec<f32>) -> Weights {
+    pub fn pack(format: Format, rows: &[f32], mut bias: Vec<f32>) -> Weights {
         assert!(format.is_available());
         let (n, depth) = (bias.len(), rows.len().checked_div(bias.len()).unwrap_or(0));
         assert_eq!(rows.len(), n * depth);
@@ -143,9 +146,13 @@ impl Weights {
         panels.pack_columns(shape, panel_width_here(), |column, words| {
             scales[column] = format.encode(&rows[column * depth..][..depth], words);
             if format == Format::Int8 {
-                offsets[column] = 128 * sum_of_bytes(words);
+                offsets[column] = (128 * sum_of_bytes(words)) as u32;
             }
         });
+        let padded = n.next_multiple_of(TILE_COLUMNS);
+        bias.resize(padded, 0.0);
+        scales.resize(padded, 0.0);
+        offsets.resize(padded, 0);
         Weights {
             format,
             panels,
@@ -223,53 +230,72 @@ impl Sink for Work<'_> {
     }
 
     #[inline(always)]
-    fn take<S: Simd>(&mut self, lanes: S, sums: &Tile, place: Place) {
+    fn take<D: Dot>(&mut self, dot: D, sums: &Tile, place: Place) {
         for (row, sums) in (place.row..).zip(&sums[..place.rows]) {
-            let mut values = self.values(sums, row, place);
-            let start = row * self.weights.columns() + place.column;
-            let part = start..start + place.columns;
-            match &mut self.out {
-                Out::Set(out) if place.is_first => {
-                    out[part].copy_from_slice(&values[..place.columns]);
-                }
-                Out::Set(out) | Out::Add(out) => {
-                    for (to, value) in out[part].iter_mut().zip(&values) {
-                        *to += value;
-                    }
-                }
-                Out::Activate(activation, out) => {
-                    math::activate(lanes, *activation, &mut values);
-                    out[part].copy_from_slice(&values[..place.columns]);
-                }
+            let (sums, _) = D::Lanes::as_simd_u32s(sums);
+            let start = row * self.weights.columns();
+            let columns = (place.column..place.column + place.columns).step_by(D::Lanes::F32_LANES);
+            for (column, sums) in columns.zip(sums) {
+                let end = (place.column + place.columns).min(column + D::Lanes::F32_LANES);
+                let part = start + column..start + end;
+                self.finish(dot, *sums, row, column, part, place.is_first);
             }
         }
     }
 }
 
 impl Work<'_> {
-    /// The values of one row of a tile, with the bias if they are of the first block.
+    /// Makes values of the sums of one row that fill a register, from `column` on, and puts them where they go.
     #[inline(always)]
-    fn values(&self, sums: &[u32; TILE_COLUMNS], row: usize, place: Place) -> [f32; TILE_COLUMNS] {
-        let weights = self.weights;
-        let columns = place.column..place.column + place.columns;
-        let mut values = sums.map(f32::from_bits);
-        if matches!(weights.format, Format::Int16 | Format::Int8) {
-            let scale = self.rows.scales[row];
-            let column = weights.scales[columns.clone()].iter();
-            let column = column.zip(&weights.offsets[columns.clone()]);
-            for ((value, sum), (column_scale, offset)) in values.iter_mut().zip(sums).zip(column) {
-                let offset = if place.is_first { *offset } else { 0 };
-                *value = (*sum as i32 - offset) as f32 * (scale * column_scale);
-            }
+    fn finish<D: Dot>(
+        &mut self,
+        dot: D,
+        sums: Words<D>,
+        row: usize,
+        column: usize,
+        part: Range<usize>,
+        is_first: bool,
+    ) {
+        let (lanes, weights) = (dot.lanes(), self.weights);
+        let (out, is_added, activation) = match &mut self.out {
+            Out::Set(out) => (&mut out[part], !is_first, None),
+            Out::Add(out) => (&mut out[part], true, None),
+            Out::Activate(activation, out) => (&mut out[part], false, Some(*activation)),
+        };
+        let register = column / D::Lanes::F32_LANES;
+        let of_columns = |values| D::Lanes::as_simd_f32s(values).0[register];
+        let (mut base, mut offsets) = (lanes.splat_f32s(0.0), lanes.splat_u32s(0));
+        if is_first {
+            base = of_columns(&weights.bias);
+            offsets = D::Lanes::as_simd_u32s(&weights.offsets).0[register];
         }
-        if place.is_first {
-            let bias = &weights.bias[columns];
-            values
-                .iter_mut()
-                .zip(bias)
-                .for_each(|(value, bias)| *value += bias);
+        if is_added {
+            base = lanes.add_f32s(base, load(lanes, out));
         }
-        values
+        let scale = lanes.splat_f32s(self.rows.scales[row]);
+        let scale = lanes.mul_f32s(scale, of_columns(&weights.scales));
+        let mut values = lanes.mul_add_e_f32s(dot.numbers(sums, offsets), scale, base);
+        if let Some(activation) = activation {
+            values = math::activate(lanes, activation, values);
+        }
+        store(lanes, values, out);
+    }
+}
+
+/// Loads up to a register; a whole one, which is nearly each, the short way.
+#[inline(always)]
+fn load<S: Simd>(lanes: S, values: &[f32]) -> S::f32s {
+    match S::as_simd_f32s(values).0.first() {
+        Some(whole) => *whole,
+        None => lanes.partial_load_f32s(values),
+    }
+}
+
+#[inline(always)]
+fn store<S: Simd>(lanes: S, values: S::f32s, to: &mut [f32]) {
+    match S::as_mut_simd_f32s(to).0.first_mut() {
+        Some(whole) => *whole = values,
+        None => lanes.partial_store_f32s(to, values),
     }
 }
 

@@ -41,3 +41,173 @@ fn projection(
     let weight = values(weights, (output, input), "weight")?;
     Ok(Weights::pack(format, &weight, vec![0.0; output]))
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device, Shape, Tensor};
+    use candle_nn::Init;
+    use candle_nn::var_builder::SimpleBackend;
+
+    use super::*;
+    use crate::embed::{Pixels, check, text, vision};
+    use crate::model::{Activation, Architecture, Filter, Preprocessing, Text, Tower, Vision};
+
+    /// Each format with the cosine to candle's towers that it must reach on weights without any structure.
+    const FORMATS: [(Format, f32); 4] = [
+        (Format::F32, 0.999_999),
+        (Format::Bf16, 0.999_8),
+        (Format::Int16, 0.999_99),
+        (Format::Int8, 0.995),
+    ];
+
+    /// Random weights of any name and shape, always the same.
+    struct Random;
+
+    impl SimpleBackend for Random {
+        fn get(
+            &self,
+            shape: Shape,
+            name: &str,
+            _: Init,
+            _: DType,
+            device: &Device,
+        ) -> Result<Tensor> {
+            let hash = blake3::Hasher::new().update(name.as_bytes()).finalize_xof();
+            let mut bytes = vec![0; 4 * shape.elem_count()];
+            let mut hash = hash;
+            hash.fill(&mut bytes);
+            let spread = 2.0 / (shape.dims().last().copied().unwrap_or(1) as f32).sqrt();
+            let values = bytes
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|bytes| (i32::from_le_bytes(*bytes) as f32 / 2.0_f32.powi(31)) * spread);
+            let middle = if name.contains("norm.weight") {
+                1.0
+            } else {
+                0.0
+            };
+            Tensor::from_vec(values.map(|value| value + middle).collect(), shape, device)
+        }
+
+        fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> Result<Tensor> {
+            unreachable!("{name} was asked for without its shape")
+        }
+
+        fn contains_tensor(&self, _: &str) -> bool {
+            true
+        }
+    }
+
+    fn architecture(activation: Activation) -> Architecture {
+        let tower = |width, heads, intermediate| Tower {
+            width,
+            layers: 3,
+            heads,
+            intermediate,
+            activation,
+            layer_norm_eps: 1e-5,
+        };
+        Architecture {
+            vision: Vision {
+                tower: tower(45, 5, 71),
+                image_size: 28,
+                patch_size: 7,
+            },
+            text: Text {
+                tower: tower(27, 3, 130),
+                vocab_size: 50,
+                context_length: 13,
+                eos_token_id: 49,
+            },
+            projection_dim: 21,
+        }
+    }
+
+    fn preprocessing() -> Preprocessing {
+        Preprocessing {
+            resize: None,
+            crop: None,
+            filter: Filter::Bicubic,
+            rescale_factor: 1.0 / 255.0,
+            image_mean: [0.5, 0.4, 0.3],
+            image_std: [0.2, 0.25, 0.3],
+        }
+    }
+
+    fn cosine(a: &[f32], b: &[f32]) -> f32 {
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+    }
+
+    fn assert_near(ours: &[Vec<f32>], theirs: &[Vec<f32>], format: Format, floor: f32) {
+        assert_eq!(ours.len(), theirs.len());
+        for (ours, theirs) in ours.iter().zip(theirs) {
+            let cosine = cosine(ours, theirs);
+            assert!(cosine > floor, "{format:?} reaches {cosine}");
+        }
+    }
+
+    #[test]
+    fn towers_equal_those_on_tensors() {
+        let weights = VarBuilder::from_backend(Box::new(Random), DType::F32, Device::Cpu);
+        let pictures = check::pictures(28);
+        let texts = [
+            vec![48, 3, 49],
+            vec![48, 49],
+            (37..50).collect(),
+            vec![48, 7, 7, 7, 9, 49],
+        ];
+        for activation in [Activation::QuickGelu, Activation::Gelu] {
+            let architecture = architecture(activation);
+            let vision =
+                vision::VisionTower::load(&architecture, &preprocessing(), &weights).unwrap();
+            let text = text::TextTower::load(&architecture, &weights).unwrap();
+            let (images, texts_of) = (
+                vision.forward(&pictures).unwrap(),
+                text.forward(&texts).unwrap(),
+            );
+            for (format, floor) in FORMATS
+                .into_iter()
+                .filter(|(format, _)| format.is_available())
+            {
+                let vision =
+                    VisionTower::load(&architecture, &preprocessing(), &weights, format).unwrap();
+                let text = TextTower::load(&architecture, &weights, format).unwrap();
+                let mut workspace = Workspace::new(format);
+                assert_near(
+                    &vision.forward(&pictures, &mut workspace),
+                    &images,
+                    format,
+                    floor,
+                );
+                assert_near(
+                    &text.forward(&texts, &mut workspace),
+                    &texts_of,
+                    format,
+                    floor,
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_batch_gives_what_its_members_give() {
+        let weights = VarBuilder::from_backend(Box::new(Random), DType::F32, Device::Cpu);
+        let architecture = architecture(Activation::Gelu);
+        for (format, _) in FORMATS
+            .into_iter()
+            .filter(|(format, _)| format.is_available())
+        {
+            let vision =
+                VisionTower::load(&architecture, &preprocessing(), &weights, format).unwrap();
+            let mut workspace = Workspace::new(format);
+            let pictures: Vec<Pixels> = check::pictures(28).repeat(5);
+            let together = vision.forward(&pictures, &mut workspace);
+            for (picture, together) in pictures.iter().zip(together) {
+                let single = vision.forward(std::slice::from_ref(picture), &mut workspace);
+                assert_eq!(single, [together], "{format:?}");
+            }
+        }
+    }
+}

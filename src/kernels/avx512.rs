@@ -136,12 +136,7 @@ macro_rules! dot {
             }
 
             #[inline(always)]
-            fn multiply_add(
-                self,
-                $row: u32x16,
-                $weights: u32x16,
-                $sums: u32x16,
-            ) -> u32x16 {
+            fn multiply_add(self, $row: u32x16, $weights: u32x16, $sums: u32x16) -> u32x16 {
                 $instruction
             }
 

@@ -12,7 +12,7 @@ use clap::Parser;
 use pixdex::config::Config;
 use pixdex::daemon;
 use pixdex::embed::{Embedder, Embedding};
-use pixdex::index::{Index, QueryKind};
+use pixdex::index::{Home, Index, QueryKind};
 use pixdex::store::{AppliedSet, Difference, ImageId, Store};
 use pixdex::tag::{Classifier, LabelSet, score_library};
 
@@ -47,10 +47,13 @@ fn main() -> Result<()> {
         &embedder,
         arguments.images,
     );
-    let index = Index::new(
-        embedder.embedding_dim(),
-        daemon::without_graph(&config).index,
-    );
+    let home = Home {
+        folder: folder.path().join("index"),
+        fingerprint: embedder.fingerprint().to_owned(),
+        embedding_dim: embedder.embedding_dim(),
+        texts: Box::new(Vec::new),
+    };
+    let index = Index::open(home, daemon::without_graph(&config).index);
     index.insert(images.iter().map(|(image, embedding)| (*image, embedding)));
     let queries: Vec<Embedding> = images
         .iter()

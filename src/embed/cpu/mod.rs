@@ -202,7 +202,9 @@ mod tests {
             let vision =
                 VisionTower::load(&architecture, &preprocessing(), &weights, format).unwrap();
             let mut workspace = Workspace::new(format);
-            let pictures: Vec<Pixels> = check::pictures(28).repeat(5);
+            let pictures: Vec<Pixels> = std::iter::repeat_n(check::pictures(28), 5)
+                .flatten()
+                .collect();
             let together = vision.forward(&pictures, &mut workspace);
             for (picture, together) in pictures.iter().zip(together) {
                 let single = vision.forward(std::slice::from_ref(picture), &mut workspace);

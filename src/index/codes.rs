@@ -3,12 +3,14 @@
 //! The mean of all rows is taken off first. Embeddings of images crowd around one direction, and codes that need not
 //! spell it out again in every row are finer; a product with the mean is the same for all rows of a query.
 
-use std::ops::Range;
-
-use crate::kernels::{CODE_LANES, CODE_ZERO, CodeQuery, dot, dot_codes, dot_rows};
+use crate::kernels::{CODE_LANES, CODE_ZERO, CodeQuery, dot, dot_codes, dot_rows, prefetch_row};
 
 /// Codes stop at so many times the root mean square of a value: a picture like no other costs only itself precision.
 const REACH: f32 = 8.0;
+
+/// Rows that are asked for ahead of their turn: more would be more than the processor fetches at a time. A scan of rows
+/// that lie one after another gains most, threefold, although the processor guesses those by itself.
+const AHEAD: usize = 12;
 
 /// What f32 products may be off by, from the order in which they are added.
 const ROUNDING: f32 = 1e-5;
@@ -32,14 +34,25 @@ pub(super) struct Query {
 }
 
 impl Query {
-    /// Writes the products of the query with `rows` of `codes` over `products`.
-    pub(super) fn products(&self, codes: &[u8], rows: Range<u32>, products: &mut Vec<i32>) {
+    /// Writes the products of the query with `count` rows of `codes` over `products`; `row` tells which ones.
+    pub(super) fn products(
+        &self,
+        codes: &[u8],
+        count: usize,
+        row: impl Fn(usize) -> u32,
+        products: &mut Vec<i32>,
+    ) {
+        let stride = self.kernel.stride();
+        for place in 0..count.min(AHEAD) {
+            prefetch_row(codes, row(place), stride);
+        }
+        let rows = (0..count).map(|place| {
+            if place + AHEAD < count {
+                prefetch_row(codes, row(place + AHEAD), stride);
+            }
+            row(place)
+        });
         dot_rows(&self.kernel, codes, rows, products);
-    }
-
-    /// As [`Query::products`] for rows that are not neighbours.
-    pub(super) fn products_of(&self, codes: &[u8], rows: &[u32], products: &mut Vec<i32>) {
-        dot_rows(&self.kernel, codes, rows.iter().copied(), products);
     }
 
     /// The similarity that a product stands for, off by at most [`Query::error`] and the error of the row.
@@ -173,7 +186,7 @@ mod tests {
         for seed in 100..120 {
             let query = row(seed);
             let ready = quantizer.query(&query);
-            ready.products(&codes, 0..50, &mut products);
+            ready.products(&codes, 50, |row| row as u32, &mut products);
             for (at, row) in rows.iter().enumerate() {
                 let off = (ready.similarity(products[at]) - dot(row, &query)).abs();
                 assert!(off <= errors[at] + ready.error(), "{off}");

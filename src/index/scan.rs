@@ -49,10 +49,10 @@ impl<'a> Nodes<'a> {
         }
     }
 
-    fn products(&self, query: &Query, codes: &[u8], products: &mut Vec<i32>) {
+    fn len(&self) -> usize {
         match self {
-            Nodes::Range(range) => query.products(codes, range.clone(), products),
-            Nodes::These(nodes) => query.products_of(codes, nodes, products),
+            Nodes::Range(range) => range.len(),
+            Nodes::These(nodes) => nodes.len(),
         }
     }
 }
@@ -106,7 +106,12 @@ fn part<'a>(
     gone: &Marks,
 ) -> Part<'a> {
     let mut products = Vec::new();
-    nodes.products(query, segment.codes(), &mut products);
+    query.products(
+        segment.codes(),
+        nodes.len(),
+        |place| nodes.at(place),
+        &mut products,
+    );
     let mut nearest = BinaryHeap::with_capacity(k.min(products.len()) + 1);
     let mut least = i32::MIN;
     for (place, &product) in products.iter().enumerate() {

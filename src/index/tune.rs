@@ -34,7 +34,7 @@ pub struct Tuned {
     pub way: Way,
     /// recall@10 of the graph with `ef_search`, against the exact scan.
     pub recall: f64,
-    /// The smallest one that reaches the target, or the largest that was tried.
+    /// The smallest one that reaches the target with two standard errors to spare, or the largest that was tried.
     pub ef_search: usize,
     /// Median time of a walk, in microseconds.
     pub graph_us: f64,
@@ -124,13 +124,14 @@ pub(super) fn tune(segment: &Segment, samples: &[Sample], target: f64) -> Option
             .map(|(sample, bar)| sample.walk(segment, ef_search, *bar));
         let (hits, times): (Vec<usize>, Vec<Duration>) = walks.unzip();
         let graph_us = median_us(times);
-        let recall = hits.iter().sum::<usize>() as f64 / (K * samples.len()) as f64;
-        let way = if recall >= target && graph_us < scan_us {
+        let (recall, doubt) = recall(&hits)?;
+        let is_enough = recall - doubt >= target;
+        let way = if is_enough && graph_us < scan_us {
             Way::Graph
         } else {
             Way::Scan
         };
-        tuned = (!samples.is_empty()).then_some(Tuned {
+        tuned = Some(Tuned {
             way,
             recall,
             ef_search,
@@ -139,11 +140,21 @@ pub(super) fn tune(segment: &Segment, samples: &[Sample], target: f64) -> Option
             queries: samples.len(),
         });
         // A larger one only takes longer.
-        if recall >= target || graph_us > scan_us {
+        if is_enough || graph_us > scan_us {
             break;
         }
     }
     tuned
+}
+
+/// Mean recall, and how far that of other queries of the kind may well be from it: two standard errors. Nothing where
+/// there are too few to tell.
+fn recall(hits: &[usize]) -> Option<(f64, f64)> {
+    let count = hits.len() as f64;
+    let shares = hits.iter().map(|hits| *hits as f64 / K as f64);
+    let mean = shares.clone().sum::<f64>() / count;
+    let variance = shares.map(|share| (share - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    (hits.len() > 1).then(|| (mean, 2.0 * (variance / count).sqrt()))
 }
 
 /// The median: one time in which the system was busy otherwise must not decide.

@@ -5,7 +5,6 @@
 use std::ops::Range;
 
 use super::codes::Query;
-use crate::kernels::prefetch_row;
 
 /// A graph in two arrays. The links of node `n` are `links[offsets[n]..offsets[n + 1]]`.
 #[derive(Debug, Clone, Copy)]
@@ -54,58 +53,48 @@ impl Walker {
         ef: usize,
         hidden: Option<u32>,
     ) -> &[Candidate] {
-        let count = links.offsets.len().saturating_sub(1);
-        self.begin(count);
-        let stride = codes.len() / count.max(1);
-        query.products(codes, first.clone(), &mut self.products);
+        self.begin(links.offsets.len().saturating_sub(1));
+        self.nodes.extend(first);
         if let Some(node) = hidden {
             self.met[node as usize] = self.generation;
         }
-        for (node, &product) in first.zip(&self.products) {
-            if std::mem::replace(&mut self.met[node as usize], self.generation) != self.generation {
-                keep(
-                    &mut self.best,
-                    Candidate {
-                        product,
-                        node,
-                        is_left: false,
-                    },
-                    ef,
-                );
-            }
+        self.nodes.retain(|node| Some(*node) != hidden);
+        for node in &self.nodes {
+            self.met[*node as usize] = self.generation;
         }
-        let mut next = 0;
+        let mut next = self.compare(query, codes, ef);
         while let Some(candidate) = self.best.get_mut(next) {
             candidate.is_left = true;
             let node = candidate.node;
-            self.meet(links.of(node), codes, stride);
-            query.products_of(codes, &self.nodes, &mut self.products);
-            next += 1;
-            for (&node, &product) in self.nodes.iter().zip(&self.products) {
-                let place = keep(
-                    &mut self.best,
-                    Candidate {
-                        product,
-                        node,
-                        is_left: false,
-                    },
-                    ef,
-                );
-                next = next.min(place);
-            }
-            while self
-                .best
-                .get(next)
-                .is_some_and(|candidate| candidate.is_left)
-            {
+            self.meet(links.of(node));
+            next = self.compare(query, codes, ef).min(next + 1);
+            while self.best.get(next).is_some_and(|other| other.is_left) {
                 next += 1;
             }
         }
         &self.best
     }
 
+    /// Keeps those of the nodes just met that are among the best; the first place that one of them took.
+    fn compare(&mut self, query: &Query, codes: &[u8], ef: usize) -> usize {
+        let nodes = &self.nodes;
+        query.products(codes, nodes.len(), |place| nodes[place], &mut self.products);
+        let mut first = ef;
+        for (&node, &product) in self.nodes.iter().zip(&self.products) {
+            let is_left = false;
+            let candidate = Candidate {
+                product,
+                node,
+                is_left,
+            };
+            first = first.min(keep(&mut self.best, candidate, ef));
+        }
+        first
+    }
+
     fn begin(&mut self, count: usize) {
         self.best.clear();
+        self.nodes.clear();
         self.generation = self.generation.wrapping_add(1);
         if self.generation == 0 || self.met.len() != count {
             self.met.clear();
@@ -114,8 +103,8 @@ impl Walker {
         }
     }
 
-    /// Collects those of `links` that were not met before, and asks for their codes ahead of time.
-    fn meet(&mut self, links: &[u32], codes: &[u8], stride: usize) {
+    /// Collects those of `links` that were not met before.
+    fn meet(&mut self, links: &[u32]) {
         self.nodes.clear();
         for &node in links {
             // Links from a damaged file may point anywhere.
@@ -125,7 +114,6 @@ impl Walker {
                 .filter(|met| **met != self.generation)
             {
                 *met = self.generation;
-                prefetch_row(codes, node, stride);
                 self.nodes.push(node);
             }
         }

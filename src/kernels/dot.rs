@@ -47,7 +47,7 @@ impl CodeQuery {
     }
 
     /// Codes in a row, padding included.
-    fn stride(&self) -> usize {
+    pub fn stride(&self) -> usize {
         self.values.len()
     }
 }

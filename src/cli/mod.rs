@@ -153,7 +153,7 @@ fn environment() -> impl Iterator<Item = (String, String)> {
 /// The log goes to standard error: standard output is the answer.
 fn start_log(filter: &str) -> Result<()> {
     // notify warns of each folder that it watched and that is gone, which is no news.
-    let filter = EnvFilter::try_new(format!("notify=error,{filter}"))?;
+    let filter = EnvFilter::try_new(format!("notify=error,hnsw_rs=warn,{filter}"))?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)

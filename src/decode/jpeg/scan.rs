@@ -206,8 +206,6 @@ fn transform_of(block_size: (usize, usize)) -> Option<Transform> {
         (1, 2) => transform::<1, 2>,
         (2, 4) => transform::<2, 4>,
         (4, 8) => transform::<4, 8>,
-        (4, 1) => transform::<4, 1>,
-        (8, 2) => transform::<8, 2>,
         _ => return None,
     })
 }

@@ -246,7 +246,11 @@ mod tests {
     fn resizing_the_crop_is_cropping_the_resized() {
         for (width, height) in [(97, 41), (41, 97), (640, 480), (30, 20)] {
             let picture = RgbImage::from_fn(width, height, |x, y| {
-                image::Rgb([(x * 37 ^ y * 11) as u8, (x * y) as u8, (x + 7 * y) as u8])
+                image::Rgb([
+                    ((x * 37) ^ (y * 11)) as u8,
+                    (x * y) as u8,
+                    (x + 7 * y) as u8,
+                ])
             });
             let resized = target_size((width, height), Resize::ShortestEdge(32));
             for filter in [FilterType::CatmullRom, FilterType::Bilinear] {

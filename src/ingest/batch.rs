@@ -90,11 +90,11 @@ impl Batcher {
         for (job, outcome) in read {
             match outcome {
                 Outcome::Known(hash, metadata, embedding) => {
-                    findings.push((job, Ok((hash, metadata, embedding))))
+                    findings.push((job, Ok((hash, metadata, embedding))));
                 }
                 Outcome::Failed(reason) => findings.push((job, Err(reason))),
                 Outcome::New(hash, metadata, pixels) => {
-                    pictures.push((job, hash, metadata, pixels))
+                    pictures.push((job, hash, metadata, pixels));
                 }
                 Outcome::Vanished => vanished.push(job.path),
             }

@@ -48,7 +48,7 @@ impl Pipeline {
     pub(super) fn start(parts: &Parts, progress: &Progress) -> io::Result<Pipeline> {
         let (job_sender, jobs) = bounded(JOB_QUEUE);
         let (read_sender, read) = bounded(2 * parts.ingest.batch_size);
-        let (batch_sender, batches) = bounded(WRITE_QUEUE);
+        let (batch_sender, embedded) = bounded(WRITE_QUEUE);
         let (is_stopping, being_written) =
             (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
         let trouble = Trouble {
@@ -78,7 +78,7 @@ impl Pipeline {
             being_written,
             trouble: trouble.clone(),
         };
-        threads.push(named("write").spawn(move || writer.run(&batches))?);
+        threads.push(named("write").spawn(move || writer.run(&embedded))?);
         Ok(Pipeline {
             jobs: Some(job_sender),
             threads,

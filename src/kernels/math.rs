@@ -173,7 +173,9 @@ fn scale<S: Simd>(lanes: S, row: &mut [f32], factor: f32) {
     for x in whole {
         *x = lanes.mul_f32s(*x, lanes.splat_f32s(factor));
     }
-    rest.iter_mut().for_each(|x| *x *= factor);
+    for x in rest.iter_mut() {
+        *x *= factor;
+    }
 }
 
 /// A layer norm's parameters.

@@ -98,7 +98,9 @@ impl Rows {
         let words = &mut self.words[row * stride..][..stride];
         self.scales[row] = self.format.encode(values, words);
         if self.format == Format::Int8 {
-            words.iter_mut().for_each(|word| *word ^= TO_UNSIGNED);
+            for word in words.iter_mut() {
+                *word ^= TO_UNSIGNED;
+            }
         }
     }
 

@@ -101,9 +101,16 @@ fn measure(
 fn square(picture: &RgbImage, side: u32) -> Result<RgbImage> {
     let (width, height) = picture.dimensions();
     let short = width.min(height);
-    let size = (side * width / short, side * height / short);
-    let whole = resize(picture, size, FilterType::CatmullRom)?;
-    Ok(crop_imm(&whole, (size.0 - side) / 2, (size.1 - side) / 2, side, side).to_image())
+    let target = (side * width / short, side * height / short);
+    let whole = resize(picture, target, FilterType::CatmullRom)?;
+    Ok(crop_imm(
+        &whole,
+        (target.0 - side) / 2,
+        (target.1 - side) / 2,
+        side,
+        side,
+    )
+    .to_image())
 }
 
 fn mean_difference(a: &RgbImage, b: &RgbImage) -> f64 {

@@ -71,7 +71,7 @@ fn main() -> Result<()> {
     let mut spent = Spent::default();
     let started = Instant::now();
     let progress = index_once(library.parts, &[folder.canonicalize()?], |_| {
-        drop(spent.read())
+        drop(spent.read());
     })?
     .report();
     let seconds = started.elapsed().as_secs_f64();

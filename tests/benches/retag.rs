@@ -95,15 +95,11 @@ fn main() -> Result<()> {
 }
 
 fn label_set(labels: usize, threshold: f32) -> Result<LabelSet> {
-    let labels: String = (0..labels)
-        .map(|i| {
-            format!(
-                "[[labels]]\nname = '{} {i}'\nprompts = ['{}']\n",
-                made::description(i),
-                made::description(i)
-            )
-        })
-        .collect();
+    let label = |i| {
+        let text = made::description(i);
+        format!("[[labels]]\nname = '{text} {i}'\nprompts = ['{text}']\n")
+    };
+    let labels = (0..labels).map(label).collect::<Vec<_>>().concat();
     LabelSet::parse(&format!("threshold = {threshold}\n{labels}"))
         .context("the made label set is wrong")
 }
@@ -117,7 +113,7 @@ fn threshold_for(
 ) -> Result<f32> {
     let (mut low, mut high) = (0.0, 1.0);
     for _ in 0..12 {
-        let middle = (low + high) / 2.0;
+        let middle = f32::midpoint(low, high);
         let classifier = Classifier::build(label_set(arguments.labels, middle)?, embedder)?;
         let kept: usize = score_library(&classifier, index).iter().map(Vec::len).sum();
         if kept as f64 > share * (arguments.images * arguments.labels) as f64 {

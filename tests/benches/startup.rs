@@ -21,7 +21,7 @@ use serde_json::Value;
 const QUERIES: usize = 500;
 
 /// The longest wait for a state: a graph over a million images is half an hour of work.
-const DEADLINE: Duration = Duration::from_mins(60);
+const DEADLINE: Duration = Duration::from_hours(1);
 
 #[derive(Parser)]
 struct Arguments {

@@ -37,7 +37,7 @@ impl<'a> Bits<'a> {
                     // The bits of a byte that fits only in part are read again, over themselves, at the next call.
                     self.buffer |= u64::from_be_bytes(next) >> self.count;
                     self.at += ((63 - self.count) / 8) as usize;
-                    self.count |= 56;
+                    self.count |= 0b11_1000;
                 }
                 _ => *self = self.refilled_bytewise(),
             }

@@ -60,7 +60,7 @@ impl<'a> Frame<'a> {
                 0xDB => frame.read_quantization(segment)?,
                 0xDD => {
                     frame.restart_interval =
-                        usize::from(u16::from_be_bytes(*segment.first_chunk()?))
+                        usize::from(u16::from_be_bytes(*segment.first_chunk()?));
                 }
                 // Adobe's own: colours that are not YCbCr.
                 0xEE if segment.starts_with(b"Adobe") && segment.get(11) != Some(&1) => {

@@ -90,7 +90,7 @@ mod tests {
             for eighths in [1, 2, 4] {
                 for sampling in SAMPLINGS {
                     let bytes = encoded(size, ColorType::Rgb, |encoder| {
-                        encoder.set_sampling_factor(sampling)
+                        encoder.set_sampling_factor(sampling);
                     });
                     let error = error(&bytes, eighths);
                     assert!(
@@ -117,7 +117,7 @@ mod tests {
         let plain = encoded((200, 120), ColorType::Rgb, |_| {});
         for interval in [1, 3, 8] {
             let bytes = encoded((200, 120), ColorType::Rgb, |encoder| {
-                encoder.set_restart_interval(interval)
+                encoder.set_restart_interval(interval);
             });
             assert_eq!(
                 decode_scaled(&bytes, 2),
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn other_sorts_are_left_to_the_full_decoder() {
         let progressive = encoded((64, 64), ColorType::Rgb, |encoder| {
-            encoder.set_progressive(true)
+            encoder.set_progressive(true);
         });
         assert!(decode_scaled(&progressive, 2).is_none());
         let mut bytes = Vec::new();
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn damage_anywhere_ends_in_a_picture_or_in_none() {
         let bytes = encoded((64, 48), ColorType::Rgb, |encoder| {
-            encoder.set_restart_interval(2)
+            encoder.set_restart_interval(2);
         });
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();

@@ -41,7 +41,9 @@ pub(super) fn decode(frame: &Frame, eighths: usize) -> Option<RgbImage> {
         for unit in 0..units_across {
             if frame.restart_interval > 0 && until_restart == 0 {
                 bits.restart()?;
-                planes.iter_mut().for_each(|plane| plane.last_dc = 0);
+                for plane in &mut planes {
+                    plane.last_dc = 0;
+                }
                 until_restart = frame.restart_interval;
             }
             planes
@@ -113,7 +115,11 @@ impl<'a> Plane<'a> {
         unit: (usize, usize),
         units_across: usize,
     ) -> Option<Plane<'a>> {
-        if blocks.0 == 0 || blocks.1 == 0 || unit.0 % blocks.0 > 0 || unit.1 % blocks.1 > 0 {
+        if blocks.0 == 0
+            || blocks.1 == 0
+            || !unit.0.is_multiple_of(blocks.0)
+            || !unit.1.is_multiple_of(blocks.1)
+        {
             return None;
         }
         let block_size = (unit.0 / blocks.0, unit.1 / blocks.1);

@@ -106,17 +106,17 @@ fn record(
     root: RootId,
     model: ModelId,
     photos: &Path,
-    start: usize,
+    first: usize,
     batch: Vec<Embedding>,
 ) -> Vec<(ImageId, Embedding)> {
     let records: Vec<FileRecord> = batch
         .iter()
         .enumerate()
         .map(|(i, embedding)| {
-            let path = make_file(photos, start + i);
+            let path = make_file(photos, first + i);
             let stat = FileStat::of(&path.metadata().expect("the file was made"));
             let mut hash = [0; 32];
-            hash[..8].copy_from_slice(&((start + i) as u64).to_le_bytes());
+            hash[..8].copy_from_slice(&((first + i) as u64).to_le_bytes());
             let metadata = Metadata {
                 format: "jpeg".to_owned(),
                 width: 4_000,
@@ -143,7 +143,7 @@ fn record(
 
 fn make_file(photos: &Path, number: usize) -> PathBuf {
     let folder = photos.join(format!("{:04}", number / FOLDER_SIZE));
-    if number % FOLDER_SIZE == 0 {
+    if number.is_multiple_of(FOLDER_SIZE) {
         std::fs::create_dir_all(&folder).expect("a folder can be made");
     }
     let path = folder.join(format!("{number:07}.jpg"));

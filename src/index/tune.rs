@@ -162,7 +162,8 @@ fn median_us(mut times: Vec<Duration>) -> f64 {
     times.sort_unstable();
     times
         .get(times.len() / 2)
-        .map_or(0.0, |time| time.as_secs_f64() * 1e6)
+        // A whole number of thousandths comes back from the segment's file as it was.
+        .map_or(0.0, |time| time.as_nanos() as f64 / 1e3)
 }
 
 #[cfg(test)]

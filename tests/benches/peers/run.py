@@ -80,10 +80,12 @@ def ask(command):
     done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, text=True, env=environment)
     if done.returncode:
         sys.exit(f"failed with {done.returncode}: {' '.join(map(str, command))}")
+    # hnsw_rs tells of its level scale on standard output when a graph is begun.
+    answer = done.stdout[done.stdout.index("{"):]
     try:
-        return json.loads(done.stdout)
+        return json.loads(answer)
     except json.JSONDecodeError:
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        return [json.loads(line) for line in answer.splitlines()]
 
 
 def median(answers):

@@ -362,11 +362,11 @@ pub fn score_library(classifier: &Classifier, index: &Index) -> Vec<Vec<(ImageId
         let tag = |kept: Kept| Some((kept.label, rows.images[kept.row]?, kept.score));
         kept.filter_map(tag).collect()
     };
-    let scored: Vec<_> = snapshot
-        .blocks(BLOCK_ROWS)
-        .par_bridge()
-        .map(score)
-        .collect();
+    let all = || -> Vec<_> {
+        let blocks = snapshot.blocks(BLOCK_ROWS).par_bridge();
+        blocks.map(score).collect()
+    };
+    let scored = beside_searches(all);
     let mut tags = vec![Vec::new(); classifier.set().labels.len()];
     for (label, image, score) in scored.into_iter().flatten() {
         tags[label].push((image, score));
@@ -374,6 +374,15 @@ pub fn score_library(classifier: &Classifier, index: &Index) -> Vec<Vec<(ImageId
     tags.par_iter_mut()
         .for_each(|tags| tags.sort_unstable_by_key(|tag: &(ImageId, f32)| tag.0));
     tags
+}
+
+/// Runs parallel work on threads of its own: a search that scans on the common ones would wait behind all of it.
+fn beside_searches<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let named = rayon::ThreadPoolBuilder::new().thread_name(|number| format!("score {number}"));
+    match named.build() {
+        Ok(threads) => threads.install(work),
+        Err(_) => work(),
+    }
 }
 
 fn last_good(stored: Option<&AppliedSet>) -> Option<(LabelSet, String)> {

@@ -10,7 +10,7 @@ use super::codes::Quantizer;
 use super::file::{Array, Draft, Shape};
 use super::graph;
 use super::random;
-use super::segment::{Segment, entries};
+use super::segment::{Segment, begins, upper_nodes};
 use super::tune::{self, Sample, Tuning};
 use crate::config::IndexConfig;
 use crate::store::ImageId;
@@ -33,7 +33,7 @@ pub(super) fn build(
     plan: &Plan<'_>,
     mut rows: Vec<(ImageId, &[f32])>,
 ) -> io::Result<Option<(Segment, Tuning)>> {
-    put_entries_first(&mut rows);
+    put_upper_first(&mut rows);
     let quantizer = Quantizer::fit(plan.embedding_dim, rows.iter().map(|row| row.1));
     let stride = quantizer.stride();
     let mut codes = vec![0; rows.len() * stride];
@@ -44,13 +44,28 @@ pub(super) fn build(
         .map(encode)
         .collect();
     let query = |node: u32| quantizer.query(rows[node as usize].1);
-    let Some(graph) = graph::build(&codes, stride, query, plan.config, plan.stop) else {
+    let count = upper_nodes(rows.len());
+    let graph = |nodes: usize, first| {
+        graph::build(
+            &codes[..nodes * stride],
+            stride,
+            query,
+            first,
+            plan.config,
+            plan.stop,
+        )
+    };
+    let (Some(upper), Some(graph)) = (
+        graph(count, begins(count)),
+        graph(rows.len(), 0..count as u32),
+    ) else {
         return Ok(None);
     };
     let shape = Shape::new(
         plan.fingerprint,
         plan.embedding_dim,
         rows.len(),
+        upper.links.len(),
         graph.links.len(),
     );
     let mut draft = Draft::new(plan.path, shape.clone())?;
@@ -58,6 +73,8 @@ pub(super) fn build(
     draft.write(Array::Quantizer, quantizer.mean())?;
     write_ids(&mut draft, &rows)?;
     draft.write(Array::Errors, &errors)?;
+    draft.write(Array::UpperOffsets, &upper.offsets)?;
+    draft.write(Array::UpperLinks, &upper.links)?;
     draft.write(Array::Offsets, &graph.offsets)?;
     draft.write(Array::Links, &graph.links)?;
     draft.write(Array::Codes, &codes)?;
@@ -70,9 +87,9 @@ pub(super) fn build(
     Ok(Some((segment, tuning)))
 }
 
-/// A walk begins from the first nodes: they are a random choice.
-fn put_entries_first(rows: &mut [(ImageId, &[f32])]) {
-    for place in 0..entries(rows.len()) {
+/// The nodes of the upper graph are a random choice.
+fn put_upper_first(rows: &mut [(ImageId, &[f32])]) {
+    for place in 0..upper_nodes(rows.len()) {
         let other = place + (random(place as u64) % (rows.len() - place) as u64) as usize;
         rows.swap(place, other);
     }
@@ -202,6 +219,8 @@ pub(super) mod tests {
             Array::Ids,
             Array::ById,
             Array::Errors,
+            Array::UpperOffsets,
+            Array::UpperLinks,
             Array::Offsets,
             Array::Links,
             Array::Codes,

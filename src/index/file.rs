@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
+use super::segment::upper_nodes;
 use super::tune::Tuning;
 use crate::kernels::CODE_LANES;
 
@@ -64,6 +65,7 @@ pub(super) struct Shape {
     pub(super) fingerprint: String,
     pub(super) embedding_dim: usize,
     pub(super) nodes: usize,
+    pub(super) upper_links: usize,
     pub(super) links: usize,
 }
 
@@ -72,6 +74,7 @@ impl Shape {
         fingerprint: &str,
         embedding_dim: usize,
         nodes: usize,
+        upper_links: usize,
         links: usize,
     ) -> Shape {
         Shape {
@@ -80,17 +83,20 @@ impl Shape {
             fingerprint: fingerprint.to_owned(),
             embedding_dim,
             nodes,
+            upper_links,
             links,
         }
     }
 
-    fn places(&self) -> [Range<usize>; 8] {
+    fn places(&self) -> [Range<usize>; 10] {
         let stride = self.embedding_dim.next_multiple_of(CODE_LANES);
         let lengths = [
             (self.embedding_dim + 1) * size_of::<f32>(),
             self.nodes * size_of::<i64>(),
             self.nodes * size_of::<u32>(),
             self.nodes * size_of::<f32>(),
+            (upper_nodes(self.nodes) + 1) * size_of::<u32>(),
+            self.upper_links * size_of::<u32>(),
             (self.nodes + 1) * size_of::<u32>(),
             self.links * size_of::<u32>(),
             self.nodes * stride,
@@ -116,6 +122,10 @@ pub(super) enum Array {
     ById,
     /// f32 for each node: how far its row lies from its codes.
     Errors,
+    /// u32 for each node of the upper graph, and one more: where its links begin.
+    UpperOffsets,
+    /// u32: nodes of the upper graph.
+    UpperLinks,
     /// u32 for each node, and one more: where its links begin.
     Offsets,
     /// u32: nodes.
@@ -130,7 +140,7 @@ pub(super) enum Array {
 #[derive(Debug)]
 pub(super) struct Mapped {
     map: Mmap,
-    places: [Range<usize>; 8],
+    places: [Range<usize>; 10],
 }
 
 impl Mapped {
@@ -372,7 +382,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("segment");
         segment(&path, 100);
-        let mut draft = Draft::new(&path, Shape::new("model", DIM, 100, 10)).unwrap();
+        let mut draft = Draft::new(&path, Shape::new("model", DIM, 100, 10, 10)).unwrap();
         draft.write(Array::Quantizer, &[1.0_f32; DIM + 1]).unwrap();
         draft.file.flush().unwrap();
         let left = draft.file.get_ref().path().to_owned();

@@ -11,7 +11,6 @@ use rayon::prelude::*;
 
 use super::codes::Query;
 use super::codes::distance;
-use super::segment::entries;
 use super::walk::{Links, Walker};
 use crate::config::IndexConfig;
 use crate::kernels::dot_codes;
@@ -87,11 +86,13 @@ impl Graph {
     }
 }
 
-/// Links the rows of `codes` on all cores; nothing where it was told to stop. `query` makes a row ready for a walk.
+/// Links the rows of `codes` on all cores; nothing where it was told to stop. `query` makes a row ready for a walk,
+/// and walks begin from the nodes `first`.
 pub(super) fn build(
     codes: &[u8],
     stride: usize,
     query: impl Fn(u32) -> Query + Sync,
+    first: Range<u32>,
     config: &IndexConfig,
     stop: &AtomicBool,
 ) -> Option<Graph> {
@@ -109,7 +110,7 @@ pub(super) fn build(
         let lists = better(&graph, points, &query, config, stop)?;
         graph = Graph::of_lists(&both_ways(lists, points, 2 * config.m));
     }
-    Some(reach_all(graph, points, &query))
+    Some(reach_all(graph, points, &query, first))
 }
 
 /// What `hnsw_rs` makes of the points: the links of its bottom layer, where all of them are.
@@ -155,7 +156,10 @@ fn better(
             &query(node),
             points.codes,
             graph.links(),
-            node..node + 1,
+            Range {
+                start: node,
+                end: node + 1,
+            },
             config.ef_construction,
             None,
         );
@@ -215,9 +219,13 @@ fn prune(points: Points<'_>, node: u32, near: impl Iterator<Item = u32>, most: u
 }
 
 /// Links every node that no way leads to from the nearest one that a walk finds.
-fn reach_all(graph: Graph, points: Points<'_>, query: &(impl Fn(u32) -> Query + Sync)) -> Graph {
-    let entries = 0..entries(points.squares.len()) as u32;
-    let lost = unreached(&graph, entries.clone());
+fn reach_all(
+    graph: Graph,
+    points: Points<'_>,
+    query: &(impl Fn(u32) -> Query + Sync),
+    first: Range<u32>,
+) -> Graph {
+    let lost = unreached(&graph, first.clone());
     if lost.is_empty() {
         return graph;
     }
@@ -226,7 +234,7 @@ fn reach_all(graph: Graph, points: Points<'_>, query: &(impl Fn(u32) -> Query + 
             &query(*node),
             points.codes,
             graph.links(),
-            entries.clone(),
+            first.clone(),
             COARSE_EF,
             None,
         );

@@ -1,5 +1,6 @@
 //! A segment: images as they were when it was built, with codes to scan, a graph to walk, and rows to be exact with.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -10,12 +11,33 @@ use super::tune::Tuning;
 use super::walk::{Links, Walker};
 use crate::store::ImageId;
 
-/// The most nodes that a walk begins from; looking at them all must stay cheap beside the walk.
-const MOST_ENTRIES: usize = 1024;
+/// One in so many nodes is in the upper graph as well.
+const UPPER_SHARE: usize = 16;
 
-/// A walk begins from so many nodes, which are the first ones.
-pub(super) fn entries(nodes: usize) -> usize {
-    nodes.isqrt().min(MOST_ENTRIES)
+/// The walk over the upper graph looks at one in so many of the candidates of the other, which begins from what it finds:
+/// what a text is near to lies in several places.
+const UPPER_EF_SHARE: usize = 2;
+
+const LEAST_UPPER_EF: usize = 8;
+
+/// Nodes in the upper graph of so many in all; these are the first ones, and a random choice.
+///
+/// Links lead from each node to its nearest ones, and where images crowd together, that is nowhere else. Among few nodes
+/// the nearest ones are far away.
+pub(super) fn upper_nodes(nodes: usize) -> usize {
+    nodes.div_ceil(UPPER_SHARE)
+}
+
+/// The nodes of the upper graph that all walks begin from.
+pub(super) fn begins(upper_nodes: usize) -> Range<u32> {
+    0..upper_nodes.isqrt() as u32
+}
+
+/// What a search needs, reused by the next one.
+#[derive(Debug, Default)]
+struct Walkers {
+    upper: Walker,
+    lower: Walker,
 }
 
 #[derive(Debug)]
@@ -24,7 +46,7 @@ pub(super) struct Segment {
     quantizer: Quantizer,
     shape: Shape,
     /// One for each walk that was under way at a time.
-    walkers: Mutex<Vec<Walker>>,
+    walkers: Mutex<Vec<Walkers>>,
 }
 
 impl Segment {
@@ -93,6 +115,13 @@ impl Segment {
         self.mapped.array(Array::Codes)
     }
 
+    fn upper_links(&self) -> Links<'_> {
+        Links {
+            offsets: self.mapped.array(Array::UpperOffsets),
+            links: self.mapped.array(Array::UpperLinks),
+        }
+    }
+
     fn links(&self) -> Links<'_> {
         Links {
             offsets: self.mapped.array(Array::Offsets),
@@ -140,9 +169,22 @@ impl Segment {
         best: &mut Best,
     ) {
         let ready = self.query(query);
-        let mut walker = self.lock_walkers().pop().unwrap_or_default();
-        let first = 0..entries(self.len()) as u32;
-        let found = walker.walk(&ready, self.codes(), self.links(), first, ef, hidden);
+        let mut walkers = self.lock_walkers().pop().unwrap_or_default();
+        let Walkers { upper, lower } = &mut walkers;
+        let count = upper_nodes(self.len());
+        let codes = &self.codes()[..count * self.quantizer.stride()];
+        let first = begins(count);
+        let upper_ef = (ef / UPPER_EF_SHARE).max(LEAST_UPPER_EF);
+        let found = upper.walk(
+            &ready,
+            codes,
+            self.upper_links(),
+            first,
+            upper_ef,
+            hidden.filter(|node| (*node as usize) < count),
+        );
+        let first = found.iter().map(|candidate| candidate.node);
+        let found = lower.walk(&ready, self.codes(), self.links(), first, ef, hidden);
         let nodes = found
             .iter()
             .map(|candidate| candidate.node)
@@ -150,10 +192,10 @@ impl Segment {
         for node in nodes.take(wanted + wanted / 2 + 16) {
             best.offer(self.image(node), self.row(node), query);
         }
-        self.lock_walkers().push(walker);
+        self.lock_walkers().push(walkers);
     }
 
-    fn lock_walkers(&self) -> MutexGuard<'_, Vec<Walker>> {
+    fn lock_walkers(&self) -> MutexGuard<'_, Vec<Walkers>> {
         self.walkers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,8 +2,6 @@
 //!
 //! Nothing is allocated on the way: what a walk needs is kept for the next one.
 
-use std::ops::Range;
-
 use super::codes::Query;
 
 /// A graph in two arrays. The links of node `n` are `links[offsets[n]..offsets[n + 1]]`.
@@ -43,13 +41,14 @@ pub(super) struct Walker {
 }
 
 impl Walker {
-    /// The `ef` best nodes that a walk from the nodes `first` meets, best first; as if there were no node `hidden`.
+    /// The `ef` best nodes that a walk from the nodes `first`, each there once, meets, best first; as if there were no node
+    /// `hidden`.
     pub(super) fn walk(
         &mut self,
         query: &Query,
         codes: &[u8],
         links: Links<'_>,
-        first: Range<u32>,
+        first: impl IntoIterator<Item = u32>,
         ef: usize,
         hidden: Option<u32>,
     ) -> &[Candidate] {

@@ -178,6 +178,7 @@ fn the_index_is_kept_and_a_damaged_one_is_thrown_away() {
     bytes[last] ^= 1;
     std::fs::write(&file, &bytes).unwrap();
     let daemon = serve();
+    // Another one is built from the store.
     daemon.wait_until(|_| std::fs::read(&file).is_ok_and(|new| new != bytes));
     daemon.wait_until(|daemon| daemon.get("/api/v1/status").1["index"]["graph_images"] == PICTURES);
     all(&daemon);

@@ -15,11 +15,12 @@ fn the_demo_shows_searches_and_tags_and_cleans_up() {
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap())
+    // Held to the end: what is printed behind the last line that is looked at needs a reader too.
+    let mut lines = BufReader::new(child.stdout.take().unwrap())
         .lines()
         .map(Result::unwrap);
     let mut shown = Vec::new();
-    for line in lines {
+    for line in lines.by_ref() {
         let is_last = line.starts_with("Stop");
         shown.push(line);
         if is_last {

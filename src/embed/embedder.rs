@@ -156,7 +156,7 @@ impl Embedder {
 /// Embeddings in int8 lie apart from those of the same weights in another precision, so they do not meet; all others lie
 /// within the self-check's 0.9999 of f32 and do.
 fn fingerprint(weights: String, placement: &Placement) -> String {
-    if placement.formats == [Format::Int8] {
+    if placement.format == Format::Int8 {
         return blake3::hash(format!("{weights} int8").as_bytes())
             .to_hex()
             .to_string();

@@ -10,11 +10,13 @@ use crate::kernels::Format;
 #[derive(Debug, Clone)]
 pub struct Placement {
     pub(super) device: Device,
-    /// Of tensors, where there are such.
+    /// Of tensors, on a GPU.
     pub(super) dtype: DType,
-    /// On the processor: what may be taken, the fastest first. One that is loaded has one.
-    pub(super) formats: Vec<Format>,
-    /// The smallest cosine between an embedding in this format and the same in f32.
+    /// Of packed weights, on the CPU.
+    pub(super) format: Format,
+    /// Whether f32 is taken instead where the format moves the model's embeddings.
+    pub(super) may_be_f32: bool,
+    /// The smallest cosine between an embedding in the format and the same in f32.
     pub(super) cosine: Option<f32>,
 }
 
@@ -25,20 +27,20 @@ impl Placement {
         precision: config::Precision,
     ) -> Result<Placement, EmbedError> {
         let device = find_device(device)?;
-        let formats = if device.is_cpu() {
-            formats(precision)?
-        } else {
-            Vec::new()
-        };
-        let dtype = if device.is_cpu() {
-            DType::F32
-        } else {
-            gpu_dtype(precision)?
-        };
+        let is_cpu = device.is_cpu();
         Ok(Placement {
             device,
-            dtype,
-            formats,
+            dtype: if is_cpu {
+                DType::F32
+            } else {
+                gpu_dtype(precision)?
+            },
+            format: if is_cpu {
+                format(precision)?
+            } else {
+                Format::F32
+            },
+            may_be_f32: precision == config::Precision::Auto,
             cosine: None,
         })
     }
@@ -54,9 +56,11 @@ impl Placement {
 
     /// `f32`, `bf16`, `int16` or `int8` on the CPU, `f32` or `f16` on a GPU.
     pub fn precision(&self) -> &'static str {
-        self.formats
-            .first()
-            .map_or(self.dtype.as_str(), |format| name(*format))
+        if self.device.is_cpu() {
+            name(self.format)
+        } else {
+            self.dtype.as_str()
+        }
     }
 
     /// The smallest cosine that the self-check at loading found between an embedding in this precision and the same in
@@ -94,26 +98,20 @@ fn gpu(
     })
 }
 
-/// The formats that a precision allows on this processor, the fastest first.
+/// The format of a precision on this processor.
 ///
-/// bf16 is not among those of `auto`: where there are instructions for it there are those for int16, which are nowhere
-/// slower, and int16 is the more exact.
-fn formats(precision: config::Precision) -> Result<Vec<Format>, EmbedError> {
+/// `auto` never is bf16: where there are instructions for it there are those for int16, which are nowhere slower, and
+/// int16 is the more exact.
+fn format(precision: config::Precision) -> Result<Format, EmbedError> {
     let wanted = match precision {
-        config::Precision::Auto => {
-            let formats = [Format::Int16, Format::F32];
-            return Ok(formats
-                .into_iter()
-                .filter(|format| format.is_available())
-                .collect());
-        }
-        config::Precision::F32 => Format::F32,
+        config::Precision::Auto if Format::Int16.is_available() => Format::Int16,
+        config::Precision::Auto | config::Precision::F32 => Format::F32,
         config::Precision::Bf16 => Format::Bf16,
         config::Precision::Int16 => Format::Int16,
         config::Precision::Int8 => Format::Int8,
     };
     if wanted.is_available() {
-        return Ok(vec![wanted]);
+        return Ok(wanted);
     }
     let reason = match wanted {
         Format::Bf16 => "this processor has no AVX512-BF16",

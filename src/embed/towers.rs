@@ -7,7 +7,7 @@ use candle_core::{DType, Error, Result};
 use candle_nn::VarBuilder;
 use rayon::prelude::*;
 use tokenizers::Tokenizer;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::check::{self, SMALLEST_COSINE};
 use super::cpu::{self, Workspace};
@@ -35,7 +35,7 @@ pub(super) struct Towers {
 }
 
 impl Towers {
-    /// Loads the towers and starts their threads. Leaves in `placement` the one format that was taken.
+    /// Loads the towers and starts their threads. Leaves in `placement` the format that was taken.
     pub(super) fn start(model: &Model, placement: &mut Placement) -> Result<Towers> {
         if placement.device.is_cpu() {
             let weights = checkpoint::open(&model.weights, DType::F32, &placement.device)?;
@@ -66,38 +66,28 @@ struct CpuTowers {
     text: cpu::TextTower,
 }
 
-/// The first of the formats that is good enough, or the only one.
+/// The towers in the format that is wanted, or in f32 where that may be and the format moves this model's embeddings.
 fn choose(model: &Model, weights: &VarBuilder<'_>, placement: &mut Placement) -> Result<CpuTowers> {
-    let formats = std::mem::take(&mut placement.formats);
-    let reference = if formats.contains(&Format::F32) && formats.len() == 1 {
-        None
-    } else {
-        Some(CpuTowers::load(model, weights, Format::F32)?.samples(model)?)
-    };
-    let mut chosen = None;
-    for format in formats {
-        let towers = CpuTowers::load(model, weights, format)?;
-        let cosine = match &reference {
-            Some(reference) if format != Format::F32 => {
-                Some(smallest_cosine(reference, &towers.samples(model)?))
-            }
-            _ => None,
-        };
-        debug!(?format, cosine, "checked against f32");
-        (placement.formats, placement.cosine) = (vec![format], cosine);
-        let is_exact = cosine.is_none_or(|cosine| cosine >= SMALLEST_COSINE);
-        chosen = Some(towers);
-        if is_exact {
-            break;
+    let towers = CpuTowers::load(model, weights, placement.format)?;
+    if placement.format == Format::F32 {
+        return Ok(towers);
+    }
+    // Loaded second and dropped first: memory between the two would not go back to the system.
+    let reference = CpuTowers::load(model, weights, Format::F32)?;
+    let cosine = smallest_cosine(&reference.samples(model)?, &towers.samples(model)?);
+    if cosine < SMALLEST_COSINE {
+        let precision = placement.precision();
+        warn!(
+            precision,
+            cosine, "this precision moves the model's embeddings"
+        );
+        if placement.may_be_f32 {
+            placement.format = Format::F32;
+            return Ok(reference);
         }
     }
-    if let Some(cosine) = placement.cosine.filter(|cosine| *cosine < SMALLEST_COSINE) {
-        warn!(
-            precision = placement.precision(),
-            cosine, "this precision moves the embeddings of this model"
-        );
-    }
-    chosen.ok_or_else(|| Error::msg("no number format is left"))
+    placement.cosine = Some(cosine);
+    Ok(towers)
 }
 
 impl CpuTowers {

@@ -168,7 +168,7 @@ dot!(
         #[expect(unsafe_code, reason = "no safe function wraps this instruction")]
         // SAFETY: a value of this type exists only where the processor has the instruction.
         unsafe {
-            cast(arch::_mm512_dpwssd_epi32(
+            cast(arch::_mm512_dpwssds_epi32(
                 cast(sums),
                 cast(row),
                 cast(weights),

@@ -2,21 +2,51 @@
 
 use std::ops::Range;
 
+use memmap2::MmapMut;
+use pulp::bytemuck;
+
 /// Words in a cache line.
 pub(super) const LINE_WORDS: usize = 16;
 
 /// A matrix `[columns, depth]` of 32-bit words, cut into panels of `width` columns; in a panel the words of one step of
-/// the depth lie side by side, the steps one after the other. The last panel is filled up with zeros.
+/// the depth lie side by side, the steps one after the other. The columns that the last panel has too many hold anything,
+/// and so do the sums made with them.
 #[derive(Debug, Default)]
 pub(super) struct Panels {
-    words: Vec<u32>,
-    /// Where the first cache line begins: a load across two lines costs two.
-    start: usize,
+    words: Memory,
     columns: usize,
     depth: usize,
     width: usize,
     /// The columns of one panel as they were given.
     given: Vec<u32>,
+}
+
+/// Words straight from the system: what a model no longer needs goes back whole, where a heap would keep it. They begin at
+/// a cache line, since a load across two costs two, and lie in large pages where there are such.
+#[derive(Debug, Default)]
+struct Memory(Option<MmapMut>);
+
+impl Memory {
+    /// Makes room for `count` words, which are anything until they are written.
+    fn reserve(&mut self, count: usize) {
+        let bytes = count.max(1) * size_of::<u32>();
+        if self.0.as_ref().is_some_and(|map| map.len() >= bytes) {
+            return;
+        }
+        let map = MmapMut::map_anon(bytes).expect("the system has memory left");
+        #[cfg(target_os = "linux")]
+        // A hint: without large pages all is as it would be, but slower.
+        drop(map.advise(memmap2::Advice::HugePage));
+        self.0 = Some(map);
+    }
+
+    fn words(&self) -> &[u32] {
+        bytemuck::cast_slice(self.0.as_deref().unwrap_or_default())
+    }
+
+    fn words_mut(&mut self) -> &mut [u32] {
+        bytemuck::cast_slice_mut(self.0.as_deref_mut().unwrap_or_default())
+    }
 }
 
 impl Panels {
@@ -32,7 +62,7 @@ impl Panels {
             return;
         }
         self.given.resize(width * depth, 0);
-        let panels = self.words[self.start..].chunks_exact_mut(width * depth);
+        let panels = self.words.words_mut().chunks_exact_mut(width * depth);
         for (panel, first) in panels.zip((0..columns).step_by(width)) {
             let given = &mut self.given[..width.min(columns - first) * depth];
             for (column, words) in given.chunks_exact_mut(depth).enumerate() {
@@ -52,26 +82,19 @@ impl Panels {
         self.resize([columns, depth], width);
         for index in 0..depth {
             for (panel, words) in step(index)[..columns].chunks(width).enumerate() {
-                let start = self.start + (panel * depth + index) * width;
-                self.words[start..][..words.len()].copy_from_slice(words);
+                let start = (panel * depth + index) * width;
+                self.words.words_mut()[start..][..words.len()].copy_from_slice(words);
             }
         }
     }
 
-    /// Makes room, filled with zeros, in the memory that is there.
+    /// Gives back the memory that only packing needs.
+    pub(super) fn finish(&mut self) {
+        self.given = Vec::new();
+    }
+
     fn resize(&mut self, [columns, depth]: [usize; 2], width: usize) {
-        let count = columns.next_multiple_of(width) * depth + LINE_WORDS;
-        if self.words.capacity() < count {
-            // From the system, which has zeros at hand.
-            self.words = vec![0; count];
-        } else {
-            self.words.clear();
-            self.words.resize(count, 0);
-        }
-        self.start = self
-            .words
-            .as_ptr()
-            .align_offset(size_of::<u32>() * LINE_WORDS);
+        self.words.reserve(columns.next_multiple_of(width) * depth);
         (self.columns, self.depth, self.width) = (columns, depth, width);
     }
 
@@ -94,7 +117,7 @@ impl Panels {
     pub(super) fn panels(&self, steps: Range<usize>) -> impl Iterator<Item = (usize, &[u32])> {
         let steps = steps.start * self.width..steps.end * self.width;
         (0..self.columns).step_by(self.width).map(move |first| {
-            let panel = &self.words[self.start + first * self.depth..];
+            let panel = &self.words.words()[first * self.depth..];
             (first, &panel[steps.clone()])
         })
     }

@@ -151,6 +151,7 @@ impl Weights {
                 offsets[column] = (128 * sum_of_bytes(words)) as u32;
             }
         });
+        panels.finish();
         let padded = n.next_multiple_of(TILE_COLUMNS);
         bias.resize(padded, 0.0);
         scales.resize(padded, 0.0);

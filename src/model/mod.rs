@@ -186,7 +186,7 @@ fn fingerprint(parts: &Parts) -> Result<String, ModelError> {
 fn add(hasher: &mut Hasher, bytes: &[u8]) {
     hasher
         .update(&(bytes.len() as u64).to_le_bytes())
-        .update(bytes);
+        .update_rayon(bytes);
 }
 
 #[cfg(test)]

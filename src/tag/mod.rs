@@ -2,12 +2,14 @@
 //! what the files say.
 
 mod classifier;
+mod score;
 mod set;
 mod tagger;
 
 pub use classifier::{Classifier, Kept};
+pub use score::score_library;
 pub use set::{Label, LabelSet, Mode, SetError};
-pub use tagger::{Applied, SetStatus, Sets, TagError, Tagger, score_library};
+pub use tagger::{Applied, SetStatus, Sets, TagError, Tagger};
 
 /// A label file: its name and its text.
 pub type LabelFile = (&'static str, &'static str);

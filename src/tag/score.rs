@@ -1,0 +1,41 @@
+//! Scores a whole library against a label set, on all cores, from embeddings that lie ready.
+
+use rayon::prelude::*;
+
+use super::{Classifier, Kept};
+use crate::index::{Index, Rows};
+use crate::store::ImageId;
+
+/// Images scored together: their embeddings stay in the processor's cache.
+const BLOCK_ROWS: usize = 256;
+
+/// For each label the images that keep it with their scores, by image; on all cores.
+pub fn score_library(classifier: &Classifier, index: &Index) -> Vec<Vec<(ImageId, f32)>> {
+    let snapshot = index.snapshot();
+    let score = |rows: Rows<'_>| -> Vec<(usize, ImageId, f32)> {
+        let kept = classifier.tags(rows.embeddings).into_iter();
+        let tag = |kept: Kept| Some((kept.label, rows.images[kept.row]?, kept.score));
+        kept.filter_map(tag).collect()
+    };
+    let all = || -> Vec<_> {
+        let blocks = snapshot.blocks(BLOCK_ROWS).par_bridge();
+        blocks.map(score).collect()
+    };
+    let scored = beside_searches(all);
+    let mut tags = vec![Vec::new(); classifier.set().labels.len()];
+    for (label, image, score) in scored.into_iter().flatten() {
+        tags[label].push((image, score));
+    }
+    tags.par_iter_mut()
+        .for_each(|tags| tags.sort_unstable_by_key(|tag: &(ImageId, f32)| tag.0));
+    tags
+}
+
+/// Runs parallel work on threads of its own: a search that scans on the common ones would wait behind all of it.
+fn beside_searches<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let named = rayon::ThreadPoolBuilder::new().thread_name(|number| format!("score {number}"));
+    match named.build() {
+        Ok(threads) => threads.install(work),
+        Err(_) => work(),
+    }
+}

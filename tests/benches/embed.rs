@@ -1,11 +1,13 @@
 //! How fast are pictures and texts embedded in one precision, how close does it stay to f32, and in how much memory?
 //!
-//! `cargo bench --bench embed -- [--model FOLDER] [--precision auto] [--seconds 1.5] [--json]`; the model is the bundled
+//! `cargo bench --bench embed -- [--model FOLDER] [--device cuda] [--precision auto] [--json]`; the model is the bundled
 //! one unless a folder in the hub's layout is named. One precision a process, since the peak of memory is the process's.
+
+mod memory;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use image::RgbImage;
 use pixdex::config::{Device, Precision};
@@ -13,19 +15,25 @@ use pixdex::embed::{Embedder, Pixels, Placement};
 use pixdex::model::{HubSettings, Model};
 use serde_json::{Value, json};
 
+use memory::memory_mib;
+
 /// One short query, as people type them.
 const QUERY: &str = "a photo of a dog running on grass";
-
-const BATCHES: [usize; 3] = [1, 8, 32];
 
 #[derive(Parser)]
 struct Arguments {
     /// A model's folder
     #[arg(long, default_value = "bundled")]
     model: String,
+    /// auto, cpu, cuda or metal
+    #[arg(long, default_value = "cpu")]
+    device: String,
     /// auto, f32, bf16, int16 or int8
     #[arg(long, default_value = "auto")]
     precision: String,
+    /// Pictures embedded together
+    #[arg(long, value_delimiter = ',', default_value = "1,8,32")]
+    batches: Vec<usize>,
     /// For how long each figure is measured
     #[arg(long, default_value_t = 1.5)]
     seconds: f64,
@@ -52,15 +60,17 @@ fn main() -> Result<()> {
 
 fn measure(arguments: &Arguments) -> Result<Value> {
     let precision = Precision::from_str(&arguments.precision, true).map_err(anyhow::Error::msg)?;
+    let device = Device::from_str(&arguments.device, true).map_err(anyhow::Error::msg)?;
     let started = Instant::now();
     let model = Model::open(&arguments.model.parse()?, &HubSettings::from_env(), &|_| {})?;
-    let embedder = Embedder::load(model, Placement::find(Device::Cpu, precision)?)?;
+    let embedder = Embedder::load(model, Placement::find(device, precision)?)?;
     let load_s = started.elapsed().as_secs_f64();
-    let resident_mb = memory_mb("VmRSS")?;
-    let pictures = pictures(&embedder)?;
+    let resident_mib = memory_mib(std::process::id(), "VmRSS");
+    let most = arguments.batches.iter().copied().fold(8, usize::max);
+    let pictures = pictures(&embedder, most)?;
     let budget = Duration::from_secs_f64(arguments.seconds);
     let mut images_per_s = serde_json::Map::new();
-    for batch in BATCHES {
+    for &batch in &arguments.batches {
         let seconds = median_s(budget, || {
             embedder.embed_images(pictures[..batch].to_vec()).map(drop)
         })?;
@@ -77,8 +87,8 @@ fn measure(arguments: &Arguments) -> Result<Value> {
         "images_per_s": images_per_s,
         "images_per_s_of_two_callers_with_8": 16.0 / two_callers_s,
         "text_ms": 1e3 * text_s,
-        "resident_mb": resident_mb,
-        "peak_mb": memory_mb("VmHWM")?,
+        "resident_mib": resident_mib,
+        "peak_mib": memory_mib(std::process::id(), "VmHWM"),
     }))
 }
 
@@ -93,7 +103,7 @@ fn two_callers(embedder: &Embedder, pictures: &[Pixels]) -> Result<()> {
 }
 
 /// Pictures of noise, each another.
-fn pictures(embedder: &Embedder) -> Result<Vec<Pixels>> {
+fn pictures(embedder: &Embedder, count: usize) -> Result<Vec<Pixels>> {
     let mut state = 1_u32;
     let mut byte = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -105,7 +115,7 @@ fn pictures(embedder: &Embedder) -> Result<Vec<Pixels>> {
             image::Rgb([byte(), byte(), byte()])
         }))?)
     };
-    (0..32).map(picture).collect()
+    (0..count).map(picture).collect()
 }
 
 /// Median seconds of a call, after one that does not count.
@@ -122,16 +132,4 @@ fn median_s<E: Into<anyhow::Error>>(
     }
     times.sort_by(f64::total_cmp);
     Ok(times[times.len() / 2])
-}
-
-/// A line of this process's status on Linux.
-fn memory_mb(line: &str) -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let found = status
-        .lines()
-        .find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
-    let kib = found
-        .and_then(|text| text.trim().strip_suffix(" kB"))
-        .context("no such line")?;
-    Ok(kib.trim().parse::<f64>()? * 1024.0 / 1e6)
 }

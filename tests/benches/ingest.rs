@@ -6,6 +6,8 @@
 //! Runs what `pixdex index` runs, into a new library. The time that each stage's threads spend computing gives the bound:
 //! pictures a second if all cores did nothing but this work. Linux only, since it reads `/proc`.
 
+mod memory;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -16,6 +18,8 @@ use pixdex::daemon::{Library, without_graph};
 use pixdex::ingest::index_once;
 use serde_json::json;
 use toml::Value;
+
+use memory::memory_mib;
 
 /// Names of the threads of each stage, as Linux cuts them.
 const STAGES: [(&str, &[&str]); 3] = [
@@ -84,13 +88,13 @@ fn main() -> Result<()> {
     let core_ms: f64 = stages.iter().map(|(_, ms)| ms).sum();
     let cores = std::thread::available_parallelism()?.get() as f64;
     let (rate, bound) = (pictures / seconds, cores * 1e3 / core_ms);
-    let peak_mb = peak_memory_mb()?;
+    let peak_mib = memory_mib(std::process::id(), "VmHWM");
     if json {
         let stages: HashMap<_, _> = stages.into_iter().collect();
         println!(
             "{}",
             json!({ "pictures": pictures, "pictures_per_s": rate, "core_ms": stages,
-            "bound_per_s": bound, "share_of_bound": rate / bound, "cores": cores, "peak_mb": peak_mb })
+            "bound_per_s": bound, "share_of_bound": rate / bound, "cores": cores, "peak_mib": peak_mib })
         );
     } else {
         println!(
@@ -100,7 +104,7 @@ fn main() -> Result<()> {
         for (stage, ms) in stages {
             println!("  {stage:7} {ms:7.2} core-ms a picture");
         }
-        println!("  memory at most {peak_mb:.0} MB");
+        println!("  memory at most {:.0} MiB", peak_mib.unwrap_or_default());
     }
     Ok(())
 }
@@ -135,13 +139,4 @@ fn arguments() -> Result<(PathBuf, Flags, bool)> {
         }
     }
     Ok((folder.context("name a folder of pictures")?, flags, json))
-}
-
-fn peak_memory_mb() -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .context("no VmHWM")?;
-    Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1e3)
 }

@@ -3,6 +3,7 @@
 //! `cargo bench --bench retag -- --images 100000 --labels 100 [--model FOLDER] [--json]`
 
 mod made;
+mod memory;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -15,6 +16,8 @@ use pixdex::embed::{Embedder, Embedding};
 use pixdex::index::{Home, Index, QueryKind};
 use pixdex::store::{AppliedSet, Difference, ImageId, Store};
 use pixdex::tag::{Classifier, LabelSet, score_library};
+
+use memory::memory_mib;
 
 /// Labels that an image keeps, on average; the threshold is chosen so.
 const TAGS_PER_IMAGE: f64 = 3.0;
@@ -88,7 +91,7 @@ fn main() -> Result<()> {
         "write_same_set_s": again_s, "changed_by_same_set": again.added + again.removed + again.rescored,
         "write_looser_set_s": edited_s, "added_by_looser_set": edited.added, "rescored": edited.rescored,
         "search_quiet_ms": quiet, "search_while_scoring_ms": busy,
-        "peak_memory_mib": made::memory_mib(std::process::id(), "VmHWM"),
+        "peak_memory_mib": memory_mib(std::process::id(), "VmHWM"),
     });
     print(&report, arguments.json);
     Ok(())

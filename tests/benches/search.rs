@@ -7,7 +7,7 @@
 //!
 //! The files hold raw little-endian f32, `--dim` values a row. `--library DIR` keeps the index for the next run.
 
-#[path = "world.rs"]
+mod memory;
 mod world;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +20,8 @@ use pixdex::index::{Home, Index, IndexStatus, Nearest, QueryKind};
 use pixdex::store::ImageId;
 use serde::Serialize;
 use toml::Value;
+
+use memory::memory_mib;
 
 const K: usize = 10;
 const EF: [usize; 13] = [12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024];
@@ -73,7 +75,7 @@ struct Report {
     build_s: f64,
     open_ms: f64,
     graph_bytes_per_vector: f64,
-    peak_mb: Option<f64>,
+    peak_mib: Option<f64>,
     status: IndexStatus,
     image: Kind,
     text: Kind,
@@ -217,7 +219,7 @@ fn measure(options: &Options, vectors: &Vectors) -> Report {
         build_s,
         open_ms,
         graph_bytes_per_vector: status.graph_bytes as f64 / status.images as f64,
-        peak_mb: peak_mb(),
+        peak_mib: memory_mib(std::process::id(), "VmHWM"),
         status,
         image: kind(&index, &vectors.images, QueryKind::Image),
         text: kind(&index, &vectors.texts, QueryKind::Text),
@@ -262,16 +264,6 @@ fn point(queries: &[Embedding], bars: &[f32], search: impl Fn(&[f32]) -> Nearest
     }
 }
 
-/// The most memory that this process has had, where the system tells.
-fn peak_mb() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: f64 = line.split_whitespace().next()?.parse().ok()?;
-    Some(kilobytes / 1024.0)
-}
-
 fn print(report: &Report) {
     println!(
         "{} images, {} dimensions",
@@ -281,7 +273,7 @@ fn print(report: &Report) {
         "build {:.1} s, open {:.1} ms, peak {:.0} MB",
         report.build_s,
         report.open_ms,
-        report.peak_mb.unwrap_or(0.0)
+        report.peak_mib.unwrap_or(0.0)
     );
     println!(
         "codes, graph and ids: {:.0} bytes a vector",

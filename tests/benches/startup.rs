@@ -3,6 +3,7 @@
 //! `cargo bench --bench startup -- --images 100000 [--model FOLDER] [--json]`
 
 mod made;
+mod memory;
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -16,6 +17,8 @@ use pixdex::config::Config;
 use pixdex::daemon;
 use pixdex::store::Store;
 use serde_json::Value;
+
+use memory::memory_mib;
 
 /// Text queries that are timed one after another.
 const QUERIES: usize = 500;
@@ -167,7 +170,7 @@ impl Daemon {
     }
 
     fn memory_mib(&self, name: &str) -> Option<f64> {
-        made::memory_mib(self.child.id(), name)
+        memory_mib(self.child.id(), name)
     }
 
     fn stop(mut self) -> Result<()> {

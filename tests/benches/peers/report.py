@@ -47,13 +47,13 @@ def embed_ratios(engines):
 
 def embed_details(engines):
     head = ["engine", "images/s, batch 1", "batch 8", "batch 32", "one text, ms", "cosine to torch-f32: images"]
-    head += ["texts", "peak MB"]
+    head += ["texts", "peak MiB"]
     rows = []
     for name, figures in engines.items():
         taken = f"{name} = {figures['precision']}" if name == "pixdex-auto" else name
         rates = [f"{rate:.1f}" for rate in (figures["images_per_s"][batch] for batch in ("1", "8", "32"))]
         cosines = [f"{figures['cosine'][kind]:.6f}" for kind in ("images", "texts")]
-        rows.append([taken, *rates, f"{figures['text_ms']:.1f}", *cosines, f"{figures['peak_mb']:.0f}"])
+        rows.append([taken, *rates, f"{figures['text_ms']:.1f}", *cosines, f"{figures['peak_mib']:.0f}"])
     return table(head, rows)
 
 
@@ -78,9 +78,9 @@ def ingest_ratios(engines):
 
 
 def ingest_details(engines):
-    fields = ("pictures_per_s", "peak_mb")
+    fields = ("pictures_per_s", "peak_mib")
     rows = [[name, *(f"{figures[field]:.1f}" for field in fields)] for name, figures in engines.items()]
-    return table(["engine", "pictures/s", "peak MB"], rows)
+    return table(["engine", "pictures/s", "peak MiB"], rows)
 
 
 def search_ratios(engines):
@@ -107,14 +107,14 @@ def fastest(points, recall):
 
 def search_details(engines):
     ours = engines["pixdex"]
-    head = ["index", "build s", "bytes a vector", "image-like: recall, queries/s, p50 µs", "text-like", "peak MB"]
+    head = ["index", "build s", "bytes a vector", "image-like: recall, queries/s, p50 µs", "text-like", "peak MiB"]
     chosen = [point_cell(ours[kind]["chosen"]) for kind in ("image", "text")]
-    rows = [["pixdex", "", f"{ours['graph_bytes_per_vector']:.0f}", *chosen, f"{ours['peak_mb']:.0f}"]]
+    rows = [["pixdex", "", f"{ours['graph_bytes_per_vector']:.0f}", *chosen, f"{ours['peak_mib']:.0f}"]]
     for name, built in engines["built"].items():
         peers = [engines["peers"][f"{name} {kind}"] for kind in RECALLS]
         costs = [f"{built[field]:.0f}" for field in ("build_s", "bytes_per_vector")]
         last = [point_cell(peer["curve"][-1]) for peer in peers]
-        rows.append([name, *costs, *last, f"{peers[0]['peak_mb']:.0f}"])
+        rows.append([name, *costs, *last, f"{peers[0]['peak_mib']:.0f}"])
     return table(head, rows)
 
 

@@ -14,6 +14,6 @@ mod vision;
 mod workers;
 
 pub use embedder::{EmbedError, Embedder};
-pub use embedding::{BadEmbedding, Embedding, dot};
+pub use embedding::{BadEmbedding, Embedding};
 pub use pixels::{Pixels, PixelsMaker, resize};
 pub use placement::Placement;

@@ -501,4 +501,18 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn dot_equals_the_plain_sum_on_odd_lengths() {
+        for length in [0, 1, 15, 16, 17, 512, 513] {
+            let a: Vec<f32> = (0..length).map(|i| (i as f32).sin()).collect();
+            let b: Vec<f32> = (0..length).map(|i| (i as f32).cos()).collect();
+            let plain: f64 = a
+                .iter()
+                .zip(&b)
+                .map(|(a, b)| f64::from(*a) * f64::from(*b))
+                .sum();
+            assert!((f64::from(dot(&a, &b)) - plain).abs() < 1e-4, "{length}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //! what the files say.
 
 mod classifier;
+mod files;
 mod score;
 mod set;
 mod tagger;

@@ -18,7 +18,7 @@ use crate::ingest::{Ingest, Parts};
 use crate::model::{HubSettings, Model, ModelSource, Progress};
 use crate::search::Search;
 use crate::serve::{self, Api};
-use crate::store::{Lock, Store};
+use crate::store::{Lock, ModelId, Store};
 use crate::tag::{DRAWN_SETS, LabelFile, PHOTO_SETS, Tagger};
 use crate::watch::{Hint, Watch};
 
@@ -49,7 +49,7 @@ impl Library {
         let embedder = load_model(&config.model, config, progress)?;
         let model = store.model(embedder.fingerprint(), embedder.name())?;
         store.set_fact(MODEL_FACT, embedder.name())?;
-        let index = load_index(&folder, &store, &embedder, config)?;
+        let index = load_index(&folder, &store, model, &embedder, config)?;
         let labels = config.labels_folder()?;
         let is_ours = config.labels_dir.as_os_str().is_empty();
         prepare_labels(&labels, is_ours.then(|| starter_sets(&config.model)))?;
@@ -77,7 +77,8 @@ pub fn open_search(config: &Config, progress: &dyn Fn(Progress<'_>)) -> Result<S
         .fact(MODEL_FACT)?
         .context("the library is empty: fill it with `pixdex index FOLDER`")?;
     let embedder = load_model(&name, config, progress)?;
-    let index = load_index(&folder, &store, &embedder, &without_graph(config))?;
+    let model = store.model(embedder.fingerprint(), embedder.name())?;
+    let index = load_index(&folder, &store, model, &embedder, &without_graph(config))?;
     Ok(Search::new(store, index, embedder))
 }
 
@@ -117,8 +118,13 @@ pub fn load_model(
     Ok(embedder)
 }
 
-fn load_index(folder: &Path, store: &Store, embedder: &Embedder, config: &Config) -> Result<Index> {
-    let model = store.model(embedder.fingerprint(), embedder.name())?;
+fn load_index(
+    folder: &Path,
+    store: &Store,
+    model: ModelId,
+    embedder: &Embedder,
+    config: &Config,
+) -> Result<Index> {
     let texts = embedder.clone();
     let home = Home {
         folder: folder.join("index"),
@@ -133,6 +139,7 @@ fn load_index(folder: &Path, store: &Store, embedder: &Embedder, config: &Config
 
 /// Embeddings of texts such as people search for. Without them the index measures with what was asked of late.
 fn sample_texts(embedder: &Embedder) -> Vec<Embedding> {
+    // One by one, so that a query waits for no more than one of them.
     let embed = |text: &str| {
         embedder
             .embed_texts(vec![text.to_owned()])

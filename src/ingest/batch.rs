@@ -108,11 +108,14 @@ impl Batcher {
         &self,
         pictures: Vec<(Job, ContentHash, Metadata, Pixels)>,
     ) -> Result<Vec<Finding>, EmbedError> {
+        if pictures.is_empty() {
+            return Ok(Vec::new());
+        }
         let started = Instant::now();
-        let pixels: Vec<Pixels> = pictures
-            .iter()
-            .map(|(_, _, _, pixels)| pixels.clone())
-            .collect();
+        let (files, pixels): (Vec<_>, Vec<Pixels>) = pictures
+            .into_iter()
+            .map(|(job, hash, metadata, pixels)| ((job, hash, metadata), pixels))
+            .unzip();
         let embeddings: Vec<Result<Embedding, EmbedError>> =
             match self.embedder.embed_images(pixels.clone()) {
                 Ok(embeddings) => embeddings.into_iter().map(Ok).collect(),
@@ -126,15 +129,12 @@ impl Batcher {
                 }
             };
         let duration_ms = started.elapsed().as_millis() as u64;
-        info!(pictures = pictures.len(), duration_ms, "batch embedded");
-        let join = |((job, hash, metadata, _), embedding): (
-            (_, _, _, _),
-            Result<Embedding, EmbedError>,
-        )| {
+        info!(pictures = files.len(), duration_ms, "batch embedded");
+        let finding = |((job, hash, metadata), embedding): (_, Result<Embedding, EmbedError>)| {
             let content = embedding.map(|embedding| (hash, metadata, embedding));
             (job, content.map_err(|error| error.to_string()))
         };
-        Ok(pictures.into_iter().zip(embeddings).map(join).collect())
+        Ok(files.into_iter().zip(embeddings).map(finding).collect())
     }
 
     fn embed_one(&self, pixels: Pixels) -> Result<Embedding, EmbedError> {

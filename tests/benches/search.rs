@@ -270,7 +270,7 @@ fn print(report: &Report) {
         report.images, report.embedding_dim
     );
     println!(
-        "build {:.1} s, open {:.1} ms, peak {:.0} MB",
+        "build {:.1} s, open {:.1} ms, peak {:.0} MiB",
         report.build_s,
         report.open_ms,
         report.peak_mib.unwrap_or(0.0)

@@ -46,7 +46,7 @@ impl Library {
         let folder = config.library_dir()?;
         let lock = Lock::take(&folder)?;
         let store = Store::open(&folder)?;
-        let embedder = load_model(&config.model, config, progress)?;
+        let embedder = load_model(&config.model, config, Some(&store), progress)?;
         let model = store.model(embedder.fingerprint(), embedder.name())?;
         store.set_fact(MODEL_FACT, embedder.name())?;
         let index = load_index(&folder, &store, model, &embedder, config)?;
@@ -76,7 +76,7 @@ pub fn open_search(config: &Config, progress: &dyn Fn(Progress<'_>)) -> Result<S
     let name = store
         .fact(MODEL_FACT)?
         .context("the library is empty: fill it with `pixdex index FOLDER`")?;
-    let embedder = load_model(&name, config, progress)?;
+    let embedder = load_model(&name, config, Some(&store), progress)?;
     let model = store.model(embedder.fingerprint(), embedder.name())?;
     let index = load_index(&folder, &store, model, &embedder, &without_graph(config))?;
     Ok(Search::new(store, index, embedder))
@@ -89,16 +89,21 @@ pub fn without_graph(config: &Config) -> Config {
     config
 }
 
-/// Loads a model by the name that its owner gave it.
+/// Loads a model by the name that its owner gave it. A library remembers how the model's self-check went, which takes
+/// longer than the rest.
 pub fn load_model(
     name: &str,
     config: &Config,
+    library: Option<&Store>,
     progress: &dyn Fn(Progress<'_>),
 ) -> Result<Embedder> {
     let source: ModelSource = name.parse()?;
     let placement = Placement::find(config.device, config.precision)?;
     let model = Model::open(&source, &HubSettings::from_env(), progress)?;
-    let embedder = Embedder::load(model, placement)?;
+    let embedder = match library {
+        Some(store) => load_checked(model, placement, store)?,
+        None => Embedder::load(model, placement)?,
+    };
     let (device, precision) = (
         embedder.placement().device(),
         embedder.placement().precision(),
@@ -116,6 +121,23 @@ pub fn load_model(
         );
     }
     Ok(embedder)
+}
+
+fn load_checked(model: Model, placement: Placement, store: &Store) -> Result<Embedder> {
+    let fact = self_check_fact(&model, &placement);
+    let known = store.fact(&fact)?.and_then(|cosine| cosine.parse().ok());
+    let embedder = Embedder::load(model, placement.with_self_check(known))?;
+    match embedder.placement().self_check_cosine() {
+        Some(cosine) if known != Some(cosine) => store.set_fact(&fact, &cosine.to_string())?,
+        _ => {}
+    }
+    Ok(embedder)
+}
+
+/// The name of a fact that holds for one model, one number format, and one release's arithmetic.
+fn self_check_fact(model: &Model, placement: &Placement) -> String {
+    let (precision, release) = (placement.precision(), env!("CARGO_PKG_VERSION"));
+    format!("self-check {precision} {release} {}", model.fingerprint)
 }
 
 fn load_index(
@@ -302,5 +324,35 @@ fn wait_until_still(hints: &Receiver<Hint>, mut last: Hint) {
             Ok(hint) => last = hint,
             Err(_) => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Precision};
+
+    #[test]
+    fn a_library_remembers_a_self_check_that_was_passed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let placement = || Placement::find(config::Device::Cpu, Precision::Auto).unwrap();
+        let model = || {
+            let hub = HubSettings::from_env();
+            Model::open(&ModelSource::Bundled, &hub, &|_| {}).unwrap()
+        };
+        if placement().precision() == "f32" {
+            return; // Nothing to check on this processor.
+        }
+        let load = || load_checked(model(), placement(), &store).unwrap();
+        let found = load().placement().self_check_cosine().unwrap();
+        let fact = self_check_fact(&model(), &placement());
+        assert_eq!(store.fact(&fact).unwrap(), Some(found.to_string()));
+
+        store.set_fact(&fact, "0.99995").unwrap();
+        assert_eq!(load().placement().self_check_cosine(), Some(0.99995));
+        // Not good enough for `auto`, whoever found it: checked again.
+        store.set_fact(&fact, "0.98").unwrap();
+        assert_eq!(load().placement().self_check_cosine(), Some(found));
     }
 }

@@ -59,7 +59,7 @@ impl Model {
 }
 
 fn info(config: &Config, json: bool) -> Result<()> {
-    let embedder = daemon::load_model(&config.model, config, &output::download())?;
+    let embedder = daemon::load_model(&config.model, config, None, &output::download())?;
     let info = Info {
         name: embedder.name().to_owned(),
         fingerprint: embedder.fingerprint().to_owned(),

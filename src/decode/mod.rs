@@ -235,14 +235,16 @@ fn rgb8(picture: DynamicImage, format: ImageFormat) -> RgbImage {
 
 /// The pixels of a GIF are either there or not.
 fn on_white(picture: &RgbaImage) -> RgbImage {
-    RgbImage::from_fn(picture.width(), picture.height(), |x, y| {
-        let Rgba([red, green, blue, opacity]) = *picture.get_pixel(x, y);
-        if opacity == 0 {
+    let mut white = RgbImage::new(picture.width(), picture.height());
+    for (to, from) in white.pixels_mut().zip(picture.pixels()) {
+        let Rgba([red, green, blue, opacity]) = *from;
+        *to = if opacity == 0 {
             Rgb([u8::MAX; 3])
         } else {
             Rgb([red, green, blue])
-        }
-    })
+        };
+    }
+    white
 }
 
 /// Whether a JPEG reaches its end-of-image marker.

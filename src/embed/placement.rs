@@ -3,6 +3,7 @@
 use candle_core::{DType, Device};
 
 use super::EmbedError;
+use super::check::SMALLEST_COSINE;
 use crate::config;
 use crate::kernels::Format;
 
@@ -45,6 +46,18 @@ impl Placement {
         })
     }
 
+    /// Takes over what a self-check of the same weights in the same precision found before, so that it is not made again.
+    #[must_use]
+    pub fn with_self_check(self, cosine: Option<f32>) -> Placement {
+        Placement { cosine, ..self }
+    }
+
+    /// Whether the format is known to be as good as was asked for.
+    pub(super) fn is_checked(&self) -> bool {
+        self.cosine
+            .is_some_and(|cosine| cosine >= SMALLEST_COSINE || !self.may_be_f32)
+    }
+
     /// `cpu`, `cuda` or `metal`.
     pub fn device(&self) -> &'static str {
         match self.device {
@@ -63,7 +76,7 @@ impl Placement {
         }
     }
 
-    /// The smallest cosine that the self-check at loading found between an embedding in this precision and the same in
+    /// The smallest cosine that the self-check found between an embedding in this precision and the same in
     /// f32; `None` for f32 itself and on a GPU.
     pub fn self_check_cosine(&self) -> Option<f32> {
         self.cosine

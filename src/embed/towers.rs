@@ -69,7 +69,7 @@ struct CpuTowers {
 /// The towers in the format that is wanted, or in f32 where that may be and the format moves this model's embeddings.
 fn choose(model: &Model, weights: &VarBuilder<'_>, placement: &mut Placement) -> Result<CpuTowers> {
     let towers = CpuTowers::load(model, weights, placement.format)?;
-    if placement.format == Format::F32 {
+    if placement.format == Format::F32 || placement.is_checked() {
         return Ok(towers);
     }
     // Loaded second and dropped first: memory between the two would not go back to the system.
@@ -82,7 +82,7 @@ fn choose(model: &Model, weights: &VarBuilder<'_>, placement: &mut Placement) ->
             cosine, "this precision moves the model's embeddings"
         );
         if placement.may_be_f32 {
-            placement.format = Format::F32;
+            (placement.format, placement.cosine) = (Format::F32, None);
             return Ok(reference);
         }
     }

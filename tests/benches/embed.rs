@@ -5,6 +5,8 @@
 
 mod memory;
 
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -80,6 +82,7 @@ fn measure(arguments: &Arguments) -> Result<Value> {
     let text_s = median_s(budget, || {
         embedder.embed_texts(vec![QUERY.to_owned()]).map(drop)
     })?;
+    let text_beside_pictures_s = text_beside_pictures_s(&embedder, &pictures[..8], budget)?;
     Ok(json!({
         "precision": embedder.placement().precision(),
         "self_check_cosine": embedder.placement().self_check_cosine(),
@@ -87,9 +90,33 @@ fn measure(arguments: &Arguments) -> Result<Value> {
         "images_per_s": images_per_s,
         "images_per_s_of_two_callers_with_8": 16.0 / two_callers_s,
         "text_ms": 1e3 * text_s,
+        "text_ms_beside_pictures": 1e3 * text_beside_pictures_s,
         "resident_mib": resident_mib,
         "peak_mib": memory_mib(std::process::id(), "VmHWM"),
     }))
+}
+
+/// Of a text, while batches of pictures keep all cores busy.
+fn text_beside_pictures_s(
+    embedder: &Embedder,
+    pictures: &[Pixels],
+    budget: Duration,
+) -> Result<f64> {
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let busy = scope.spawn(|| {
+            while !is_over.load(Relaxed) {
+                embedder.embed_images(pictures.to_vec())?;
+            }
+            anyhow::Ok(())
+        });
+        let text_s = median_s(budget, || {
+            embedder.embed_texts(vec![QUERY.to_owned()]).map(drop)
+        });
+        is_over.store(true, Relaxed);
+        busy.join().expect("embedding does not panic")?;
+        text_s
+    })
 }
 
 fn two_callers(embedder: &Embedder, pictures: &[Pixels]) -> Result<()> {

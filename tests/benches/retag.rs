@@ -41,7 +41,7 @@ struct Arguments {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let config = Config::load(None, std::iter::empty(), vec![("log", "warn".into())])?;
-    let embedder = daemon::load_model(&arguments.model, &config, &|_| {})?;
+    let embedder = daemon::load_model(&arguments.model, &config, None, &|_| {})?;
     let folder = tempfile::tempdir()?;
     let store = Store::open(&folder.path().join("library"))?;
     let images = made::fill(

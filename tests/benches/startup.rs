@@ -82,7 +82,7 @@ fn main() -> Result<()> {
 
 fn make_library(arguments: &Arguments, library: &Path, photos: &Path) -> Result<()> {
     let config = Config::load(None, std::iter::empty(), vec![("log", "warn".into())])?;
-    let embedder = daemon::load_model(&arguments.model, &config, &|_| {})?;
+    let embedder = daemon::load_model(&arguments.model, &config, None, &|_| {})?;
     made::fill(&Store::open(library)?, photos, &embedder, arguments.images);
     Ok(())
 }

@@ -1,6 +1,6 @@
 """Makes JPEGs like those of a phone: 12 megapixels, about 3 MB, colour at half resolution, quality 88.
 
-    python make_pictures.py FOLDER [--count 24] [--width 4000] [--height 3000] [--kind jpg|png]
+    python make_pictures.py FOLDER [--count 24] [--width 4000] [--height 3000] [--kind jpg]
 
 1/f noise has the spectrum of natural pictures; gradients are sky, polygons are edges, and a little grain is the sensor.
 """
@@ -11,6 +11,19 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+# The ending and the settings of each kind of file.
+PHOTO = {"quality": 88, "subsampling": "4:2:0"}
+KINDS = {
+    "jpg": ("jpg", PHOTO),
+    "progressive": ("jpg", {**PHOTO, "progressive": True}),
+    "png": ("png", {}),
+    "webp": ("webp", {"quality": 85}),
+    "webp-lossless": ("webp", {"lossless": True}),
+    "gif": ("gif", {}),
+    "bmp": ("bmp", {}),
+    "tiff": ("tif", {}),
+    "tiff-lzw": ("tif", {"compression": "tiff_lzw"}),
+}
 GRAIN = 3.0  # deviation in grey levels at 12 megapixels; it decides how large the file gets
 
 
@@ -55,10 +68,11 @@ def picture(seed, width, height):
 
 def make(folder, count, width=4000, height=3000, kind="jpg", first_seed=0):
     folder.mkdir(parents=True, exist_ok=True)
+    ending, settings = KINDS[kind]
     for seed in range(first_seed, first_seed + count):
-        path = folder / f"{seed:05}.{kind}"
+        path = folder / f"{seed:05}.{ending}"
         if not path.exists():
-            picture(seed, width, height).save(path, quality=88, subsampling="4:2:0")
+            picture(seed, width, height).save(path, **settings)
 
 
 def make_copies(folder, count, originals=24):
@@ -78,6 +92,6 @@ if __name__ == "__main__":
     parser.add_argument("--count", type=int, default=24)
     parser.add_argument("--width", type=int, default=4000)
     parser.add_argument("--height", type=int, default=3000)
-    parser.add_argument("--kind", choices=["jpg", "png"], default="jpg")
+    parser.add_argument("--kind", choices=list(KINDS), default="jpg")
     given = parser.parse_args()
     make(given.folder, given.count, given.width, given.height, given.kind)

@@ -61,10 +61,14 @@ def decode_ratios(engines):
     for mode in ("full", "draft"):
         ours, theirs = engines["pixdex"]["ms_per_picture"], engines[f"pillow-{mode}"]["ms_per_picture"]
         yield f"12 MP JPEG to the model's input, ms, one thread / pillow-{mode}", ours, theirs, True
+    for kind, figures in engines["kinds"].items():
+        ours, theirs = (figures[name]["ms_per_picture"] for name in ("pixdex", "pillow"))
+        yield f"12 MP {kind} to the model's input, ms, one thread / pillow", ours, theirs, True
 
 
 def decode_details(engines):
-    rows = [[name, f"{figures['ms_per_picture']:.1f}"] for name, figures in engines.items()]
+    names = [name for name in engines if name != "kinds"]
+    rows = [[name, f"{engines[name]['ms_per_picture']:.1f}"] for name in names]
     cosine = engines["pixdex"]["worst_cosine"]
     worst = f"The embedding furthest from that of a full decode has a cosine of {cosine:.5f} to it."
     return table(["engine", "ms for each 12 MP JPEG"], rows) + "\n\n" + worst

@@ -25,6 +25,7 @@ import report
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 EMBED_PEERS = ["torch-f32", "torch-bf16", "onnx-f32", "onnx-int8", "open_clip"]
+OTHER_KINDS = [kind for kind in make_pictures.KINDS if kind != "jpg"]
 # Engine and links of a node; with more links go more candidates.
 GRAPHS = [("hnswlib", 16), ("hnswlib", 32), ("faiss-hnsw", 16), ("faiss-hnsw", 32), ("faiss-sq8", 16),
           ("usearch-f32", 16), ("usearch-f16", 16)]  # fmt: skip
@@ -40,6 +41,7 @@ def main():
     parser.add_argument("--precisions", nargs="+", default=["f32", "bf16", "int8", "auto"], help="ours, on the CPU")
     parser.add_argument("--pictures", type=int, default=96, help="of the whole path from folder to library")
     parser.add_argument("--vectors", type=int, default=100_000, help="of the search")
+    parser.add_argument("--graphs", nargs="+", default=[f"{engine}-m{m}" for engine, m in GRAPHS], help="of the peers")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--work", type=Path, default=ROOT / "target/peers")
     given = parser.parse_args()
@@ -100,6 +102,12 @@ def median(answers):
     return first
 
 
+def chosen(ways):
+    """What the program takes of the ways to decode, with decoding and resizing together."""
+    [way] = [way for way in ways if way["way"] == "chosen"]
+    return {**way, "ms_per_picture": way["decode_ms"] + way["resize_ms"]}
+
+
 class Bench:
     """The questions: each method makes what it needs, lets the engines take turns, and gives their figures by name."""
 
@@ -132,9 +140,15 @@ class Bench:
         make_pictures.make(photos, 24)
         commands = {f"pillow-{mode}": self.peer("decode", mode, photos) for mode in ("full", "draft")}
         engines = self.in_turn({**commands, "pixdex": self.ours("decode", photos, "--model", self.model)})
-        [chosen] = [way for way in engines["pixdex"] if way["way"] == "chosen"]
-        chosen["ms_per_picture"] = chosen["decode_ms"] + chosen["resize_ms"]
-        return {**engines, "pixdex": chosen}
+        engines["pixdex"] = chosen(engines["pixdex"])
+        return engines | {"kinds": {kind: self.decode_kind(kind) for kind in OTHER_KINDS}}
+
+    def decode_kind(self, kind):
+        """A few pictures of another kind than what cameras write."""
+        folder = self.work / f"photos-{kind}"
+        make_pictures.make(folder, 3, kind=kind)
+        engines = self.in_turn({"pillow": self.peer("decode", "full", folder), "pixdex": self.ours("decode", folder)})
+        return engines | {"pixdex": chosen(engines["pixdex"])}
 
     def ingest(self):
         self.make_models()
@@ -155,7 +169,8 @@ class Bench:
         if not (folder / "texts.truth").exists():
             ask(self.ours("search", "--images", self.given.vectors, "--write", folder, *library))
             subprocess.run(self.peer("search", "truth", folder), check=True)
-        built = {f"{engine}-m{m}": self.build_graph(engine, m, folder, indexes) for engine, m in GRAPHS}
+        built = {f"{engine}-m{m}": self.build_graph(engine, m, folder, indexes) for engine, m in GRAPHS
+                 if f"{engine}-m{m}" in self.given.graphs}  # fmt: skip
         built["faiss-flat"] = self.build_graph("faiss-flat", 0, folder, indexes)
         commands = {"pixdex": self.ours("search", "--vectors", folder, *library)}
         for name in built:

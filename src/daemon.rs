@@ -71,6 +71,20 @@ impl Library {
 
 /// Opens a library for searching only, with the model that it was built with.
 pub fn open_search(config: &Config, progress: &dyn Fn(Progress<'_>)) -> Result<Search> {
+    let (store, index, embedder) = open_read_only(config, progress)?;
+    Ok(Search::new(store, index, embedder))
+}
+
+/// Opens a library for looking at what label sets would do to it, with the model that it was built with.
+pub fn open_tagger(config: &Config, progress: &dyn Fn(Progress<'_>)) -> Result<Tagger> {
+    let (store, index, embedder) = open_read_only(config, progress)?;
+    Ok(Tagger::new(config.labels_folder()?, store, index, embedder))
+}
+
+fn open_read_only(
+    config: &Config,
+    progress: &dyn Fn(Progress<'_>),
+) -> Result<(Store, Index, Embedder)> {
     let folder = config.library_dir()?;
     let store = Store::open_existing(&folder)?;
     let name = store
@@ -79,7 +93,7 @@ pub fn open_search(config: &Config, progress: &dyn Fn(Progress<'_>)) -> Result<S
     let embedder = load_model(&name, config, Some(&store), progress)?;
     let model = store.model(embedder.fingerprint(), embedder.name())?;
     let index = load_index(&folder, &store, model, &embedder, &without_graph(config))?;
-    Ok(Search::new(store, index, embedder))
+    Ok((store, index, embedder))
 }
 
 /// For a process that asks once or not at all: a scan is over long before a graph is built.

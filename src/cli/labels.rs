@@ -1,4 +1,4 @@
-//! `pixdex labels`: is a label file right?
+//! `pixdex labels`: is a label file right, and what would it do to the library?
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::output;
+use super::{output, preview};
 use crate::config::Config;
 use crate::tag::LabelSet;
 
@@ -18,6 +18,19 @@ pub(super) enum Labels {
         /// The files
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what a label file would change in the library, without applying it
+    ///
+    /// The file is compared with the set of its name; it need not lie in the labels folder, and where there is no set of
+    /// that name all of its tags are new. `+` and `-` count tags that would come and go; the bars show how many pictures
+    /// have which score, from 0 to 1. For each label that changes the pictures nearest to its threshold follow.
+    Preview {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
         /// Print one JSON document
         #[arg(long)]
         json: bool,
@@ -39,33 +52,33 @@ struct Checked {
 
 impl Labels {
     pub(super) fn run(self, config: &Config) -> Result<()> {
-        let Labels::Check { mut files, json } = self;
-        if files.is_empty() {
-            files = label_files(&config.labels_folder()?)?;
+        match self {
+            Labels::Check { files, json } => check_all(files, json, config),
+            Labels::Preview { file, json } => preview::run(&file, json, config),
         }
-        let report = Report {
-            files: files
-                .iter()
-                .map(|path| check(path))
-                .collect::<Result<_>>()?,
-        };
-        if json {
-            output::print_json(&report)?;
-        } else {
-            report.files.iter().for_each(print);
-        }
-        let broken = report
-            .files
-            .iter()
-            .filter(|file| file.error.is_some())
-            .count();
-        ensure!(
-            broken == 0,
-            "{broken} of {} label files are broken",
-            report.files.len()
-        );
-        Ok(())
     }
+}
+
+fn check_all(mut files: Vec<PathBuf>, json: bool, config: &Config) -> Result<()> {
+    if files.is_empty() {
+        files = label_files(&config.labels_folder()?)?;
+    }
+    let checked = files.iter().map(|path| check(path));
+    let report = Report {
+        files: checked.collect::<Result<_>>()?,
+    };
+    if json {
+        output::print_json(&report)?;
+    } else {
+        report.files.iter().for_each(print);
+    }
+    let is_broken = |file: &&Checked| file.error.is_some();
+    let (broken, all) = (
+        report.files.iter().filter(is_broken).count(),
+        report.files.len(),
+    );
+    ensure!(broken == 0, "{broken} of {all} label files are broken");
+    Ok(())
 }
 
 fn label_files(folder: &Path) -> Result<Vec<PathBuf>> {

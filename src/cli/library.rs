@@ -4,6 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+use ureq::http::Response;
+use ureq::{Agent, Body};
 
 use crate::config::Config;
 use crate::store::{Lock, LockError, Store};
@@ -43,15 +45,23 @@ pub(super) fn ask(address: &str, path: &str, parameters: &[(&str, String)]) -> R
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(parameters);
     let url = format!("http://{address}/api/v1/{path}?{}", query.finish());
-    let agent = ureq::Agent::new_with_config(
-        ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .build(),
-    );
-    let mut response = agent
-        .get(&url)
-        .call()
-        .with_context(|| format!("pixdex at http://{address} does not answer"))?;
+    answer(address, agent().get(&url).call())
+}
+
+/// Gives a daemon something to answer to.
+pub(super) fn post(address: &str, path: &str, body: &str) -> Result<Value> {
+    let url = format!("http://{address}/api/v1/{path}");
+    answer(address, agent().post(&url).send(body))
+}
+
+fn agent() -> Agent {
+    let config = Agent::config_builder().http_status_as_error(false);
+    Agent::new_with_config(config.build())
+}
+
+fn answer(address: &str, response: Result<Response<Body>, ureq::Error>) -> Result<Value> {
+    let mut response =
+        response.with_context(|| format!("pixdex at http://{address} does not answer"))?;
     let text = response.body_mut().read_to_string()?;
     let body: Value =
         serde_json::from_str(&text).with_context(|| format!("http://{address} is not pixdex"))?;

@@ -1,5 +1,6 @@
 //! What can be typed in a terminal: one file for each subcommand.
 
+mod decisions;
 pub mod demo;
 mod embed;
 mod failures;
@@ -8,6 +9,7 @@ mod labels;
 mod library;
 mod model;
 mod output;
+mod preview;
 mod search;
 mod serve;
 mod status;
@@ -68,9 +70,12 @@ enum Command {
     Search(search::Search),
     /// List labels with the number of pictures that carry each
     Tags(tags::Tags),
-    /// Check label files
+    /// Check label files, or show what one would change
     #[command(subcommand)]
     Labels(labels::Labels),
+    /// Say which tags are right: what a person decided wins over every score, for ever
+    #[command(subcommand)]
+    Decisions(decisions::Decisions),
     /// Show how the library stands
     Status(status::Status),
     /// List files that could not be indexed, each with the reason
@@ -101,6 +106,7 @@ impl Cli {
             Command::Search(command) => command.run(&config),
             Command::Tags(command) => command.run(&config),
             Command::Labels(command) => command.run(&config),
+            Command::Decisions(command) => command.run(&config),
             Command::Status(command) => command.run(&config),
             Command::Failures(command) => command.run(&config),
             Command::Model(command) => command.run(&config),

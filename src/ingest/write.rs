@@ -11,8 +11,8 @@ use tracing::{debug, info, warn};
 use super::batch::{Batch, Finding};
 use super::pipeline::{Job, Trouble};
 use super::{Parts, Progress, count};
-use crate::embed::Embedding;
-use crate::store::{Content, FileRecord, LabelId};
+use crate::store::{Content, FileRecord};
+use crate::tag::{Sets, TagError};
 
 /// The thread that writes.
 pub(super) struct Writer {
@@ -55,11 +55,10 @@ impl Writer {
     fn record(&self, findings: Vec<Finding>) -> anyhow::Result<()> {
         // Held until the index has the images too: a label set that changes meanwhile will find them there.
         let sets = self.parts.tagger.sets();
-        let tags = |embedding: &Embedding| sets.tags(embedding.as_slice());
         let records: Vec<FileRecord> = findings
             .into_iter()
-            .map(|finding| file_record(finding, tags))
-            .collect();
+            .map(|finding| file_record(finding, &sets))
+            .collect::<Result<_, _>>()?;
         let recorded = self.parts.store.record(self.parts.model, &records)?;
         let contents = records.iter().map(|record| record.content.as_ref().ok());
         let images = recorded.images.iter().zip(contents);
@@ -74,28 +73,25 @@ impl Writer {
     }
 }
 
-fn file_record(
-    (job, content): Finding,
-    tags: impl Fn(&Embedding) -> Vec<(LabelId, f32)>,
-) -> FileRecord {
+fn file_record((job, content): Finding, sets: &Sets<'_>) -> Result<FileRecord, TagError> {
     let Job { root, path, stat } = job;
     match &content {
         Ok(_) => debug!(path = %path.display(), "indexed"),
         Err(reason) => warn!(path = %path.display(), reason, "not indexed"),
     }
-    let content = content.map(|(hash, metadata, embedding)| {
-        let tags = tags(&embedding);
-        Content {
+    let content = match content {
+        Ok((hash, metadata, embedding)) => Ok(Content {
+            tags: sets.tags(hash, embedding.as_slice())?,
             hash,
             metadata,
             embedding,
-            tags,
-        }
-    });
-    FileRecord {
+        }),
+        Err(reason) => Err(reason),
+    };
+    Ok(FileRecord {
         root,
         path,
         stat,
         content,
-    }
+    })
 }

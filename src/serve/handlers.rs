@@ -15,7 +15,7 @@ use crate::index::IndexStatus;
 use crate::ingest::ProgressReport;
 use crate::search::{self, Answer, FailureList, Item, Page, Query};
 use crate::store::{ImageRow, TagCount};
-use crate::tag::{LabelSet, SetStatus};
+use crate::tag::{LabelSet, Preview, SetStatus};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
@@ -196,12 +196,16 @@ pub(super) struct Applied {
 }
 
 pub(super) fn put_label_set(api: &Api, name: &str, body: &Bytes) -> Result<Applied> {
+    Ok(sum(&api.parts.tagger.put(name, text(body)?)?))
+}
+
+pub(super) fn preview_label_set(api: &Api, name: &str, body: &Bytes) -> Result<Preview> {
+    Ok(api.parts.tagger.preview(name, text(body)?)?)
+}
+
+fn text(body: &Bytes) -> Result<&str> {
     let not_text = |_| ApiError::bad_request("bad_label_set", "the body is not UTF-8 text");
-    let applied = api
-        .parts
-        .tagger
-        .put(name, std::str::from_utf8(body).map_err(not_text)?)?;
-    Ok(sum(&applied))
+    std::str::from_utf8(body).map_err(not_text)
 }
 
 pub(super) fn delete_label_set(api: &Api, name: &str) -> Result<Applied> {

@@ -1,7 +1,9 @@
 //! Which address is answered by which handler.
 
 use std::convert::Infallible;
+use std::str::{FromStr, Utf8Error};
 
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use warp::filters::BoxedFilter;
 use warp::http::header;
@@ -11,10 +13,13 @@ use warp::{Filter, Rejection};
 
 use super::error::{ApiError, recover};
 use super::params::Params;
-use super::{Api, handlers};
+use super::{Api, decisions, handlers};
 
 /// A label set is a page of text.
 const MAX_LABEL_SET_BYTES: u64 = 1024 * 1024;
+
+/// Some hundred thousand decisions.
+const MAX_DECISIONS_BYTES: u64 = 64 * 1024 * 1024;
 
 type Result<T> = std::result::Result<T, ApiError>;
 
@@ -28,6 +33,8 @@ pub(super) fn all(
         .or(images(api))
         .unify()
         .or(label_sets(api))
+        .unify()
+        .or(decided(api))
         .unify()
         .or(library(api))
         .unify();
@@ -120,13 +127,22 @@ fn label_sets(api: &Api) -> BoxedFilter<(Response,)> {
     let get = warp::path!("api" / "v1" / "label-sets" / String)
         .and(read(api))
         .then(|name: String, api, _| answer(api, move |api| handlers::label_set(api, &name)));
+    let text = warp::body::content_length_limit(MAX_LABEL_SET_BYTES).and(warp::body::bytes());
     let put = warp::path!("api" / "v1" / "label-sets" / String)
         .and(warp::put())
         .and(with(api))
-        .and(warp::body::content_length_limit(MAX_LABEL_SET_BYTES))
-        .and(warp::body::bytes())
+        .and(text)
         .then(|name: String, api, body: Bytes| {
             answer(api, move |api| handlers::put_label_set(api, &name, &body))
+        });
+    let preview = warp::path!("api" / "v1" / "label-sets" / String / "preview")
+        .and(warp::post())
+        .and(with(api))
+        .and(text)
+        .then(|name: String, api, body: Bytes| {
+            answer(api, move |api| {
+                handlers::preview_label_set(api, &name, &body)
+            })
         });
     let delete = warp::path!("api" / "v1" / "label-sets" / String)
         .and(warp::delete())
@@ -136,9 +152,66 @@ fn label_sets(api: &Api) -> BoxedFilter<(Response,)> {
         .unify()
         .or(put)
         .unify()
+        .or(preview)
+        .unify()
         .or(delete)
         .unify()
         .boxed()
+}
+
+fn decided(api: &Api) -> BoxedFilter<(Response,)> {
+    let body = |limit| warp::body::content_length_limit(limit).and(warp::body::bytes());
+    let list = warp::path!("api" / "v1" / "decisions")
+        .and(read(api))
+        .then(|api, params| answer(api, move |api| decisions::list(api, &params)));
+    let post = warp::path!("api" / "v1" / "decisions")
+        .and(warp::post())
+        .and(with(api))
+        .and(body(MAX_DECISIONS_BYTES))
+        .then(|api, body: Bytes| answer(api, move |api| decisions::post(api, &body)));
+    let import = warp::path!("api" / "v1" / "decisions" / "import")
+        .and(warp::post())
+        .and(with(api))
+        .and(body(MAX_DECISIONS_BYTES))
+        .then(|api, body: Bytes| answer(api, move |api| decisions::import(api, &body)));
+    let one = warp::path!("api" / "v1" / "images" / Text / "decisions" / Text / Text);
+    let put = one
+        .and(warp::put())
+        .and(with(api))
+        .and(body(MAX_LABEL_SET_BYTES))
+        .then(|id: Text, set: Text, label: Text, api, body: Bytes| {
+            answer(api, move |api| {
+                decisions::put(api, [&id.0, &set.0, &label.0], &body)
+            })
+        });
+    let delete =
+        one.and(warp::delete())
+            .and(with(api))
+            .then(|id: Text, set: Text, label: Text, api| {
+                answer(api, move |api| {
+                    decisions::delete(api, [&id.0, &set.0, &label.0])
+                })
+            });
+    list.or(post)
+        .unify()
+        .or(import)
+        .unify()
+        .or(put)
+        .unify()
+        .or(delete)
+        .unify()
+        .boxed()
+}
+
+/// A part of an address that people chose: whatever an address cannot hold is written with `%` there.
+struct Text(String);
+
+impl FromStr for Text {
+    type Err = Utf8Error;
+
+    fn from_str(part: &str) -> std::result::Result<Text, Utf8Error> {
+        Ok(Text(percent_decode_str(part).decode_utf8()?.into_owned()))
+    }
 }
 
 fn library(api: &Api) -> BoxedFilter<(Response,)> {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Result, Store, StoreError, Tag, paths};
 use crate::decode::Metadata;
@@ -19,7 +21,7 @@ pub struct ImageId(pub i64);
 pub struct ModelId(pub(super) i64);
 
 /// BLAKE3 of a file's bytes: the identity of an image, written as 64 hexadecimal digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContentHash(pub [u8; 32]);
 
 impl ContentHash {
@@ -40,6 +42,24 @@ impl FromStr for ContentHash {
 
     fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
         Ok(ContentHash(*blake3::Hash::from_hex(text)?.as_bytes()))
+    }
+}
+
+impl Serialize for ContentHash {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ContentHash {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let bad = |_| {
+            D::Error::custom(format_args!(
+                "`{text}` is not an image id, which has 64 hexadecimal digits"
+            ))
+        };
+        text.parse().map_err(bad)
     }
 }
 

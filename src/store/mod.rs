@@ -2,6 +2,7 @@
 //!
 //! Writes are whole: each is one immediate transaction, so a reader and a crash see all of it or nothing.
 
+mod decisions;
 mod files;
 mod images;
 mod lock;
@@ -16,6 +17,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use rusqlite_migration::{M, Migrations};
 use thiserror::Error;
 
+pub use decisions::{BadDecision, Decision, Retagged, Verdict, WhichDecisions};
 pub use files::{
     Content, Failure, FileRecord, FileStat, FileState, KnownFile, Recorded, Root, RootId,
 };
@@ -172,6 +174,7 @@ fn migrations() -> Migrations<'static> {
     Migrations::new(vec![
         M::up(include_str!("../../migrations/0001_library.sql")),
         M::up(include_str!("../../migrations/0002_live_images.sql")),
+        M::up(include_str!("../../migrations/0003_decisions.sql")),
     ])
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::Serialize;
 
-use super::{ImageId, Result, Store};
+use super::{ImageId, Result, Store, Verdict};
 
 /// A label's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,8 +18,11 @@ pub struct Tag {
     pub set: String,
     /// Name of the label.
     pub label: String,
-    /// Probability, 0 to 1.
+    /// Probability, 0 to 1; 1 where a person confirmed it.
     pub score: f32,
+    /// Whether a person confirmed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Verdict>,
 }
 
 /// How many images carry a label.
@@ -36,6 +39,8 @@ pub struct TagCount {
 /// A label set as it was last applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppliedSet {
+    /// What decisions know it by.
+    pub key: String,
     /// Hash of the model and of all that can change a score.
     pub signature: String,
     /// The text of its file.
@@ -58,13 +63,14 @@ impl Store {
     pub fn label_sets(&self) -> Result<BTreeMap<String, AppliedSet>> {
         self.read(|db| {
             let mut select =
-                db.prepare_cached("SELECT name, signature, definition FROM label_sets")?;
+                db.prepare_cached("SELECT name, key, signature, definition FROM label_sets")?;
             let rows = select.query_map([], |row| {
                 Ok((
                     row.get(0)?,
                     AppliedSet {
-                        signature: row.get(1)?,
-                        definition: row.get(2)?,
+                        key: row.get(1)?,
+                        signature: row.get(2)?,
+                        definition: row.get(3)?,
                     },
                 ))
             })?;
@@ -99,15 +105,18 @@ impl Store {
         tags: &[Vec<(ImageId, f32)>],
     ) -> Result<(Vec<LabelId>, Difference)> {
         self.write(|db| {
-            let upsert = "INSERT INTO label_sets (name, signature, definition) VALUES (?1, ?2, ?3)
-                          ON CONFLICT (name) DO UPDATE SET
+            let upsert =
+                "INSERT INTO label_sets (name, key, signature, definition) VALUES (?1, ?2, ?3, ?4)
+                          ON CONFLICT (name) DO UPDATE SET key = excluded.key,
                               signature = excluded.signature, definition = excluded.definition
                           RETURNING id";
-            let set: i64 = db.query_row(
-                upsert,
-                [name, &applied.signature, &applied.definition],
-                |row| row.get(0),
-            )?;
+            let AppliedSet {
+                key,
+                signature,
+                definition,
+            } = applied;
+            let set: i64 =
+                db.query_row(upsert, [name, key, signature, definition], |row| row.get(0))?;
             let mut difference = Difference {
                 removed: drop_other_labels(db, set, labels)?,
                 ..Difference::default()
@@ -119,6 +128,23 @@ impl Store {
                 ids.push(id);
             }
             Ok((ids, difference))
+        })
+    }
+
+    /// The images that carry each label of a set, in the order of their rows.
+    pub fn tagged(&self, set: &str) -> Result<BTreeMap<String, Vec<ImageId>>> {
+        self.read(|db| {
+            let mut select = db.prepare_cached(
+                "SELECT l.id, l.name FROM labels l JOIN label_sets s ON s.id = l.label_set_id WHERE s.name = ?1",
+            )?;
+            let labels = select.query_map([set], |row| Ok((LabelId(row.get(0)?), row.get(1)?)))?;
+            let mut tagged = BTreeMap::new();
+            for label in labels {
+                let (label, name) = label?;
+                let images = tags_of_label(db, label)?.into_iter().map(|tag| tag.0);
+                tagged.insert(name, images.collect());
+            }
+            Ok(tagged)
         })
     }
 
@@ -231,6 +257,25 @@ pub(super) fn replace_of_image(
 ) -> Result<()> {
     db.prepare_cached("DELETE FROM tags WHERE image_id = ?1")?
         .execute([image.0])?;
+    insert_of_image(db, image, tags)
+}
+
+/// Gives an image other tags of one label set.
+pub(super) fn replace_of_set(
+    db: &Transaction<'_>,
+    set: &str,
+    image: ImageId,
+    tags: &[(LabelId, f32)],
+) -> Result<()> {
+    let mut delete = db.prepare_cached(
+        "DELETE FROM tags WHERE image_id = ?1 AND label_id IN (
+             SELECT l.id FROM labels l JOIN label_sets s ON s.id = l.label_set_id WHERE s.name = ?2)",
+    )?;
+    delete.execute(params![image.0, set])?;
+    insert_of_image(db, image, tags)
+}
+
+fn insert_of_image(db: &Transaction<'_>, image: ImageId, tags: &[(LabelId, f32)]) -> Result<()> {
     let mut insert =
         db.prepare_cached("INSERT INTO tags (label_id, image_id, score) VALUES (?1, ?2, ?3)")?;
     for &(label, score) in tags {
@@ -241,14 +286,18 @@ pub(super) fn replace_of_image(
 
 pub(super) fn of_image(db: &Transaction<'_>, image: ImageId) -> Result<Vec<Tag>> {
     let mut select = db.prepare_cached(
-        "SELECT s.name, l.name, t.score FROM tags t JOIN labels l ON l.id = t.label_id
-         JOIN label_sets s ON s.id = l.label_set_id WHERE t.image_id = ?1 ORDER BY s.name, t.score DESC, l.name",
+        "SELECT s.name, l.name, t.score, EXISTS (
+             SELECT 1 FROM decisions d JOIN images i ON i.hash = d.hash
+             WHERE i.id = t.image_id AND d.label_set = s.key AND d.label = l.name AND d.verdict = 'confirmed')
+         FROM tags t JOIN labels l ON l.id = t.label_id JOIN label_sets s ON s.id = l.label_set_id
+         WHERE t.image_id = ?1 ORDER BY s.name, t.score DESC, l.name",
     )?;
     let rows = select.query_map([image.0], |row| {
         Ok(Tag {
             set: row.get(0)?,
             label: row.get(1)?,
             score: row.get(2)?,
+            decision: row.get::<_, bool>(3)?.then_some(Verdict::Confirmed),
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -297,6 +346,7 @@ mod tests {
 
     fn apply(store: &Store, labels: &[&str], tags: &[Vec<(ImageId, f32)>]) -> Difference {
         let applied = AppliedSet {
+            key: "set".to_owned(),
             signature: "s".to_owned(),
             definition: String::new(),
         };

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::set::{Label, LabelSet, Mode};
 use crate::embed::{EmbedError, Embedder, Embedding};
 use crate::kernels::PackedF32;
+use crate::store::Verdict;
 
 /// A label that an image keeps.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -82,33 +83,84 @@ impl Classifier {
     /// What an image keeps comes out the same to the bit whichever images it is scored with, so that scoring a library
     /// again changes nothing where nothing changed.
     pub fn tags(&self, images: &[f32]) -> Vec<Kept> {
-        let mut logits = vec![0.0; images.len() / self.embedding_dim * self.text_count];
-        self.texts.multiply(images, &mut logits);
         let mut kept = Vec::new();
-        for (row, logits) in logits.chunks_exact_mut(self.text_count).enumerate() {
-            for logit in &mut *logits {
-                *logit *= self.logit_scale;
-            }
-            self.keep(row, &self.scores(logits), &mut kept);
-        }
+        self.each(images, |row, scores| {
+            kept.extend(self.kept(scores).map(|label| Kept {
+                row,
+                label,
+                score: scores[label],
+            }));
+        });
         kept
     }
 
-    fn keep(&self, row: usize, scores: &[f32], kept: &mut Vec<Kept>) {
-        let candidates = match self.set.mode {
+    /// The labels that an image with these scores keeps.
+    fn kept(&self, scores: &[f32]) -> impl Iterator<Item = usize> {
+        let reaches = |label: &usize| scores[*label] >= self.threshold(*label);
+        self.candidates(scores).filter(reaches)
+    }
+
+    /// The labels that one image keeps where people decided about some of them: what is confirmed it has, with a score of
+    /// 1, and what is rejected it has not. In an exclusive set a confirmed label leaves no room for others, and a rejected
+    /// one is out of the competition. Without an embedding only what is confirmed is known.
+    pub(super) fn tags_of_decided(
+        &self,
+        embedding: Option<&[f32]>,
+        decided: &[(usize, Verdict)],
+    ) -> Vec<(usize, f32)> {
+        let labels = |wanted: Verdict| {
+            let of = decided
+                .iter()
+                .filter(move |(_, verdict)| *verdict == wanted);
+            of.map(|(label, _)| *label)
+        };
+        let confirmed = labels(Verdict::Confirmed).map(|label| (label, 1.0));
+        let is_taken = self.set.mode == Mode::Exclusive && confirmed.clone().next().is_some();
+        let Some(embedding) = embedding.filter(|_| !is_taken) else {
+            return confirmed.collect();
+        };
+        let mut logits = self.logits(embedding);
+        labels(Verdict::Rejected).for_each(|label| logits[label] = f32::NEG_INFINITY);
+        let scores = self.scores(&logits);
+        let is_open = |label: &usize| decided.iter().all(|(decided, _)| decided != label);
+        let kept = self.kept(&scores).filter(is_open);
+        confirmed
+            .chain(kept.map(|label| (label, scores[label])))
+            .collect()
+    }
+
+    /// Calls `with` for each image with its place and the scores of all labels.
+    pub(super) fn each(&self, images: &[f32], mut with: impl FnMut(usize, &[f32])) {
+        let logits = self.logits(images);
+        for (row, logits) in logits.chunks_exact(self.text_count).enumerate() {
+            with(row, &self.scores(logits));
+        }
+    }
+
+    /// For each image the logits of all texts.
+    fn logits(&self, images: &[f32]) -> Vec<f32> {
+        let mut logits = vec![0.0; images.len() / self.embedding_dim * self.text_count];
+        self.texts.multiply(images, &mut logits);
+        for logit in &mut logits {
+            *logit *= self.logit_scale;
+        }
+        logits
+    }
+
+    /// The labels that an image may keep, if their scores reach their thresholds.
+    pub(super) fn candidates(&self, scores: &[f32]) -> Range<usize> {
+        match self.set.mode {
             Mode::Independent => 0..scores.len(),
             Mode::Exclusive => {
                 let best = (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b]));
                 best.map_or(0..0, |best| best..best + 1)
             }
-        };
-        let tag = |label| Kept {
-            row,
-            label,
-            score: scores[label],
-        };
-        let reaches = |tag: &Kept| tag.score >= self.set.threshold_of(&self.set.labels[tag.label]);
-        kept.extend(candidates.map(tag).filter(reaches));
+        }
+    }
+
+    /// The score from which on a label is kept.
+    pub(super) fn threshold(&self, label: usize) -> f32 {
+        self.set.threshold_of(&self.set.labels[label])
     }
 
     /// The probability of every label of one image, in the order of the set, from the logits of all texts.
@@ -204,6 +256,44 @@ mod tests {
         assert_eq!(labels(&classifier("independent", ""), &both), [0, 1]);
         let kept = labels(&classifier("independent", "negative = ['y']"), &both);
         assert_eq!(kept, [1], "x is as likely as its negative");
+    }
+
+    #[test]
+    fn decisions_win_in_both_modes() {
+        use Verdict::{Confirmed, Rejected};
+        let image = unit(&[1.0, 0.4, 0.0]);
+        let labels = |mode: &str, decided: &[(usize, Verdict)]| -> Vec<(usize, bool)> {
+            let classifier = classifier(mode, "");
+            let tags = classifier
+                .tags_of_decided(Some(image.as_slice()), decided)
+                .into_iter();
+            tags.map(|(label, score)| (label, score >= 1.0)).collect()
+        };
+        for mode in ["exclusive", "independent"] {
+            assert_eq!(labels(mode, &[])[0], (0, false), "{mode}");
+            assert!(
+                !labels(mode, &[(0, Rejected)]).contains(&(0, false)),
+                "{mode}"
+            );
+            assert_eq!(labels(mode, &[(0, Confirmed)])[0], (0, true), "{mode}");
+            let unseen = classifier(mode, "").tags_of_decided(None, &[(1, Confirmed)]);
+            assert_eq!(unseen, [(1, 1.0)], "{mode}");
+        }
+        assert_eq!(
+            labels("independent", &[(1, Confirmed)]),
+            [(1, true), (0, false)]
+        );
+        assert_eq!(
+            labels("exclusive", &[(1, Confirmed)]),
+            [(1, true)],
+            "one label only"
+        );
+        assert_eq!(
+            labels("exclusive", &[(0, Rejected)]),
+            [(1, false)],
+            "the next best"
+        );
+        assert_eq!(labels("exclusive", &[(0, Rejected), (1, Rejected)]), []);
     }
 
     #[test]

@@ -2,12 +2,15 @@
 //! what the files say.
 
 mod classifier;
+mod decide;
 mod files;
+mod preview;
 mod score;
 mod set;
 mod tagger;
 
 pub use classifier::{Classifier, Kept};
+pub use preview::{Dropped, LabelPreview, Near, Preview};
 pub use score::score_library;
 pub use set::{Label, LabelSet, Mode, SetError};
 pub use tagger::{Applied, SetStatus, Sets, TagError, Tagger};

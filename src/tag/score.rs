@@ -7,7 +7,7 @@ use crate::index::{Index, Rows};
 use crate::store::ImageId;
 
 /// Images scored together: their embeddings stay in the processor's cache.
-const BLOCK_ROWS: usize = 256;
+pub(super) const BLOCK_ROWS: usize = 256;
 
 /// For each label the images that keep it with their scores, by image; on all cores.
 pub fn score_library(classifier: &Classifier, index: &Index) -> Vec<Vec<(ImageId, f32)>> {
@@ -32,7 +32,7 @@ pub fn score_library(classifier: &Classifier, index: &Index) -> Vec<Vec<(ImageId
 }
 
 /// Runs parallel work on threads of its own: a search that scans on the common ones would wait behind all of it.
-fn beside_searches<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+pub(super) fn beside_searches<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let named = rayon::ThreadPoolBuilder::new().thread_name(|number| format!("score {number}"));
     match named.build() {
         Ok(threads) => threads.install(work),

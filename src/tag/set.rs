@@ -12,6 +12,10 @@ const PLACEHOLDER: &str = "{label}";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LabelSet {
+    /// What decisions know the set by, so that they stay with it when its file is renamed; the file's name where there is
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// How labels compete.
     #[serde(default)]
     pub mode: Mode,
@@ -70,6 +74,9 @@ pub enum SetError {
     /// The same label twice.
     #[error("the label `{0}` is there twice")]
     Twice(String),
+    /// An `id` of nothing.
+    #[error("the `id` is empty: leave the line out to take the file's name")]
+    EmptyId,
     /// Not a probability.
     #[error("the threshold {0} is not above 0 and up to 1")]
     Threshold(f32),
@@ -128,6 +135,9 @@ impl LabelSet {
         {
             return Err(SetError::NoPlaceholder(template.clone()));
         }
+        if self.id.as_ref().is_some_and(|id| id.trim().is_empty()) {
+            return Err(SetError::EmptyId);
+        }
         check_threshold(self.threshold)?;
         let mut seen = HashSet::new();
         self.labels
@@ -150,6 +160,11 @@ impl LabelSet {
             return Err(SetError::NegativeInExclusive(label.name.clone()));
         }
         label.threshold.map_or(Ok(()), check_threshold)
+    }
+
+    /// What decisions know the set by, which is the one of this name.
+    pub fn key(&self, name: &str) -> String {
+        self.id.clone().unwrap_or_else(|| name.to_owned())
     }
 
     /// The score from which on this label is kept.

@@ -5,17 +5,19 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
 use thiserror::Error;
 use tracing::{info, warn};
 
+use super::decide::{decided_in, decisions_on, overrule};
 use super::files::{check_name, read_folder, write_whole};
+use super::preview::{self, Preview};
 use super::{Classifier, LabelSet, SetError, score_library};
 use crate::embed::{EmbedError, Embedder};
 use crate::index::Index;
-use crate::store::{AppliedSet, Difference, LabelId, Store, StoreError};
+use crate::store::{AppliedSet, ContentHash, Difference, LabelId, Store, StoreError};
 
 /// What can go wrong while tags are brought up to date.
 #[derive(Debug, Error)]
@@ -37,6 +39,14 @@ pub enum TagError {
     /// There is no such set.
     #[error("there is no label set `{0}`")]
     Unknown(String),
+    /// The set has no such label.
+    #[error("the label set `{set}` has no label `{label}`")]
+    UnknownLabel {
+        /// The set.
+        set: String,
+        /// What it has not.
+        label: String,
+    },
     /// The model failed on a prompt.
     #[error(transparent)]
     Embed(#[from] EmbedError),
@@ -65,9 +75,12 @@ pub struct SetStatus {
 
 /// A set in force.
 #[derive(Debug)]
-struct ActiveSet {
-    classifier: Classifier,
-    ids: Vec<LabelId>,
+pub(super) struct ActiveSet {
+    pub(super) classifier: Classifier,
+    /// The rows of its labels.
+    pub(super) ids: Vec<LabelId>,
+    /// What decisions know it by.
+    pub(super) key: String,
     signature: String,
 }
 
@@ -78,8 +91,8 @@ type Active = BTreeMap<String, Arc<ActiveSet>>;
 #[derive(Debug)]
 pub struct Tagger {
     folder: PathBuf,
-    store: Store,
-    index: Index,
+    pub(super) store: Store,
+    pub(super) index: Index,
     embedder: Embedder,
     /// Replaced as a whole, so that who looks at the sets never waits for one that is being applied.
     active: Mutex<Arc<Active>>,
@@ -87,23 +100,28 @@ pub struct Tagger {
     recording: RwLock<()>,
     broken: Mutex<BTreeMap<String, SetError>>,
     /// One sync at a time.
-    syncing: Mutex<()>,
+    pub(super) syncing: Mutex<()>,
 }
 
 /// The sets in force, held still: while this lives, no set is applied to the library.
 pub struct Sets<'a> {
     active: Arc<Active>,
+    store: &'a Store,
     _recording: RwLockReadGuard<'a, ()>,
 }
 
 impl Sets<'_> {
-    /// The tags of an image with this embedding.
-    pub fn tags(&self, embedding: &[f32]) -> Vec<(LabelId, f32)> {
-        let tags_of = |set: &Arc<ActiveSet>| -> Vec<(LabelId, f32)> {
-            let kept = set.classifier.tags(embedding).into_iter();
-            kept.map(|tag| (set.ids[tag.label], tag.score)).collect()
-        };
-        self.active.values().flat_map(tags_of).collect()
+    /// The tags of an image with this content and embedding.
+    pub fn tags(
+        &self,
+        image: ContentHash,
+        embedding: &[f32],
+    ) -> Result<Vec<(LabelId, f32)>, TagError> {
+        let decisions = decisions_on(self.store, image)?;
+        let sets = self.active.values();
+        Ok(sets
+            .flat_map(|set| set.tags_of(Some(embedding), &decisions))
+            .collect())
     }
 }
 
@@ -137,11 +155,19 @@ impl Tagger {
             .unwrap_or_else(PoisonError::into_inner);
         Sets {
             active: self.active(),
+            store: &self.store,
             _recording: recording,
         }
     }
 
-    fn active(&self) -> Arc<Active> {
+    /// No image is recorded while this lives.
+    pub(super) fn hold_recording(&self) -> RwLockWriteGuard<'_, ()> {
+        self.recording
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn active(&self) -> Arc<Active> {
         Arc::clone(&locked(&self.active))
     }
 
@@ -180,6 +206,13 @@ impl Tagger {
         let path = self.file(name);
         write_whole(&self.folder, &path, text).map_err(|source| TagError::Io { path, source })?;
         self.sync_alone(&alone)
+    }
+
+    /// What [`Tagger::put`] would change.
+    pub fn preview(&self, name: &str, text: &str) -> Result<Preview, TagError> {
+        check_name(name)?;
+        let set = LabelSet::parse(text)?;
+        preview::preview(name, set, &self.store, &self.index, &self.embedder)
     }
 
     /// Deletes a label file, and with it the set's tags.
@@ -256,10 +289,7 @@ impl Tagger {
         locked(&self.broken).retain(|name, _| files.contains_key(name));
         let mut applied = Vec::new();
         for name in stored.keys().filter(|name| !files.contains_key(*name)) {
-            let _no_recording = self
-                .recording
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
+            let _no_recording = self.hold_recording();
             let removed = self.store.delete_label_set(name)?;
             Arc::make_mut(&mut locked(&self.active)).remove(name);
             info!(set = name, removed, "label set removed");
@@ -288,11 +318,9 @@ impl Tagger {
             return Ok(None);
         }
         let labels: Vec<String> = set.labels.iter().map(|label| label.name.clone()).collect();
+        let key = set.key(&name);
         let classifier = Classifier::build(set, &self.embedder)?;
-        let _no_recording = self
-            .recording
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _no_recording = self.hold_recording();
         let is_applied = stored.is_some_and(|stored| stored.signature == signature);
         let known = if is_applied {
             self.store.label_ids(&name, &labels)?
@@ -303,6 +331,7 @@ impl Tagger {
             (ids, None)
         } else {
             let applied = AppliedSet {
+                key: key.clone(),
                 signature: signature.clone(),
                 definition,
             };
@@ -312,6 +341,7 @@ impl Tagger {
         let set = ActiveSet {
             classifier,
             ids,
+            key,
             signature,
         };
         Arc::make_mut(&mut locked(&self.active)).insert(name.clone(), Arc::new(set));
@@ -327,7 +357,9 @@ impl Tagger {
         applied: &AppliedSet,
     ) -> Result<(Vec<LabelId>, Difference), TagError> {
         let started = Instant::now();
-        let tags = score_library(classifier, &self.index);
+        let mut tags = score_library(classifier, &self.index);
+        let decided = decided_in(&applied.key, classifier, &self.store)?;
+        overrule(&decided, classifier, &self.index, &mut tags);
         let scored_ms = started.elapsed().as_millis() as u64;
         let (ids, difference) = self.store.apply_label_set(name, applied, labels, &tags)?;
         let Difference {
@@ -355,6 +387,6 @@ fn last_good(stored: Option<&AppliedSet>) -> Option<(LabelSet, String)> {
     Some((LabelSet::parse(definition).ok()?, definition.clone()))
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -167,6 +167,7 @@ fn latencies_ms(index: &Index, queries: &[Embedding], is_done: &AtomicBool) -> [
 
 fn apply(store: &Store, classifier: &Classifier, tags: &Scored) -> Result<(Difference, f64)> {
     let applied = AppliedSet {
+        key: "made".to_owned(),
         signature: "made".to_owned(),
         definition: String::new(),
     };

@@ -2,6 +2,7 @@
 
 mod api;
 mod cli;
+mod decisions;
 mod demo;
 mod figures;
 mod hub;

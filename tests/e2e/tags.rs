@@ -65,6 +65,81 @@ fn an_edited_file_adds_and_removes_tags() {
 }
 
 #[test]
+fn a_preview_says_what_applying_will_change() {
+    let lab = Lab::new();
+    (0..10).for_each(|seed| drop(lab.add(&format!("{seed}.png"), seed)));
+    lab.write_labels("set", &any(0.000_001, &["one", "kept"]));
+    let mut daemon = lab.serve();
+    daemon.wait_for_images(10);
+    let edited = lab.photos().join("set.toml");
+    fs::write(&edited, any(0.000_001, &["two", "kept"])).unwrap();
+    let edited_text = fs::read_to_string(&edited).unwrap();
+    let post = |daemon: &Daemon, set: &str, text: &str| {
+        daemon.send(
+            "POST",
+            &format!("/api/v1/label-sets/{set}/preview"),
+            &[],
+            text,
+        )
+    };
+    let before = counts(&daemon);
+    let (status, preview) = post(&daemon, "set", &edited_text);
+    assert_eq!(status, 200, "{preview}");
+    assert_eq!(
+        (&preview["added"], &preview["removed"]),
+        (&10.into(), &10.into())
+    );
+    let [two, kept] = preview["labels"].as_array().unwrap().as_slice() else {
+        panic!("{preview}");
+    };
+    assert_eq!(
+        (&two["label"], &two["added"], &two["images"]),
+        (&"two".into(), &10.into(), &10.into())
+    );
+    assert_eq!((&kept["added"], &kept["removed"]), (&0.into(), &0.into()));
+    assert_eq!(preview["dropped"][0]["label"], "one");
+    let histogram: i64 = two["histogram"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_i64)
+        .sum();
+    assert_eq!(histogram, 10);
+    let above: Vec<f64> = two["above"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|near| near["score"].as_f64())
+        .collect();
+    assert!(above.len() == 6 && above.is_sorted(), "{above:?}");
+    // A set that is in no file: all of it is new.
+    assert_eq!(post(&daemon, "new", &edited_text).1["added"], 20);
+    assert_eq!(post(&daemon, "set", "labels = []").0, 400);
+    assert_eq!(post(&daemon, "No.Name", &edited_text).0, 400);
+    assert_eq!(counts(&daemon), before, "a preview changes nothing");
+    // From the command line the same, whether a daemon answers or not.
+    let file = edited.to_str().unwrap();
+    assert_eq!(lab.json(&["labels", "preview", file]), preview);
+    let text = String::from_utf8(lab.run(&["labels", "preview", file]).stdout).unwrap();
+    assert!(
+        text.starts_with("set on 10 images: +10 -10 tags\n"),
+        "{text}"
+    );
+    let applied = daemon
+        .send("PUT", "/api/v1/label-sets/set", &[], &edited_text)
+        .1;
+    assert_eq!(
+        (&applied["added"], &applied["removed"]),
+        (&10.into(), &10.into())
+    );
+    daemon.signal("-TERM");
+    daemon.wait();
+    let after = lab.json(&["labels", "preview", file]);
+    assert_eq!((&after["added"], &after["removed"]), (&0.into(), &0.into()));
+    assert_eq!(after["labels"][0]["above"], two["above"]);
+}
+
+#[test]
 fn a_broken_file_keeps_the_last_good_state_also_over_a_restart() {
     let lab = Lab::new();
     lab.add("a.png", 1);

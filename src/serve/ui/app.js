@@ -5,8 +5,8 @@ const PAGE = 60;
 const element = (id) => document.getElementById(id);
 let shown = 0;
 
-async function ask(path) {
-  const response = await fetch(path);
+async function ask(path, options) {
+  const response = await fetch(path, options);
   const body = await response.json();
   if (!response.ok) throw new Error(body.error);
   return body;
@@ -44,8 +44,9 @@ function address(wanted, cursor) {
 const fileName = (path) => path.split(/[\\/]/).pop();
 const thumbnail = (item, size) => `/api/v1/images/${item.id}/thumbnail?size=${size}`;
 
+const percent = (tag) => make("small", { textContent: tag.decision ? "✓" : Math.round(tag.score * 100) + " %" });
+
 function tagList(item) {
-  const percent = (tag) => make("small", { textContent: Math.round(tag.score * 100) + " %" });
   return item.tags.map((tag) => make("span", { className: "tag", title: tag.set }, tag.label, percent(tag)));
 }
 
@@ -57,7 +58,36 @@ function card(item) {
   return make("figure", {}, open, make("figcaption", {}, make("div", { className: "name" }, name, score), ...tagList(item)));
 }
 
-function detail(item) {
+// What the reader decided about a picture wins over its scores: each tag can be confirmed or rejected, and taken back.
+async function decidedTags(item) {
+  const { decisions } = await ask("/api/v1/decisions?image=" + item.id);
+  const rejected = decisions.filter((decision) => decision.decision === "rejected");
+  const kept = item.tags.map((tag) => {
+    const isConfirmed = tag.decision === "confirmed";
+    const confirm = choice("✓", isConfirmed ? "Take back" : "It is", () => decide(item, tag, isConfirmed ? null : "confirmed"));
+    confirm.setAttribute("aria-pressed", isConfirmed);
+    const reject = choice("✗", "It is not", () => decide(item, tag, "rejected"));
+    return make("span", { className: "tag", title: tag.set }, tag.label, percent(tag), confirm, reject);
+  });
+  const gone = rejected.map((tag) => make("span", { className: "tag rejected", title: tag.set },
+    make("s", { textContent: tag.label }), choice("↺", "Take back", () => decide(item, tag, null))));
+  return [...kept, ...gone];
+}
+
+function choice(sign, title, onclick) {
+  return make("button", { type: "button", textContent: sign, title, ariaLabel: title, onclick });
+}
+
+async function decide(item, tag, decision) {
+  const part = encodeURIComponent;
+  const path = `/api/v1/images/${item.id}/decisions/${part(tag.set)}/${part(tag.label)}`;
+  await ask(path, decision ? { method: "PUT", body: JSON.stringify({ decision }) } : { method: "DELETE" });
+  await detail(await ask(`/api/v1/images/${item.id}`));
+  show();
+}
+
+async function detail(item) {
+  const tags = await decidedTags(item);
   const dialog = element("detail");
   const facts = [`${item.width} × ${item.height}`, item.format, item.taken_at?.replace("T", " "), item.camera].filter(Boolean);
   const close = make("button", { type: "button", textContent: "Close", onclick: () => dialog.close() });
@@ -67,10 +97,10 @@ function detail(item) {
     make("img", { src: thumbnail(item, 1280), alt: fileName(item.path) }),
     ...item.paths.map((path) => make("p", { textContent: path })),
     make("p", { textContent: facts.join(" · ") }),
-    make("p", {}, ...tagList(item)),
+    make("p", {}, ...tags),
     make("div", { className: "buttons" }, similar, close, original),
   );
-  dialog.showModal();
+  if (!dialog.open) dialog.showModal();
 }
 
 function summary(wanted, count, isLast) {

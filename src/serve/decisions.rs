@@ -1,0 +1,162 @@
+//! Decisions over HTTP: on one image, on a selection, listed and imported.
+
+use serde::{Deserialize, Serialize};
+use warp::hyper::body::Bytes;
+
+use super::Api;
+use super::error::ApiError;
+use super::params::{Params, image_hash};
+use crate::search::{self, Query, SearchError};
+use crate::store::{BadDecision, ContentHash, Decision, Verdict, WhichDecisions};
+
+type Result<T> = std::result::Result<T, ApiError>;
+
+/// Hits of a search that is decided about, where no `limit` is given.
+const DEFAULT_LIMIT: usize = 50;
+
+#[derive(Serialize)]
+pub(super) struct Decisions {
+    decisions: Vec<Decision>,
+}
+
+/// What came of deciding.
+#[derive(Serialize)]
+pub(super) struct Decided {
+    /// Images that were decided about.
+    images: usize,
+    /// Of these decisions, those that were not so before.
+    changed: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct One {
+    decision: Verdict,
+}
+
+/// A decision on a selection of images.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Many {
+    set: String,
+    label: String,
+    /// `null` takes earlier decisions back.
+    decision: Option<Verdict>,
+    #[serde(default)]
+    images: Vec<ContentHash>,
+    search: Option<Selection>,
+}
+
+/// A search whose hits are decided about; the names are those of a search's parameters.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Selection {
+    q: String,
+    #[serde(default)]
+    tag: Vec<String>,
+    path: Option<String>,
+    after: Option<String>,
+    before: Option<String>,
+    limit: Option<usize>,
+}
+
+pub(super) fn list(api: &Api, params: &Params) -> Result<Decisions> {
+    params.only(&["set", "label", "image"])?;
+    let owned = |name| params.get(name).map(str::to_owned);
+    let which = WhichDecisions {
+        set: owned("set"),
+        label: owned("label"),
+        image: params.get("image").map(image_hash).transpose()?,
+    };
+    Ok(Decisions {
+        decisions: api.parts.store.decisions(&which)?,
+    })
+}
+
+/// Decides about one image.
+pub(super) fn put(api: &Api, [id, set, label]: [&str; 3], body: &Bytes) -> Result<Decided> {
+    let One { decision } = parse(body)?;
+    decide(api, set, label, Some(decision), vec![image_hash(id)?])
+}
+
+/// Takes the decision on one image back.
+pub(super) fn delete(api: &Api, [id, set, label]: [&str; 3]) -> Result<Decided> {
+    decide(api, set, label, None, vec![image_hash(id)?])
+}
+
+/// Decides about several images.
+pub(super) fn post(api: &Api, body: &Bytes) -> Result<Decided> {
+    let Many {
+        set,
+        label,
+        decision,
+        mut images,
+        search,
+    } = parse(body)?;
+    if let Some(selection) = search {
+        images.extend(found(api, selection)?);
+    }
+    decide(api, &set, &label, decision, images)
+}
+
+fn found(api: &Api, selection: Selection) -> Result<Vec<ContentHash>> {
+    let Selection {
+        q,
+        tag,
+        path,
+        after,
+        before,
+        limit,
+    } = selection;
+    let filter = search::filter(tag, path, after, before);
+    let answer = api
+        .search
+        .run(&Query::Text(q), &filter, limit.unwrap_or(DEFAULT_LIMIT))?;
+    answer
+        .items
+        .iter()
+        .map(|item| image_hash(&item.id))
+        .collect()
+}
+
+fn decide(
+    api: &Api,
+    set: &str,
+    label: &str,
+    verdict: Option<Verdict>,
+    images: Vec<ContentHash>,
+) -> Result<Decided> {
+    let set = api.parts.tagger.set_key(set, label)?;
+    for image in &images {
+        if api.parts.store.image_by_hash(image)?.is_none() {
+            return Err(SearchError::UnknownImage(*image).into());
+        }
+    }
+    let decision = |image| Decision {
+        image,
+        set: set.clone(),
+        label: label.to_owned(),
+        verdict,
+        decided_at: None,
+    };
+    keep(api, &images.into_iter().map(decision).collect::<Vec<_>>())
+}
+
+/// Reads decisions as they were exported, a line of JSON each: all of them or, where one is wrong, none.
+pub(super) fn import(api: &Api, body: &Bytes) -> Result<Decided> {
+    let bad = |error: BadDecision| ApiError::bad_request("bad_decision", error.to_string());
+    keep(api, &Decision::parse_lines(body).map_err(bad)?)
+}
+
+fn keep(api: &Api, decisions: &[Decision]) -> Result<Decided> {
+    let changed = api.parts.tagger.decide(decisions)?;
+    Ok(Decided {
+        images: decisions.len(),
+        changed,
+    })
+}
+
+fn parse<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T> {
+    let bad = |error| ApiError::bad_request("bad_decision", format!("the body is wrong: {error}"));
+    serde_json::from_slice(body).map_err(bad)
+}

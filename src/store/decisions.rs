@@ -1,0 +1,245 @@
+//! What people decided about tags. Outlives every re-tag, model, label file and label.
+
+use rusqlite::types::Value;
+use rusqlite::{Row, Transaction, params, params_from_iter};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{ContentHash, ImageId, LabelId, Result, Store, StoreError, tags};
+
+/// A person's word on whether an image has a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It has the label, whatever its score.
+    Confirmed,
+    /// It has not.
+    Rejected,
+}
+
+impl Verdict {
+    fn name(self) -> &'static str {
+        match self {
+            Verdict::Confirmed => "confirmed",
+            Verdict::Rejected => "rejected",
+        }
+    }
+
+    fn parse(name: &str) -> Result<Verdict> {
+        match name {
+            "confirmed" => Ok(Verdict::Confirmed),
+            "rejected" => Ok(Verdict::Rejected),
+            _ => Err(StoreError::Damaged(format!("a decision `{name}`"))),
+        }
+    }
+}
+
+/// A decision; in JSON a line of what is exported and imported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    /// The image's identity.
+    pub image: ContentHash,
+    /// The `id` of the label set, or its name where it has none.
+    pub set: String,
+    /// The label's name.
+    pub label: String,
+    /// What was decided; none takes an earlier decision back.
+    #[serde(rename = "decision")]
+    pub verdict: Option<Verdict>,
+    /// When, `YYYY-MM-DDTHH:MM:SSZ`; none is now.
+    pub decided_at: Option<String>,
+}
+
+/// A line that is no decision.
+#[derive(Debug, Error)]
+#[error("line {line}: {source}")]
+pub struct BadDecision {
+    /// Its number, from 1.
+    line: usize,
+    source: serde_json::Error,
+}
+
+impl Decision {
+    /// Reads decisions, a JSON document a line.
+    pub fn parse_lines(text: &[u8]) -> std::result::Result<Vec<Decision>, BadDecision> {
+        let lines = text.split(|byte| *byte == b'\n').zip(1..);
+        let filled = lines.filter(|(line, _)| !line.trim_ascii().is_empty());
+        let parse = |(text, line)| {
+            serde_json::from_slice(text).map_err(|source| BadDecision { line, source })
+        };
+        filled.map(parse).collect()
+    }
+}
+
+/// Which decisions are asked for: all that meet each given condition.
+#[derive(Debug, Clone, Default)]
+pub struct WhichDecisions {
+    /// Of this label set.
+    pub set: Option<String>,
+    /// Of this label.
+    pub label: Option<String>,
+    /// On this image.
+    pub image: Option<ContentHash>,
+}
+
+/// All the tags that one label set gives an image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Retagged {
+    /// Name of the label set.
+    pub set: String,
+    /// The image.
+    pub image: ImageId,
+    /// Its labels of that set with their scores.
+    pub tags: Vec<(LabelId, f32)>,
+}
+
+impl Store {
+    /// Decisions by label set, label and image.
+    pub fn decisions(&self, which: &WhichDecisions) -> Result<Vec<Decision>> {
+        let text = |value: &Option<String>| value.clone().map(Value::Text);
+        let conditions = [
+            ("label_set = ?", text(&which.set)),
+            ("label = ?", text(&which.label)),
+            (
+                "hash = ?",
+                which.image.map(|hash| Value::Blob(hash.0.to_vec())),
+            ),
+        ];
+        let (conditions, values): (Vec<_>, Vec<_>) = conditions
+            .into_iter()
+            .filter_map(|(sql, value)| Some((sql, value?)))
+            .unzip();
+        let conditions = if conditions.is_empty() {
+            "1".to_owned()
+        } else {
+            conditions.join(" AND ")
+        };
+        self.read(|db| {
+            let mut select = db.prepare_cached(&format!(
+                "SELECT hash, label_set, label, verdict, decided_at FROM decisions WHERE {conditions}
+                 ORDER BY label_set, label, hash"
+            ))?;
+            let mut rows = select.query(params_from_iter(values))?;
+            let mut decisions = Vec::new();
+            while let Some(row) = rows.next()? {
+                decisions.push(decision(row)?);
+            }
+            Ok(decisions)
+        })
+    }
+
+    /// Keeps decisions, the tags that follow from them with them. Returns how many decisions that changed.
+    pub fn decide(&self, decisions: &[Decision], retagged: &[Retagged]) -> Result<usize> {
+        self.write(|db| {
+            let mut changed = 0;
+            for decision in decisions {
+                changed += put(db, decision)?;
+            }
+            for Retagged { set, image, tags } in retagged {
+                tags::replace_of_set(db, set, *image, tags)?;
+            }
+            Ok(changed)
+        })
+    }
+}
+
+fn decision(row: &Row<'_>) -> Result<Decision> {
+    let verdict: String = row.get(3)?;
+    Ok(Decision {
+        image: ContentHash(row.get(0)?),
+        set: row.get(1)?,
+        label: row.get(2)?,
+        verdict: Some(Verdict::parse(&verdict)?),
+        decided_at: Some(row.get(4)?),
+    })
+}
+
+fn put(db: &Transaction<'_>, decision: &Decision) -> Result<usize> {
+    let Decision {
+        image,
+        set,
+        label,
+        verdict,
+        decided_at,
+    } = decision;
+    let Some(verdict) = verdict else {
+        let mut delete = db.prepare_cached(
+            "DELETE FROM decisions WHERE label_set = ?1 AND label = ?2 AND hash = ?3",
+        )?;
+        return Ok(delete.execute(params![set, label, image.0])?);
+    };
+    let mut upsert = db.prepare_cached(
+        "INSERT INTO decisions (label_set, label, hash, verdict, decided_at)
+         VALUES (?1, ?2, ?3, ?4, COALESCE(?5, strftime('%Y-%m-%dT%H:%M:%SZ', 'now')))
+         ON CONFLICT DO UPDATE SET verdict = excluded.verdict, decided_at = excluded.decided_at
+             WHERE verdict <> excluded.verdict",
+    )?;
+    Ok(upsert.execute(params![set, label, image.0, verdict.name(), decided_at])?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decision(seed: u8, label: &str, verdict: Option<Verdict>) -> Decision {
+        Decision {
+            image: ContentHash([seed; 32]),
+            set: "set".to_owned(),
+            label: label.to_owned(),
+            verdict,
+            decided_at: Some("2024-05-01T10:00:00Z".to_owned()),
+        }
+    }
+
+    #[test]
+    fn decisions_are_kept_changed_and_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let all = || store.decisions(&WhichDecisions::default()).unwrap();
+        let first = [
+            decision(1, "a", Some(Verdict::Confirmed)),
+            decision(2, "a", Some(Verdict::Rejected)),
+            decision(1, "b", Some(Verdict::Rejected)),
+        ];
+        assert_eq!(store.decide(&first, &[]).unwrap(), 3);
+        assert_eq!(all(), first);
+        assert_eq!(store.decide(&first, &[]).unwrap(), 0, "nothing new");
+        let second = [
+            decision(1, "a", Some(Verdict::Rejected)),
+            decision(2, "a", None),
+        ];
+        assert_eq!(store.decide(&second, &[]).unwrap(), 2);
+        assert_eq!(all(), [second[0].clone(), first[2].clone()]);
+        let which = WhichDecisions {
+            label: Some("b".to_owned()),
+            ..WhichDecisions::default()
+        };
+        assert_eq!(store.decisions(&which).unwrap(), [first[2].clone()]);
+        let which = WhichDecisions {
+            image: Some(ContentHash([2; 32])),
+            ..WhichDecisions::default()
+        };
+        assert!(store.decisions(&which).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_decision_without_a_time_is_of_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let now = Decision {
+            decided_at: None,
+            ..decision(1, "a", Some(Verdict::Confirmed))
+        };
+        store.decide(&[now], &[]).unwrap();
+        let kept = store
+            .decisions(&WhichDecisions::default())
+            .unwrap()
+            .remove(0);
+        let time = kept.decided_at.unwrap();
+        assert!(
+            time.len() == 20 && time.starts_with("20") && time.ends_with('Z'),
+            "{time}"
+        );
+    }
+}

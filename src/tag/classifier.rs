@@ -30,6 +30,8 @@ pub struct Classifier {
     background: Range<usize>,
     /// For each label the columns of its negatives.
     negatives: Vec<Range<usize>>,
+    /// For each label the labels that an image has with it.
+    ancestors: Vec<Vec<usize>>,
     logit_scale: f32,
 }
 
@@ -61,6 +63,9 @@ impl Classifier {
             .flat_map(Embedding::as_slice)
             .copied()
             .collect();
+        // A set that was read has no label without its parent.
+        let ancestors = |label| set.ancestors(label).unwrap_or_default();
+        let ancestors = (0..set.labels.len()).map(ancestors).collect();
         let embedding_dim = texts.first().map_or(1, |text| text.as_slice().len());
         Classifier {
             set,
@@ -69,6 +74,7 @@ impl Classifier {
             embedding_dim,
             background,
             negatives,
+            ancestors,
             logit_scale,
         }
     }
@@ -85,19 +91,31 @@ impl Classifier {
     pub fn tags(&self, images: &[f32]) -> Vec<Kept> {
         let mut kept = Vec::new();
         self.each(images, |row, scores| {
-            kept.extend(self.kept(scores).map(|label| Kept {
-                row,
-                label,
-                score: scores[label],
-            }));
+            let tags = self.tags_of(scores).into_iter();
+            kept.extend(tags.map(|(label, score)| Kept { row, label, score }));
         });
         kept
     }
 
-    /// The labels that an image with these scores keeps.
-    fn kept(&self, scores: &[f32]) -> impl Iterator<Item = usize> {
+    /// The labels that an image with these scores keeps, each with its score.
+    pub(super) fn tags_of(&self, scores: &[f32]) -> Vec<(usize, f32)> {
         let reaches = |label: &usize| scores[*label] >= self.threshold(*label);
-        self.candidates(scores).filter(reaches)
+        let kept = self.candidates(scores).filter(reaches);
+        self.with_ancestors(kept.map(|label| (label, scores[label])).collect())
+    }
+
+    /// An ancestor's score is the highest of its own and its descendants': it is there because they are.
+    fn with_ancestors(&self, mut tags: Vec<(usize, f32)>) -> Vec<(usize, f32)> {
+        for at in 0..tags.len() {
+            let (label, score) = tags[at];
+            for &ancestor in &self.ancestors[label] {
+                match tags.iter_mut().find(|tag| tag.0 == ancestor) {
+                    Some(tag) => tag.1 = tag.1.max(score),
+                    None => tags.push((ancestor, score)),
+                }
+            }
+        }
+        tags
     }
 
     /// The labels that one image keeps where people decided about some of them: what is confirmed it has, with a score of
@@ -108,25 +126,31 @@ impl Classifier {
         embedding: Option<&[f32]>,
         decided: &[(usize, Verdict)],
     ) -> Vec<(usize, f32)> {
-        let labels = |wanted: Verdict| {
-            let of = decided
+        let is = |label: usize, verdict| decided.contains(&(label, verdict));
+        let has_been = |verdict| decided.iter().any(|decision| decision.1 == verdict);
+        let is_taken = self.set.mode == Mode::Exclusive && has_been(Verdict::Confirmed);
+        let mut tags = Vec::new();
+        if let Some(embedding) = embedding.filter(|_| !is_taken) {
+            let mut logits = self.logits(embedding);
+            for (label, _) in decided
                 .iter()
-                .filter(move |(_, verdict)| *verdict == wanted);
-            of.map(|(label, _)| *label)
-        };
-        let confirmed = labels(Verdict::Confirmed).map(|label| (label, 1.0));
-        let is_taken = self.set.mode == Mode::Exclusive && confirmed.clone().next().is_some();
-        let Some(embedding) = embedding.filter(|_| !is_taken) else {
-            return confirmed.collect();
-        };
-        let mut logits = self.logits(embedding);
-        labels(Verdict::Rejected).for_each(|label| logits[label] = f32::NEG_INFINITY);
-        let scores = self.scores(&logits);
-        let is_open = |label: &usize| decided.iter().all(|(decided, _)| decided != label);
-        let kept = self.kept(&scores).filter(is_open);
-        confirmed
-            .chain(kept.map(|label| (label, scores[label])))
-            .collect()
+                .filter(|decision| decision.1 == Verdict::Rejected)
+            {
+                logits[*label] = f32::NEG_INFINITY;
+            }
+            tags = self.tags_of(&self.scores(&logits));
+            // Nor is it anything that would make it what it is not.
+            let ancestors = |label: usize| self.ancestors[label].iter();
+            tags.retain(|tag| !ancestors(tag.0).any(|label| is(*label, Verdict::Rejected)));
+        }
+        tags.retain(|tag| !is(tag.0, Verdict::Confirmed));
+        let confirmed = decided
+            .iter()
+            .filter(|decision| decision.1 == Verdict::Confirmed);
+        tags.extend(confirmed.map(|(label, _)| (*label, 1.0)));
+        let mut tags = self.with_ancestors(tags);
+        tags.retain(|tag| !is(tag.0, Verdict::Rejected));
+        tags
     }
 
     /// Calls `with` for each image with its place and the scores of all labels.
@@ -224,7 +248,7 @@ mod tests {
             unit(&[0.0, 1.0, 0.0]),
             unit(&[0.0, 0.0, 1.0]),
         ];
-        texts.extend((!extra.is_empty()).then(|| unit(&[0.0, 1.0, 0.0])));
+        texts.extend(extra.contains("negative").then(|| unit(&[0.0, 1.0, 0.0])));
         Classifier::new(set, &texts, 10.0)
     }
 
@@ -262,12 +286,9 @@ mod tests {
     fn decisions_win_in_both_modes() {
         use Verdict::{Confirmed, Rejected};
         let image = unit(&[1.0, 0.4, 0.0]);
-        let labels = |mode: &str, decided: &[(usize, Verdict)]| -> Vec<(usize, bool)> {
-            let classifier = classifier(mode, "");
-            let tags = classifier
-                .tags_of_decided(Some(image.as_slice()), decided)
-                .into_iter();
-            tags.map(|(label, score)| (label, score >= 1.0)).collect()
+        let labels = |mode: &str, decided: &[(usize, Verdict)]| {
+            let tags = classifier(mode, "").tags_of_decided(Some(image.as_slice()), decided);
+            sorted(&tags)
         };
         for mode in ["exclusive", "independent"] {
             assert_eq!(labels(mode, &[])[0], (0, false), "{mode}");
@@ -281,7 +302,7 @@ mod tests {
         }
         assert_eq!(
             labels("independent", &[(1, Confirmed)]),
-            [(1, true), (0, false)]
+            [(0, false), (1, true)]
         );
         assert_eq!(
             labels("exclusive", &[(1, Confirmed)]),
@@ -294,6 +315,55 @@ mod tests {
             "the next best"
         );
         assert_eq!(labels("exclusive", &[(0, Rejected), (1, Rejected)]), []);
+    }
+
+    /// Labels in order, each with whether it is certain.
+    fn sorted(tags: &[(usize, f32)]) -> Vec<(usize, bool)> {
+        let mut labels: Vec<_> = tags
+            .iter()
+            .map(|(label, score)| (*label, *score >= 1.0))
+            .collect();
+        labels.sort_unstable();
+        labels
+    }
+
+    #[test]
+    fn a_label_brings_its_ancestors() {
+        use Verdict::{Confirmed, Rejected};
+        for mode in ["exclusive", "independent"] {
+            // x is a y.
+            let classifier = classifier(mode, "parent = 'y'");
+            let image = unit(&[1.0, 0.0, 0.0]);
+            let scored = classifier.tags(image.as_slice());
+            assert_eq!(
+                scored.iter().map(|tag| tag.label).collect::<Vec<_>>(),
+                [0, 1],
+                "{mode}"
+            );
+            assert!(
+                scored[0].score.to_bits() == scored[1].score.to_bits(),
+                "{mode}"
+            );
+            assert_eq!(
+                labels(&classifier, &[0.0, 1.0, 0.0]),
+                [1],
+                "{mode}: not the other way"
+            );
+            let decided = |decided: &[(usize, Verdict)]| {
+                sorted(&classifier.tags_of_decided(Some(image.as_slice()), decided))
+            };
+            assert_eq!(decided(&[(0, Confirmed)]), [(0, true), (1, true)], "{mode}");
+            assert_eq!(
+                decided(&[(1, Rejected)]),
+                [],
+                "{mode}: what is no y is no x"
+            );
+            assert_eq!(
+                decided(&[(0, Confirmed), (1, Rejected)]),
+                [(0, true)],
+                "{mode}"
+            );
+        }
     }
 
     #[test]

@@ -57,6 +57,9 @@ pub struct Label {
     pub negative: Vec<String>,
     /// Instead of the set's threshold.
     pub threshold: Option<f32>,
+    /// The label of this set that every image with this one has too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
 }
 
 /// What is wrong with a label file.
@@ -77,6 +80,17 @@ pub enum SetError {
     /// An `id` of nothing.
     #[error("the `id` is empty: leave the line out to take the file's name")]
     EmptyId,
+    /// A parent that is no label of the set.
+    #[error("the label `{label}` has the parent `{parent}`, which is no label of this set")]
+    UnknownParent {
+        /// The label.
+        label: String,
+        /// What it names.
+        parent: String,
+    },
+    /// A label above itself.
+    #[error("the label `{0}` is its own ancestor by its `parent`")]
+    OwnAncestor(String),
     /// Not a probability.
     #[error("the threshold {0} is not above 0 and up to 1")]
     Threshold(f32),
@@ -142,7 +156,26 @@ impl LabelSet {
         let mut seen = HashSet::new();
         self.labels
             .iter()
-            .try_for_each(|label| self.check_label(label, &mut seen))
+            .try_for_each(|label| self.check_label(label, &mut seen))?;
+        (0..self.labels.len()).try_for_each(|label| self.ancestors(label).map(drop))
+    }
+
+    /// The places of a label's ancestors, its parent first.
+    pub(super) fn ancestors(&self, label: usize) -> Result<Vec<usize>, SetError> {
+        let (mut ancestors, mut at) = (Vec::new(), label);
+        while let Some(parent) = &self.labels[at].parent {
+            let is_parent = |other: &Label| other.name == *parent;
+            let unknown = || SetError::UnknownParent {
+                label: self.labels[at].name.clone(),
+                parent: parent.clone(),
+            };
+            at = self.labels.iter().position(is_parent).ok_or_else(unknown)?;
+            if at == label || ancestors.contains(&at) {
+                return Err(SetError::OwnAncestor(self.labels[at].name.clone()));
+            }
+            ancestors.push(at);
+        }
+        Ok(ancestors)
     }
 
     fn check_label<'a>(
@@ -294,6 +327,13 @@ mod tests {
             error("mode = 'exclusive'\n[[labels]]\nname = 'a'\nnegative = ['b']")
                 .contains("`negative`")
         );
+        assert!(
+            error("[[labels]]\nname = 'a'\nparent = 'b'").contains("parent `b`, which is no label")
+        );
+        let circle = "[[labels]]\nname = 'a'\nparent = 'b'\n[[labels]]\nname = 'b'\nparent = 'a'";
+        assert!(error(circle).contains("its own ancestor"));
+        assert!(error("[[labels]]\nname = 'a'\nparent = 'a'").contains("its own ancestor"));
+        assert!(error("id = ''\n[[labels]]\nname = 'a'").contains("`id` is empty"));
         let unknown = error("[[labels]]\nname = 'a'\ntreshold = 0.5");
         assert!(
             unknown.contains("line 3") && unknown.contains("treshold"),

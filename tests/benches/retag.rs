@@ -1,4 +1,4 @@
-//! How long does a library take to follow a changed label set, and what does search feel of it?
+//! How long does a library take to preview and to follow a changed label set, and what does search feel of it?
 //!
 //! `cargo bench --bench retag -- --images 100000 --labels 100 [--model FOLDER] [--json]`
 
@@ -15,7 +15,7 @@ use pixdex::daemon;
 use pixdex::embed::{Embedder, Embedding};
 use pixdex::index::{Home, Index, QueryKind};
 use pixdex::store::{AppliedSet, Difference, ImageId, Store};
-use pixdex::tag::{Classifier, LabelSet, score_library};
+use pixdex::tag::{Classifier, LabelSet, Tagger, score_library};
 
 use memory::memory_mib;
 
@@ -81,6 +81,10 @@ fn main() -> Result<()> {
     let (first, first_s) = apply(&store, &classifier, &tags)?;
     let (again, again_s) = apply(&store, &classifier, &tags)?;
     let (edited, edited_s) = apply(&store, &looser, &score_library(&looser, &index))?;
+    let tagger = Tagger::new(folder.path().to_owned(), store, index, embedder.clone());
+    let started = Instant::now();
+    let preview = tagger.preview("made", &label_file(arguments.labels, threshold * 0.98))?;
+    let preview_s = started.elapsed().as_secs_f64();
     let report = serde_json::json!({
         "images": arguments.images,
         "labels": arguments.labels,
@@ -90,6 +94,7 @@ fn main() -> Result<()> {
         "write_new_set_s": first_s, "added": first.added,
         "write_same_set_s": again_s, "changed_by_same_set": again.added + again.removed + again.rescored,
         "write_looser_set_s": edited_s, "added_by_looser_set": edited.added, "rescored": edited.rescored,
+        "preview_s": preview_s, "added_by_preview": preview.added, "removed_by_preview": preview.removed,
         "search_quiet_ms": quiet, "search_while_scoring_ms": busy,
         "peak_memory_mib": memory_mib(std::process::id(), "VmHWM"),
     });
@@ -98,13 +103,16 @@ fn main() -> Result<()> {
 }
 
 fn label_set(labels: usize, threshold: f32) -> Result<LabelSet> {
+    LabelSet::parse(&label_file(labels, threshold)).context("the made label set is wrong")
+}
+
+fn label_file(labels: usize, threshold: f32) -> String {
     let label = |i| {
         let text = made::description(i);
         format!("[[labels]]\nname = '{text} {i}'\nprompts = ['{text}']\n")
     };
     let labels = (0..labels).map(label).collect::<Vec<_>>().concat();
-    LabelSet::parse(&format!("threshold = {threshold}\n{labels}"))
-        .context("the made label set is wrong")
+    format!("threshold = {threshold}\n{labels}")
 }
 
 /// The threshold at which this share of all pairs of image and label is kept, found by halving.

@@ -140,6 +140,36 @@ fn a_preview_says_what_applying_will_change() {
 }
 
 #[test]
+fn a_filter_on_an_ancestor_finds_its_descendants() {
+    let lab = Lab::new();
+    (0..3).for_each(|seed| drop(lab.add(&format!("{seed}.png"), seed)));
+    let child = any(0.000_001, &["one"]);
+    let family =
+        "parent = 'mother'\n[[labels]]\nname = 'mother'\nthreshold = 1.0\nparent = 'grandmother'
+                  [[labels]]\nname = 'grandmother'\nthreshold = 1.0\n";
+    lab.write_labels("set", &format!("{child}{family}"));
+    let daemon = lab.serve();
+    daemon.wait_for_images(3);
+    let found = daemon.get("/api/v1/images?tag=set/grandmother").1;
+    assert_eq!(found["items"].as_array().unwrap().len(), 3, "{found}");
+    let text = fs::read_to_string(lab.labels().join("set.toml")).unwrap();
+    let preview = daemon
+        .send("POST", "/api/v1/label-sets/set/preview", &[], &text)
+        .1;
+    assert_eq!(
+        (&preview["added"], &preview["removed"]),
+        (&0.into(), &0.into()),
+        "{preview}"
+    );
+    // No longer its mother's child.
+    lab.write_labels(
+        "set",
+        &format!("{child}{}", family.replacen("parent = 'mother'\n", "", 1)),
+    );
+    daemon.wait_until(|daemon| counts(daemon).contains(&("grandmother".to_owned(), 0)));
+}
+
+#[test]
 fn a_broken_file_keeps_the_last_good_state_also_over_a_restart() {
     let lab = Lab::new();
     lab.add("a.png", 1);

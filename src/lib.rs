@@ -45,6 +45,7 @@
 //! 8. Search works while everything else does.
 //! 9. Nothing writes into a watched folder.
 //! 10. Files are served by image id only, never by a path from a request.
+//! 11. What a person decided about a tag wins over every score, and outlives label files, models and the labels themselves.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 

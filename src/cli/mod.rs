@@ -3,6 +3,7 @@
 mod decisions;
 pub mod demo;
 mod embed;
+mod eval;
 mod failures;
 mod index;
 mod labels;
@@ -85,6 +86,8 @@ enum Command {
     Model(model::Model),
     /// Print the raw embeddings of pictures and texts
     Embed(embed::Embed),
+    /// Measure how often the model is right on pictures whose classes are known
+    Eval(eval::Eval),
     /// Try pixdex on a library of drawn pictures that it makes by itself; needs no network
     Demo(demo::Demo),
 }
@@ -111,6 +114,7 @@ impl Cli {
             Command::Failures(command) => command.run(&config),
             Command::Model(command) => command.run(&config),
             Command::Embed(command) => command.run(&config),
+            Command::Eval(command) => command.run(&config),
             Command::Demo(command) => command.run(config),
         }
     }

@@ -93,6 +93,13 @@ fn log_download(progress: &model::Progress<'_>, logged: &Mutex<Instant>) {
     }
 }
 
+/// Shows how many of `count` are done.
+pub(super) fn counting(what: &'static str, count: usize) -> ProgressBar {
+    let bar = bar("{msg} {wide_bar} {pos}/{len} {per_sec} {eta}");
+    bar.set_length(count as u64);
+    bar.with_message(what)
+}
+
 /// Shows how far a first scan is.
 pub(super) struct IndexBar {
     bar: ProgressBar,

@@ -4,6 +4,7 @@ mod api;
 mod cli;
 mod decisions;
 mod demo;
+mod eval;
 mod figures;
 mod hub;
 mod index;

@@ -1,0 +1,284 @@
+//! `pixdex eval`: how often is the model right on pictures whose classes are known?
+
+mod matrix;
+mod pictures;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::output;
+use crate::config::Config;
+use crate::daemon;
+use crate::decode;
+use crate::embed::{Embedder, Embedding, Pixels, PixelsMaker};
+use pictures::Labelled;
+
+/// Pictures that are decoded together, and then embedded together.
+const BATCH: usize = 64;
+
+/// What stands for the label in a template.
+const PLACEHOLDER: &str = "{label}";
+
+/// Measure zero-shot classification: how often is the model right on pictures whose classes are known?
+///
+/// Each class is embedded as one text, the template with its label in it, and a picture is taken for the class that it is
+/// most similar to. No library is needed or changed.
+#[derive(Debug, Args)]
+pub(super) struct Eval {
+    /// A folder with one sub-folder for each class, or a CSV file with lines of `path,label`
+    #[arg(value_name = "FOLDER|FILE.csv")]
+    pictures: PathBuf,
+    /// A CSV file with lines of `sub-folder,label`, where the sub-folders are not called what they show
+    #[arg(long, value_name = "FILE.csv")]
+    names: Option<PathBuf>,
+    /// The text of a class
+    #[arg(long, value_name = "TEXT", default_value = "a photo of a {label}")]
+    template: String,
+    /// Draw the confusion matrix there
+    #[arg(long, value_name = "FILE.svg")]
+    confusion: Option<PathBuf>,
+    /// Print one JSON document, which holds every prediction
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    model: String,
+    precision: &'static str,
+    images: usize,
+    /// Share of the pictures whose class is the most similar one.
+    top1: f64,
+    /// Share of the pictures whose class is among the five most similar ones.
+    top5: f64,
+    /// Reading, decoding and embedding together.
+    images_per_s: f64,
+    classes: Vec<Class>,
+    /// Number of pictures by the place of their class, then of the class that they were taken for.
+    confusion: Vec<Vec<usize>>,
+    predictions: Vec<Prediction>,
+    failed: Vec<Failed>,
+}
+
+#[derive(Serialize)]
+struct Class {
+    label: String,
+    images: usize,
+    top1: f64,
+    top5: f64,
+    /// What its pictures are most often mistaken for, and how many are.
+    mistaken_for: Option<(String, usize)>,
+}
+
+#[derive(Serialize)]
+struct Prediction {
+    path: PathBuf,
+    label: String,
+    /// The five most similar classes, best first.
+    predicted: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Failed {
+    path: PathBuf,
+    reason: String,
+}
+
+impl Eval {
+    pub(super) fn run(self, config: &Config) -> Result<()> {
+        ensure!(
+            self.template.contains(PLACEHOLDER),
+            "the template `{}` lacks {PLACEHOLDER}",
+            self.template
+        );
+        let set = pictures::find(&self.pictures, self.names.as_deref())?;
+        let embedder = daemon::load_model(&config.model, config, None, &output::download())?;
+        let report = self.measure(&set, &embedder, config)?;
+        if let Some(path) = &self.confusion {
+            let labels: Vec<&str> = set.labels.iter().map(String::as_str).collect();
+            std::fs::write(path, matrix::svg(&labels, &report.confusion))
+                .with_context(|| format!("failed to write `{}`", path.display()))?;
+        }
+        if self.json {
+            output::print_json(&report)?;
+        } else {
+            print(&report);
+        }
+        let failed = report.failed.len();
+        ensure!(
+            failed == 0,
+            "{failed} pictures could not be read and do not count"
+        );
+        Ok(())
+    }
+
+    fn measure(&self, set: &Labelled, embedder: &Embedder, config: &Config) -> Result<Report> {
+        let texts = set
+            .labels
+            .iter()
+            .map(|label| self.template.replace(PLACEHOLDER, label));
+        let texts = embedder.embed_texts(texts.collect())?;
+        let (mut ranked, mut failed) = (Vec::new(), Vec::new());
+        let bar = output::counting("measuring", set.pictures.len());
+        let started = Instant::now();
+        for batch in set.pictures.chunks(BATCH) {
+            let (pixels, bad) = read(batch, &embedder.pixels_maker(), config);
+            failed.extend(bad);
+            let (known, pixels): (Vec<_>, Vec<Pixels>) = pixels.into_iter().unzip();
+            let images = embedder.embed_images(pixels)?;
+            let images = known.into_iter().zip(&images);
+            ranked.extend(images.map(|(picture, image)| (picture, nearest(image, &texts))));
+            bar.inc(batch.len() as u64);
+        }
+        bar.finish_and_clear();
+        let images_per_s = ranked.len() as f64 / started.elapsed().as_secs_f64();
+        Ok(Report {
+            model: embedder.name().to_owned(),
+            precision: embedder.placement().precision(),
+            images_per_s,
+            failed,
+            ..report(&set.labels, &ranked)
+        })
+    }
+}
+
+type Picture = (PathBuf, usize);
+
+/// The model's input of each picture, and those that have none.
+fn read<'a>(
+    batch: &'a [Picture],
+    maker: &PixelsMaker,
+    config: &Config,
+) -> (Vec<(&'a Picture, Pixels)>, Vec<Failed>) {
+    let read = |picture: &'a Picture| match pixels(&picture.0, maker, config) {
+        Ok(pixels) => Ok((picture, pixels)),
+        Err(error) => Err(Failed {
+            path: picture.0.clone(),
+            reason: format!("{error:#}"),
+        }),
+    };
+    batch.par_iter().map(read).partition_map(|read| match read {
+        Ok(pixels) => rayon::iter::Either::Left(pixels),
+        Err(failed) => rayon::iter::Either::Right(failed),
+    })
+}
+
+fn pixels(path: &Path, maker: &PixelsMaker, config: &Config) -> Result<Pixels> {
+    decode::check_size(std::fs::metadata(path)?.len(), &config.decode)?;
+    let picture =
+        decode::decode_enough(&std::fs::read(path)?, &config.decode, maker.enough_side())?;
+    Ok(maker.make(&picture.pixels)?)
+}
+
+/// The places of the texts, the most similar first; of equal ones the first.
+fn nearest(image: &Embedding, texts: &[Embedding]) -> Vec<usize> {
+    let similarities: Vec<f32> = texts.iter().map(|text| image.similarity(text)).collect();
+    let mut places: Vec<usize> = (0..texts.len()).collect();
+    places.sort_by(|&a, &b| similarities[b].total_cmp(&similarities[a]));
+    places
+}
+
+/// All but what the model and the clock say.
+fn report(labels: &[String], ranked: &[(&Picture, Vec<usize>)]) -> Report {
+    let mut confusion = vec![vec![0; labels.len()]; labels.len()];
+    let mut among_five = vec![0; labels.len()];
+    for ((_, class), places) in ranked {
+        confusion[*class][places[0]] += 1;
+        among_five[*class] += usize::from(places.iter().take(5).any(|place| place == class));
+    }
+    let share = |part: usize, all: usize| part as f64 / all.max(1) as f64;
+    let class = |(at, row): (usize, &Vec<usize>)| {
+        let images = row.iter().sum();
+        let others = row
+            .iter()
+            .enumerate()
+            .filter(|(other, count)| *other != at && **count > 0);
+        Class {
+            label: labels[at].clone(),
+            images,
+            top1: share(row[at], images),
+            top5: share(among_five[at], images),
+            mistaken_for: others
+                .max_by_key(|(_, count)| **count)
+                .map(|(other, count)| (labels[other].clone(), *count)),
+        }
+    };
+    let right: usize = confusion.iter().enumerate().map(|(at, row)| row[at]).sum();
+    let prediction = |((path, class), places): &(&Picture, Vec<usize>)| Prediction {
+        path: path.clone(),
+        label: labels[*class].clone(),
+        predicted: places
+            .iter()
+            .take(5)
+            .map(|place| labels[*place].clone())
+            .collect(),
+    };
+    Report {
+        model: String::new(),
+        precision: "",
+        images: ranked.len(),
+        top1: share(right, ranked.len()),
+        top5: share(among_five.iter().sum(), ranked.len()),
+        images_per_s: 0.0,
+        classes: confusion.iter().enumerate().map(class).collect(),
+        confusion,
+        predictions: ranked.iter().map(prediction).collect(),
+        failed: Vec::new(),
+    }
+}
+
+fn print(report: &Report) {
+    println!("{:>7} {:>8} {:>8}  class", "images", "top-1", "top-5");
+    for class in &report.classes {
+        let mistaken = class.mistaken_for.as_ref();
+        let mistaken = mistaken.map_or(String::new(), |(other, count)| {
+            format!(", {count} taken for {other}")
+        });
+        println!(
+            "{}{}{mistaken}",
+            line(class.images, class.top1, class.top5),
+            class.label
+        );
+    }
+    println!("{}all", line(report.images, report.top1, report.top5));
+    println!(
+        "{} in {}, {:.1} images/s",
+        report.model, report.precision, report.images_per_s
+    );
+    for Failed { path, reason } in &report.failed {
+        println!("not read: {}: {reason}", path.display());
+    }
+}
+
+fn line(images: usize, top1: f64, top5: f64) -> String {
+    format!(
+        "{images:>7} {:>6.2} % {:>6.2} %  ",
+        100.0 * top1,
+        100.0 * top5
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_and_confusion_are_counted() {
+        let labels: Vec<String> = ["a", "b"].map(str::to_owned).to_vec();
+        let pictures: Vec<Picture> = [0, 0, 0, 1]
+            .map(|class| (PathBuf::from("x"), class))
+            .to_vec();
+        let places = [vec![0, 1], vec![1, 0], vec![1, 0], vec![1, 0]];
+        let ranked: Vec<_> = pictures.iter().zip(places).collect();
+        let report = report(&labels, &ranked);
+        assert_eq!((report.images, report.top1, report.top5), (4, 0.5, 1.0));
+        assert_eq!(report.confusion, [[1, 2], [0, 1]]);
+        assert_eq!(report.classes[0].mistaken_for, Some(("b".to_owned(), 2)));
+        assert_eq!(report.classes[1].mistaken_for, None);
+    }
+}

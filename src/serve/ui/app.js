@@ -67,7 +67,8 @@ async function decidedTags(item) {
     const confirm = choice("✓", isConfirmed ? "Take back" : "It is", () => decide(item, tag, isConfirmed ? null : "confirmed"));
     confirm.setAttribute("aria-pressed", isConfirmed);
     const reject = choice("✗", "It is not", () => decide(item, tag, "rejected"));
-    return make("span", { className: "tag", title: tag.set }, tag.label, percent(tag), confirm, reject);
+    const score = isConfirmed ? [] : [percent(tag)];
+    return make("span", { className: "tag", title: tag.set }, tag.label, ...score, confirm, reject);
   });
   const gone = rejected.map((tag) => make("span", { className: "tag rejected", title: tag.set },
     make("s", { textContent: tag.label }), choice("↺", "Take back", () => decide(item, tag, null))));

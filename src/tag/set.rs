@@ -293,6 +293,22 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_shows_a_sound_set() {
+        let readme = include_str!("../../README.md");
+        let block = readme
+            .split("```toml\n")
+            .nth(1)
+            .unwrap()
+            .split("```")
+            .next()
+            .unwrap();
+        let set = LabelSet::parse(block).unwrap();
+        assert_eq!(set.key("file"), "places");
+        let parents: Vec<_> = set.labels.iter().flat_map(|label| &label.parent).collect();
+        assert_eq!(parents, ["animal"]);
+    }
+
+    #[test]
     fn prompts_stand_instead_of_the_name_and_bring_their_article() {
         assert_eq!(
             fill("a photo of a {label}.", "a sandy beach"),

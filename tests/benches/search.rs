@@ -179,9 +179,12 @@ fn config(options: &Options) -> IndexConfig {
     let flags = given
         .into_iter()
         .filter_map(|(key, value)| Some((key, Value::Integer(value?))));
-    Config::load(None, std::iter::empty(), flags.collect())
-        .expect("the flags are right")
-        .index
+    let config = Config::load(None, std::iter::empty(), flags.collect());
+    IndexConfig {
+        // The graph is asked about at every size.
+        hnsw_from: 1,
+        ..config.expect("the flags are right").index
+    }
 }
 
 fn open(folder: &Path, options: &Options, samples: &[Embedding]) -> Index {

@@ -8,7 +8,6 @@ there, and draws `curves.svg` from them. A million images take an hour and more,
 
 import argparse
 import json
-import subprocess
 from pathlib import Path
 
 import matplotlib
@@ -16,7 +15,7 @@ import matplotlib
 matplotlib.use("svg")
 import matplotlib.pyplot as plot
 
-from run import build
+from run import ask, build
 
 BENCHES = ("search", "retag", "startup")
 
@@ -51,7 +50,7 @@ def measure(folder, sizes, model):
             programs = programs or build(BENCHES)
             command = [programs[bench], "--images", str(size), "--json", "--bench"]
             command += [] if bench == "search" else ["--model", model]
-            kept.write_bytes(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+            kept.write_text(json.dumps(ask(command)))
 
 
 def draw(folder):

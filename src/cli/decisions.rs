@@ -71,20 +71,9 @@ fn decide(config: &Config, choice: Choice, verdict: Option<Verdict>) -> Result<(
         let body = json!({ "set": set, "label": label, "decision": verdict, "images": images });
         library::post(&address, "decisions", &body.to_string())?["changed"].take()
     } else {
-        let tagger = daemon::Library::open(config, &output::download())?
-            .parts
-            .tagger;
-        let set = tagger.set_key(&set, &label)?;
-        let decision = |image| Decision {
-            image,
-            set: set.clone(),
-            label: label.clone(),
-            verdict,
-            decided_at: None,
-        };
-        tagger
-            .decide(&images.into_iter().map(decision).collect::<Vec<_>>())?
-            .into()
+        let library = daemon::Library::open(config, &output::download())?;
+        let tagger = library.parts.tagger;
+        tagger.decide_on([&set, &label], verdict, images)?.into()
     };
     println!("{changed} of {count} decisions changed");
     Ok(())

@@ -5,14 +5,11 @@ use warp::hyper::body::Bytes;
 
 use super::Api;
 use super::error::ApiError;
-use super::params::{Params, image_hash};
+use super::params::{DEFAULT_LIMIT, Params, checked_limit, image_hash};
 use crate::search::{self, Query, SearchError};
 use crate::store::{BadDecision, ContentHash, Decision, Verdict, WhichDecisions};
 
 type Result<T> = std::result::Result<T, ApiError>;
-
-/// Hits of a search that is decided about, where no `limit` is given.
-const DEFAULT_LIMIT: usize = 50;
 
 #[derive(Serialize)]
 pub(super) struct Decisions {
@@ -40,7 +37,8 @@ struct One {
 struct Many {
     set: String,
     label: String,
-    /// `null` takes earlier decisions back.
+    /// `null` takes earlier decisions back; it must be said.
+    #[serde(deserialize_with = "Option::deserialize")]
     decision: Option<Verdict>,
     #[serde(default)]
     images: Vec<ContentHash>,
@@ -109,9 +107,8 @@ fn found(api: &Api, selection: Selection) -> Result<Vec<ContentHash>> {
         limit,
     } = selection;
     let filter = search::filter(tag, path, after, before);
-    let answer = api
-        .search
-        .run(&Query::Text(q), &filter, limit.unwrap_or(DEFAULT_LIMIT))?;
+    let limit = checked_limit(limit.unwrap_or(DEFAULT_LIMIT))?;
+    let answer = api.search.run(&Query::Text(q), &filter, limit)?;
     answer
         .items
         .iter()
@@ -126,33 +123,24 @@ fn decide(
     verdict: Option<Verdict>,
     images: Vec<ContentHash>,
 ) -> Result<Decided> {
-    let set = api.parts.tagger.set_key(set, label)?;
     for image in &images {
         if api.parts.store.image_by_hash(image)?.is_none() {
             return Err(SearchError::UnknownImage(*image).into());
         }
     }
-    let decision = |image| Decision {
-        image,
-        set: set.clone(),
-        label: label.to_owned(),
-        verdict,
-        decided_at: None,
-    };
-    keep(api, &images.into_iter().map(decision).collect::<Vec<_>>())
+    Ok(Decided {
+        images: images.len(),
+        changed: api.parts.tagger.decide_on([set, label], verdict, images)?,
+    })
 }
 
 /// Reads decisions as they were exported, a line of JSON each: all of them or, where one is wrong, none.
 pub(super) fn import(api: &Api, body: &Bytes) -> Result<Decided> {
     let bad = |error: BadDecision| ApiError::bad_request("bad_decision", error.to_string());
-    keep(api, &Decision::parse_lines(body).map_err(bad)?)
-}
-
-fn keep(api: &Api, decisions: &[Decision]) -> Result<Decided> {
-    let changed = api.parts.tagger.decide(decisions)?;
+    let decisions = Decision::parse_lines(body).map_err(bad)?;
     Ok(Decided {
         images: decisions.len(),
-        changed,
+        changed: api.parts.tagger.decide(&decisions)?,
     })
 }
 

@@ -1,11 +1,13 @@
 //! What stands behind the `?` of an address.
 
+use std::fmt::Display;
+
 use super::error::ApiError;
 use crate::search;
 use crate::store::{ContentHash, Filter, ImageId};
 
 /// Hits when no `limit` is given.
-const DEFAULT_LIMIT: usize = 50;
+pub(super) const DEFAULT_LIMIT: usize = 50;
 
 /// The largest `limit`: an answer must fit in memory and in patience.
 const MAX_LIMIT: usize = 1000;
@@ -53,14 +55,8 @@ impl Params {
         let Some(text) = self.get("limit") else {
             return Ok(DEFAULT_LIMIT);
         };
-        match text.parse() {
-            Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
-            _ => {
-                let message =
-                    format!("`limit` must be a number from 1 to {MAX_LIMIT}, not `{text}`");
-                Err(ApiError::bad_request("bad_limit", message))
-            }
-        }
+        text.parse()
+            .map_or_else(|_| Err(bad_limit(text)), checked_limit)
     }
 
     pub(super) fn cursor(&self) -> Result<Option<ImageId>, ApiError> {
@@ -83,6 +79,19 @@ impl Params {
         let owned = |name| self.get(name).map(str::to_owned);
         search::filter(tags, owned("path"), owned("after"), owned("before"))
     }
+}
+
+/// A limit that an answer can be made for.
+pub(super) fn checked_limit(limit: usize) -> Result<usize, ApiError> {
+    if (1..=MAX_LIMIT).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(bad_limit(limit))
+}
+
+fn bad_limit(given: impl Display) -> ApiError {
+    let message = format!("`limit` must be a number from 1 to {MAX_LIMIT}, not `{given}`");
+    ApiError::bad_request("bad_limit", message)
 }
 
 /// Reads an image id from an address.

@@ -44,8 +44,8 @@ pub struct Decision {
     pub set: String,
     /// The label's name.
     pub label: String,
-    /// What was decided; none takes an earlier decision back.
-    #[serde(rename = "decision")]
+    /// What was decided; none takes an earlier decision back, and must be written as `null`: a line that lacks it is wrong.
+    #[serde(rename = "decision", deserialize_with = "Option::deserialize")]
     pub verdict: Option<Verdict>,
     /// When, `YYYY-MM-DDTHH:MM:SSZ`; none is now.
     pub decided_at: Option<String>,
@@ -221,6 +221,23 @@ mod tests {
             ..WhichDecisions::default()
         };
         assert!(store.decisions(&which).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_line_that_decides_nothing_is_wrong() {
+        let line = serde_json::to_string(&decision(1, "a", None)).unwrap();
+        assert_eq!(
+            Decision::parse_lines(line.as_bytes()).unwrap(),
+            [decision(1, "a", None)]
+        );
+        let without = line.replace("\"decision\":null,", "");
+        let error = Decision::parse_lines(without.as_bytes())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("line 1") && error.contains("`decision`"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl ActiveSet {
 impl Tagger {
     /// Keeps decisions, and changes the tags of their images with them. Returns how many decisions that changed.
     ///
-    /// A decision names its set by what [`Tagger::set_key`] gives; one on a label or an image that is not there is kept
+    /// A decision names its set by its `id`, or by its name where it has none; one on a label or an image that is not there is kept
     /// for the time when it is.
     pub fn decide(&self, decisions: &[Decision]) -> Result<usize, TagError> {
         let _one_at_a_time = locked(&self.syncing);
@@ -123,6 +123,24 @@ impl Tagger {
         Ok(self.store.decide(decisions, &retagged)?)
     }
 
+    /// Decides about one label of a set in force on several images, as [`Tagger::decide`]; `set` is its name or its `id`.
+    pub fn decide_on(
+        &self,
+        [set, label]: [&str; 2],
+        verdict: Option<Verdict>,
+        images: Vec<ContentHash>,
+    ) -> Result<usize, TagError> {
+        let set = self.set_key(set, label)?;
+        let decision = |image| Decision {
+            image,
+            set: set.clone(),
+            label: label.to_owned(),
+            verdict,
+            decided_at: None,
+        };
+        self.decide(&images.into_iter().map(decision).collect::<Vec<_>>())
+    }
+
     /// The tags that the sets with these keys give an image.
     fn retag<'a>(
         &'a self,
@@ -140,8 +158,8 @@ impl Tagger {
             })
     }
 
-    /// What decisions know a label of a set in force by: the set's `id`, or its name. `set` is one of the two.
-    pub fn set_key(&self, set: &str, label: &str) -> Result<String, TagError> {
+    /// What decisions know a label of a set in force by: the set's `id`, or its name.
+    fn set_key(&self, set: &str, label: &str) -> Result<String, TagError> {
         let active = self.active();
         let found = active
             .get(set)

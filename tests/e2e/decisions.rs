@@ -217,4 +217,10 @@ fn what_is_not_there_cannot_be_decided_about() {
     let path = format!("/api/v1/images/{}/decisions/set/one", "0".repeat(64));
     let unknown = daemon.send("PUT", &path, &[], "{\"decision\": \"confirmed\"}");
     assert_eq!(code(unknown), (404, "unknown_image".to_owned()));
+    let post = |body: Value| code(daemon.send("POST", "/api/v1/decisions", &[], &body.to_string()));
+    let undecided = post(json!({ "set": "set", "label": "one", "images": [] }));
+    assert_eq!(undecided, (400, "bad_decision".to_owned()));
+    let search = json!({ "q": "anything", "limit": 0 });
+    let none = json!({ "set": "set", "label": "one", "decision": null, "search": search });
+    assert_eq!(post(none), (400, "bad_limit".to_owned()));
 }

@@ -54,7 +54,7 @@ function card(item) {
   const image = make("img", { src: thumbnail(item, 320), alt: item.tags.map((tag) => tag.label).join(", ") || fileName(item.path), loading: "lazy" });
   const name = make("span", { textContent: fileName(item.path), title: item.paths.join("\n") });
   const score = make("span", { className: "score", textContent: item.score === undefined ? "" : item.score.toFixed(3) });
-  const open = make("button", { type: "button", ariaLabel: "Open " + fileName(item.path), onclick: () => detail(item) }, image);
+  const open = make("button", { type: "button", ariaLabel: "Open " + fileName(item.path), onclick: () => guarded(detail(item)) }, image);
   return make("figure", {}, open, make("figcaption", {}, make("div", { className: "name" }, name, score), ...tagList(item)));
 }
 
@@ -76,7 +76,7 @@ async function decidedTags(item) {
 }
 
 function choice(sign, title, onclick) {
-  return make("button", { type: "button", textContent: sign, title, ariaLabel: title, onclick });
+  return make("button", { type: "button", textContent: sign, title, ariaLabel: title, onclick: () => guarded(onclick()) });
 }
 
 async function decide(item, tag, decision) {

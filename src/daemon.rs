@@ -72,7 +72,7 @@ impl Library {
 /// Opens a library for searching only, with the model that it was built with.
 pub fn open_search(config: &Config, progress: &dyn Fn(Progress<'_>)) -> Result<Search> {
     let (store, index, embedder) = open_read_only(config, progress)?;
-    Ok(Search::new(store, index, embedder))
+    Ok(Search::new(store, index, embedder, config.decode.clone()))
 }
 
 /// Opens a library for looking at what label sets would do to it, with the model that it was built with.

@@ -1,43 +1,39 @@
-//! `pixdex search`: a description in, pictures out.
+//! `pixdex search`: a query in, pictures out.
+
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::library::{self, Library};
 use super::output;
 use crate::config::Config;
 use crate::daemon;
-use crate::search::{self, Query};
+use crate::search::{self, Slice, Term, Upload, What};
 
-/// Find pictures by a description, or pictures like one of the library.
+/// Find pictures by a description, by pictures like them, and by filters.
+///
+/// Bare words are one description; a word or a "quoted text" with a sign in front is one of its own, wanted (+) or not (-),
+/// with a weight if need be: `red car +0.5:night -snow`. Filters stand among them as `name:value`: tag, -tag, path, after,
+/// before, format, camera, width, height, size, area. `image:ID` looks for pictures like one of the library, and
+/// `strictness:0` to `strictness:100` says how much a hit must stand out (50).
 #[derive(Debug, Args)]
 pub(super) struct Search {
-    /// What the picture shows, in plain words
-    #[arg(
-        value_name = "TEXT",
-        required_unless_present = "similar",
-        conflicts_with = "similar"
-    )]
-    text: Option<String>,
-    /// Pictures like this one: an image id from another answer
-    #[arg(long, value_name = "ID")]
-    similar: Option<String>,
+    /// What to look for, e.g. 'a dog on grass -snow tag:outdoors after:2023-05'
+    #[arg(required_unless_present = "image")]
+    query: Option<String>,
+    /// Pictures like the one in this file; may be given several times
+    #[arg(long, value_name = "FILE")]
+    image: Vec<PathBuf>,
     /// How many
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
     limit: u16,
-    /// Only pictures that carry this label, as `label` or `set/label`; may be given several times
-    #[arg(long, value_name = "LABEL")]
-    tag: Vec<String>,
-    /// Only pictures in this folder, absolute or relative to a watched one
-    #[arg(long, value_name = "DIR")]
-    path: Option<String>,
-    /// Only pictures taken then or later, e.g. 2023 or 2023-05-01
-    #[arg(long, value_name = "DATE")]
-    after: Option<String>,
-    /// Only pictures taken before
-    #[arg(long, value_name = "DATE")]
-    before: Option<String>,
+    /// Count all hits, by tag, year and folder
+    #[arg(long)]
+    facets: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -46,7 +42,9 @@ pub(super) struct Search {
 impl Search {
     pub(super) fn run(self, config: &Config) -> Result<()> {
         let answer = match Library::find(config)? {
-            Library::Daemon(address) => library::ask(&address, "search", &self.parameters())?,
+            Library::Daemon(address) => {
+                library::post(&address, "search", &self.form()?.to_string())?
+            }
             Library::Own(_) => self.answer(config)?,
         };
         if self.json {
@@ -56,40 +54,38 @@ impl Search {
         }
     }
 
-    fn parameters(&self) -> Vec<(&'static str, String)> {
-        let given = [
-            ("q", &self.text),
-            ("similar", &self.similar),
-            ("path", &self.path),
-            ("after", &self.after),
-            ("before", &self.before),
-        ];
-        let given = given
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value.clone()?)));
-        let tags = self.tag.iter().map(|tag| ("tag", tag.clone()));
-        given
-            .chain(tags)
-            .chain([("limit", self.limit.to_string())])
-            .collect()
+    fn text(&self) -> &str {
+        self.query.as_deref().unwrap_or_default()
+    }
+
+    fn pictures(&self) -> Result<Vec<Vec<u8>>> {
+        let read = |path: &PathBuf| {
+            std::fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))
+        };
+        self.image.iter().map(read).collect()
+    }
+
+    fn form(&self) -> Result<Value> {
+        let term = |bytes| json!({ "upload": BASE64_STANDARD.encode(bytes) });
+        let terms: Vec<Value> = self.pictures()?.into_iter().map(term).collect();
+        let (text, limit, facets) = (self.text(), self.limit, self.facets);
+        Ok(json!({ "q": text, "terms": terms, "limit": limit, "facets": facets }))
     }
 
     fn answer(&self, config: &Config) -> Result<Value> {
-        let query = match (&self.text, &self.similar) {
-            (_, Some(id)) => Query::Similar(
-                id.parse()
-                    .with_context(|| format!("`{id}` is not an image id"))?,
-            ),
-            (text, None) => Query::Text(text.clone().unwrap_or_default()),
+        let mut query = search::parse(self.text())?;
+        query
+            .terms
+            .extend(self.pictures()?.into_iter().map(|bytes| Term {
+                what: What::Upload(Upload(bytes)),
+                weight: 1.0,
+            }));
+        let slice = Slice {
+            facets: self.facets,
+            ..Slice::first(usize::from(self.limit))
         };
-        let filter = search::filter(
-            self.tag.clone(),
-            self.path.clone(),
-            self.after.clone(),
-            self.before.clone(),
-        );
         let search = daemon::open_search(config, &output::download())?;
-        output::to_value(&search.run(&query, &filter, usize::from(self.limit))?)
+        output::to_value(&search.run(&query, &slice)?)
     }
 }
 
@@ -97,13 +93,28 @@ fn print(answer: &Value) -> Result<()> {
     let items = answer["items"]
         .as_array()
         .context("the answer has no items")?;
-    if items.is_empty() {
-        println!("nothing found");
+    match (items.is_empty(), answer["fits"].as_bool()) {
+        (true, _) => println!("nothing found; strictness:0 shows what comes nearest"),
+        (false, Some(false)) => println!("nothing fits well; the nearest:"),
+        (false, _) => {}
     }
     for item in items {
         println!("{}", line(item));
     }
+    print_facets(answer);
     Ok(())
+}
+
+fn print_facets(answer: &Value) {
+    if let Some(total) = answer["total"].as_u64() {
+        println!("{total} in all");
+    }
+    for (facet, name) in [("tags", "label"), ("years", "value"), ("folders", "value")] {
+        for count in answer["facets"][facet].as_array().into_iter().flatten() {
+            let value = count[name].as_str().unwrap_or_default();
+            println!("{:>8}  {value}", count["count"]);
+        }
+    }
 }
 
 /// Score, path and tags of one hit.
@@ -116,10 +127,10 @@ pub(super) fn line(item: &Value) -> String {
         .iter()
         .filter_map(|tag| tag["label"].as_str())
         .collect();
-    let score = item["score"].as_f64().unwrap_or_default();
-    format!(
-        "{score:.3}  {}  [{}]",
-        item["path"].as_str().unwrap_or_default(),
-        tags.join(", ")
-    )
+    let path = item["path"].as_str().unwrap_or_default();
+    let tags = tags.join(", ");
+    match item["score"].as_f64() {
+        Some(score) => format!("{score:.3}  {path}  [{tags}]"),
+        None => format!("{path}  [{tags}]"),
+    }
 }

@@ -185,34 +185,27 @@ impl Contents {
         filter: Option<&[ImageId]>,
         config: &IndexConfig,
     ) -> Nearest {
-        let walked = self
-            .ef_search(k, kind, filter, config.mode)
-            .and_then(|ef| self.walk(query, k, ef, filter));
-        walked.unwrap_or_else(|| self.scan(query, k, filter))
+        // Finding out who passes a filter takes longer than comparing all who do, so those are always all compared.
+        let ef = match filter {
+            Some(_) => None,
+            None => self.ef_search(k, kind, config.mode),
+        };
+        ef.and_then(|ef| self.walk(query, k, ef))
+            .unwrap_or_else(|| self.scan(query, k, filter))
     }
 
     /// How widely the graph must be walked for this query; nothing where a scan is the better way.
-    fn ef_search(
-        &self,
-        k: usize,
-        kind: QueryKind,
-        filter: Option<&[ImageId]>,
-        mode: IndexMode,
-    ) -> Option<usize> {
-        let share = filter
-            .map_or(1.0, |ids| ids.len() as f64 / self.len().max(1) as f64)
-            .min(1.0);
-        // Of what a walk meets only that share passes.
-        let widened = |ef: usize| (ef.max(2 * k) as f64 / share.max(f64::MIN_POSITIVE)) as usize;
+    fn ef_search(&self, k: usize, kind: QueryKind, mode: IndexMode) -> Option<usize> {
         let tuned = match kind {
             QueryKind::Text => self.tuning.text,
             QueryKind::Image => self.tuning.image,
         };
-        let tuned_ef = tuned.map_or(UNMEASURED_EF, |tuned| tuned.ef_search);
-        let ef = widened(tuned_ef);
+        let ef = tuned
+            .map_or(UNMEASURED_EF, |tuned| tuned.ef_search)
+            .max(2 * k);
         let is_cheaper = tuned.is_some_and(|tuned| {
             let graph_us = tuned.graph_us * ef as f64 / tuned.ef_search as f64;
-            tuned.way == Way::Graph && graph_us < tuned.scan_us * share
+            tuned.way == Way::Graph && graph_us < tuned.scan_us
         });
         match mode {
             IndexMode::Auto => is_cheaper.then_some(ef),
@@ -242,22 +235,12 @@ impl Contents {
     }
 
     /// Walks the graph and compares what is newer; nothing where that found fewer images than there must be.
-    pub(super) fn walk(
-        &self,
-        query: &[f32],
-        k: usize,
-        ef: usize,
-        filter: Option<&[ImageId]>,
-    ) -> Option<Nearest> {
+    pub(super) fn walk(&self, query: &[f32], k: usize, ef: usize) -> Option<Nearest> {
         let segment = self.segment.as_ref()?;
-        let is_asked_for =
-            |node| filter.is_none_or(|ids| ids.binary_search(&segment.image(node)).is_ok());
-        let passes = |node| !self.gone.has(node) && is_asked_for(node);
-        let mut best = self.best_of_recent(query, k, filter);
-        segment.walk(query, ef, k, None, passes, &mut best);
+        let mut best = self.best_of_recent(query, k, None);
+        segment.walk(query, ef, k, None, |node| !self.gone.has(node), &mut best);
         let hits = best.into_sorted();
-        let possible = filter.map_or(self.len(), <[_]>::len);
-        (hits.len() == k.min(possible)).then_some(Nearest { hits, exact: false })
+        (hits.len() == k.min(self.len())).then_some(Nearest { hits, exact: false })
     }
 
     fn best_of_recent(&self, query: &[f32], k: usize, filter: Option<&[ImageId]>) -> Best {

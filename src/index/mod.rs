@@ -239,7 +239,18 @@ impl Index {
         self.read().snapshot()
     }
 
-    /// The `k` images nearest to `query`, among those of `filter` (in order) where there is one.
+    /// Every image at least `floor` similar to `query`, among those of `filter` (in order) where there is one; best first,
+    /// the older image first where two are alike. All images are compared.
+    pub fn above(
+        &self,
+        query: &[f32],
+        floor: f32,
+        filter: Option<&[ImageId]>,
+    ) -> Vec<(ImageId, f32)> {
+        self.snapshot().above(query, floor, filter)
+    }
+
+    /// The `k` images nearest to `query`, among those of `filter` (in order) where there is one; all of those are compared.
     pub fn search(
         &self,
         query: &[f32],
@@ -283,7 +294,7 @@ impl Index {
 
     /// As [`Index::search`] by the graph, looking at `ef_search` candidates; nothing where there is no graph.
     pub fn search_graph(&self, query: &[f32], k: usize, ef_search: usize) -> Option<Nearest> {
-        self.read().walk(query, k, ef_search, None)
+        self.read().walk(query, k, ef_search)
     }
 
     /// As [`Index::search`] without the graph: the truth that the graph is measured against.
@@ -374,7 +385,7 @@ fn in_background(name: &str, work: impl FnOnce() + Send + 'static) {
 }
 
 /// `SplitMix64` (Steele, Lea and Flood 2014): the same numbers every time.
-fn random(draw: u64) -> u64 {
+pub(crate) fn random(draw: u64) -> u64 {
     let z = draw.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -429,6 +440,9 @@ mod tests {
         nearest.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         nearest.truncate(5);
         assert_eq!(index.search_exact(query.as_slice(), 5).hits, nearest);
+        if let Some(last) = nearest.last() {
+            assert_eq!(index.above(query.as_slice(), last.1, None), nearest);
+        }
         let odd: Vec<ImageId> = map
             .keys()
             .copied()

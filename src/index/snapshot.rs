@@ -2,10 +2,16 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::marks::Marks;
 use super::matrix::Block;
 use super::segment::Segment;
+use crate::kernels::dot;
 use crate::store::ImageId;
+
+/// Rows that one core compares before it takes the next ones.
+const PART_ROWS: usize = 4096;
 
 /// The index at one moment. Cheap to take; what changes in the index later is not seen, and nobody waits.
 #[derive(Debug, Clone)]
@@ -62,6 +68,29 @@ impl Snapshot {
             })
         });
         segment.chain(recent)
+    }
+
+    /// Every image at least `floor` similar to `query`, among those of `filter` where there is one; best first.
+    pub(super) fn above(
+        &self,
+        query: &[f32],
+        floor: f32,
+        filter: Option<&[ImageId]>,
+    ) -> Vec<(ImageId, f32)> {
+        let passes = |image: &ImageId| filter.is_none_or(|ids| ids.binary_search(image).is_ok());
+        let found = |rows: Rows<'_>| -> Vec<(ImageId, f32)> {
+            let embeddings = rows.embeddings.chunks_exact(self.embedding_dim);
+            let images = rows.images.into_iter().zip(embeddings);
+            let passing = images.filter_map(|(image, row)| Some((image.filter(passes)?, row)));
+            passing
+                .map(|(image, row)| (image, dot(row, query)))
+                .filter(|(_, similarity)| *similarity >= floor)
+                .collect()
+        };
+        let parts = self.blocks(PART_ROWS).par_bridge().map(found);
+        let mut all: Vec<_> = parts.flatten_iter().collect();
+        all.par_sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        all
     }
 
     fn segment_blocks<'a>(

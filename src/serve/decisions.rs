@@ -5,8 +5,9 @@ use warp::hyper::body::Bytes;
 
 use super::Api;
 use super::error::ApiError;
-use super::params::{DEFAULT_LIMIT, Params, checked_limit, image_hash};
-use crate::search::{self, Query, SearchError};
+use super::form::Form;
+use super::params::{Params, image_hash};
+use crate::search::SearchError;
 use crate::store::{BadDecision, ContentHash, Decision, Verdict, WhichDecisions};
 
 type Result<T> = std::result::Result<T, ApiError>;
@@ -42,20 +43,8 @@ struct Many {
     decision: Option<Verdict>,
     #[serde(default)]
     images: Vec<ContentHash>,
-    search: Option<Selection>,
-}
-
-/// A search whose hits are decided about; the names are those of a search's parameters.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Selection {
-    q: String,
-    #[serde(default)]
-    tag: Vec<String>,
-    path: Option<String>,
-    after: Option<String>,
-    before: Option<String>,
-    limit: Option<usize>,
+    /// A search whose hits are decided about.
+    search: Option<Form>,
 }
 
 pub(super) fn list(api: &Api, params: &Params) -> Result<Decisions> {
@@ -91,29 +80,17 @@ pub(super) fn post(api: &Api, body: &Bytes) -> Result<Decided> {
         mut images,
         search,
     } = parse(body)?;
-    if let Some(selection) = search {
-        images.extend(found(api, selection)?);
+    if let Some(form) = search {
+        images.extend(found(api, form)?);
     }
     decide(api, &set, &label, decision, images)
 }
 
-fn found(api: &Api, selection: Selection) -> Result<Vec<ContentHash>> {
-    let Selection {
-        q,
-        tag,
-        path,
-        after,
-        before,
-        limit,
-    } = selection;
-    let filter = search::filter(tag, path, after, before);
-    let limit = checked_limit(limit.unwrap_or(DEFAULT_LIMIT))?;
-    let answer = api.search.run(&Query::Text(q), &filter, limit)?;
-    answer
-        .items
-        .iter()
-        .map(|item| image_hash(&item.id))
-        .collect()
+fn found(api: &Api, form: Form) -> Result<Vec<ContentHash>> {
+    let (query, slice) = form.read()?;
+    let found = api.search.run(&query, &slice)?;
+    let items = found.items.iter();
+    items.map(|item| image_hash(&item.id)).collect()
 }
 
 fn decide(

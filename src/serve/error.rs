@@ -87,6 +87,16 @@ impl From<SearchError> for ApiError {
         let message = error.to_string();
         match error {
             SearchError::EmptyQuery => ApiError::bad_request("empty_query", message),
+            SearchError::BadQuery(_) | SearchError::Cancelled => {
+                ApiError::bad_request("bad_query", message)
+            }
+            SearchError::BadPicture(_) => ApiError::bad_request("bad_picture", message),
+            SearchError::BadCursor(_) => ApiError::bad_request("bad_cursor", message),
+            SearchError::OtherModel => ApiError {
+                status: StatusCode::CONFLICT,
+                code: "cursor_of_another_model",
+                message,
+            },
             SearchError::UnknownImage(_) => ApiError::not_found("unknown_image", message),
             SearchError::NotEmbedded(_) => ApiError {
                 status: StatusCode::SERVICE_UNAVAILABLE,

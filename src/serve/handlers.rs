@@ -9,42 +9,91 @@ use warp::hyper::body::Bytes;
 use warp::reply::{self, Reply, Response};
 
 use super::error::ApiError;
+use super::form::Form;
 use super::params::{Params, image_hash};
 use super::{Api, thumbnail};
 use crate::index::IndexStatus;
 use crate::ingest::ProgressReport;
-use crate::search::{self, Answer, FailureList, Item, Page, Query};
+use crate::search::{self, Answer, Duplicates, FailureList, Item, Likeness, Query};
 use crate::store::{ImageRow, TagCount};
 use crate::tag::{LabelSet, Preview, SetStatus};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
-/// Parameters of a filter.
-const FILTER: [&str; 4] = ["tag", "path", "after", "before"];
+/// Parameters of a query, and of the part of its answer that is wanted.
+const QUERY: [&str; 10] = [
+    "q",
+    "similar",
+    "strictness",
+    "tag",
+    "path",
+    "after",
+    "before",
+    "limit",
+    "cursor",
+    "facets",
+];
 
 pub(super) fn search(api: &Api, params: &Params) -> Result<Answer> {
-    params.only(&[&FILTER[..], &["q", "similar", "limit"]].concat())?;
-    let query = match (params.get("q"), params.get("similar")) {
-        (Some(text), None) => Query::Text(text.to_owned()),
-        (None, Some(id)) => Query::Similar(image_hash(id)?),
-        _ => {
-            return Err(ApiError::bad_request(
-                "bad_query",
-                "give either `q` or `similar`",
-            ));
-        }
-    };
-    Ok(api.search.run(&query, &params.filter(), params.limit()?)?)
+    params.only(&QUERY)?;
+    let query = params.query()?;
+    if query == Query::default() {
+        let message =
+            "say what to look for: a description or filters in `q`, or an image in `similar`";
+        return Err(ApiError::bad_request("empty_query", message));
+    }
+    Ok(api.search.run(&query, &params.slice()?)?)
 }
 
-pub(super) fn images(api: &Api, params: &Params) -> Result<Page> {
-    params.only(&[&FILTER[..], &["limit", "cursor"]].concat())?;
-    Ok(search::browse(
-        &api.parts.store,
-        &params.filter(),
-        params.cursor()?,
-        params.limit()?,
-    )?)
+pub(super) fn search_form(api: &Api, body: &Bytes) -> Result<Answer> {
+    let (query, slice) = Form::parse(body)?;
+    Ok(api.search.run(&query, &slice)?)
+}
+
+pub(super) fn images(api: &Api, params: &Params) -> Result<Answer> {
+    params.only(&[
+        "q", "tag", "path", "after", "before", "limit", "cursor", "facets",
+    ])?;
+    let query = params.query()?;
+    if !query.terms.is_empty() {
+        let message =
+            "images are listed by filters only; what they are like is looked for by /api/v1/search";
+        return Err(ApiError::bad_request("bad_query", message));
+    }
+    Ok(api.search.run(&query, &params.slice()?)?)
+}
+
+pub(super) fn duplicates(api: &Api, params: &Params) -> Result<Duplicates> {
+    params.only(&[
+        "by",
+        "similarity",
+        "tag",
+        "path",
+        "after",
+        "before",
+        "limit",
+    ])?;
+    let query = params.query()?;
+    let likeness = likeness(params.get("by"), params.get("similarity"))?;
+    Ok(api
+        .search
+        .duplicates(likeness, &query.filter, params.limit()?)?)
+}
+
+fn likeness(by: Option<&str>, similarity: Option<&str>) -> Result<Likeness> {
+    let bad = |message: String| ApiError::bad_request("bad_likeness", message);
+    let least = similarity.map_or(Some(search::LEAST_SIMILARITY), |text| text.parse().ok());
+    match (by, least) {
+        (Some("hash"), _) => Ok(Likeness::Hash),
+        (None | Some("similarity"), Some(least)) if (0.5..=1.0).contains(&least) => {
+            Ok(Likeness::Similarity(least))
+        }
+        (None | Some("similarity"), _) => Err(bad(format!(
+            "`similarity` must be a number from 0.5 to 1, not `{}`",
+            similarity.unwrap_or_default()
+        ))),
+        (Some(by), _) => Err(bad(format!("`by` is `hash` or `similarity`, not `{by}`"))),
+    }
 }
 
 pub(super) fn image(api: &Api, id: &str) -> Result<Item> {

@@ -5,6 +5,7 @@
 
 mod decisions;
 mod error;
+mod form;
 mod guard;
 mod handlers;
 mod params;
@@ -54,6 +55,7 @@ impl Api {
                 parts.store.clone(),
                 parts.index.clone(),
                 parts.embedder.clone(),
+                parts.decode.clone(),
             ),
             parts,
             progress,

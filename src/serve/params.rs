@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use super::error::ApiError;
-use crate::search;
-use crate::store::{ContentHash, Filter, ImageId};
+use crate::search::{self, Query, SearchError, Slice};
+use crate::store::ContentHash;
 
 /// Hits when no `limit` is given.
 pub(super) const DEFAULT_LIMIT: usize = 50;
@@ -59,26 +59,75 @@ impl Params {
             .map_or_else(|_| Err(bad_limit(text)), checked_limit)
     }
 
-    pub(super) fn cursor(&self) -> Result<Option<ImageId>, ApiError> {
-        let parse = |text: &str| {
-            let message = format!("`{text}` is not a cursor of an earlier answer");
-            text.parse()
-                .map(ImageId)
-                .map_err(|_| ApiError::bad_request("bad_cursor", message))
-        };
-        self.get("cursor").map(parse).transpose()
+    /// The query: its short form in `q`, an image in `similar`, and filters each by its own name, which all hold.
+    pub(super) fn query(&self) -> Result<Query, ApiError> {
+        let mut query =
+            search::parse(self.get("q").unwrap_or_default()).map_err(SearchError::from)?;
+        if let Some(id) = self.get("similar") {
+            query.terms.extend(Query::similar(image_hash(id)?).terms);
+        }
+        if let Some(text) = self.get("strictness") {
+            query.strictness = Some(strictness(text)?);
+        }
+        let filter = &mut query.filter;
+        filter.all_tags.extend(self.all("tag"));
+        filter.paths.extend(self.all("path"));
+        filter.after = self.given("after").or(filter.after.take());
+        filter.before = self.given("before").or(filter.before.take());
+        search::check_filter(filter).map_err(bad_filter)?;
+        Ok(query)
     }
 
-    pub(super) fn filter(&self) -> Filter {
-        let tags = self
+    /// The part of an answer that is wanted.
+    pub(super) fn slice(&self) -> Result<Slice, ApiError> {
+        Ok(Slice {
+            limit: self.limit()?,
+            cursor: self.given("cursor"),
+            facets: self.flag("facets")?,
+        })
+    }
+
+    fn flag(&self, name: &str) -> Result<bool, ApiError> {
+        match self.get(name) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(other) => Err(ApiError::bad_request(
+                "bad_parameter",
+                format!("`{name}` is true or false, not `{other}`"),
+            )),
+        }
+    }
+
+    /// All values of a name, but for empty ones: forms send those for what nobody filled in.
+    fn all(&self, name: &str) -> impl Iterator<Item = String> {
+        let named = self
             .0
             .iter()
-            .filter(|(name, _)| name == "tag")
-            .map(|(_, value)| value.clone())
-            .collect();
-        let owned = |name| self.get(name).map(str::to_owned);
-        search::filter(tags, owned("path"), owned("after"), owned("before"))
+            .filter(move |(known, value)| known == name && !value.is_empty());
+        named.map(|(_, value)| value.clone())
     }
+
+    fn given(&self, name: &str) -> Option<String> {
+        self.all(name).next()
+    }
+}
+
+/// Reads how strict a cut-off should be.
+pub(super) fn strictness(given: impl Display) -> Result<u8, ApiError> {
+    let number = given
+        .to_string()
+        .parse()
+        .ok()
+        .filter(|number| *number <= 100);
+    number.ok_or_else(|| {
+        let message = format!("`strictness` must be a number from 0 to 100, not `{given}`");
+        ApiError::bad_request("bad_strictness", message)
+    })
+}
+
+/// A filter that cannot be meant.
+pub(super) fn bad_filter(message: String) -> ApiError {
+    ApiError::bad_request("bad_filter", message)
 }
 
 /// A limit that an answer can be made for.

@@ -18,6 +18,9 @@ use super::{Api, decisions, handlers};
 /// A label set is a page of text.
 const MAX_LABEL_SET_BYTES: u64 = 1024 * 1024;
 
+/// Some pictures to search with, written in base64.
+const MAX_QUERY_BYTES: u64 = 256 * 1024 * 1024;
+
 /// Some hundred thousand decisions.
 const MAX_DECISIONS_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -127,7 +130,7 @@ fn label_sets(api: &Api) -> BoxedFilter<(Response,)> {
     let get = warp::path!("api" / "v1" / "label-sets" / String)
         .and(read(api))
         .then(|name: String, api, _| answer(api, move |api| handlers::label_set(api, &name)));
-    let text = warp::body::content_length_limit(MAX_LABEL_SET_BYTES).and(warp::body::bytes());
+    let text = body(MAX_LABEL_SET_BYTES);
     let put = warp::path!("api" / "v1" / "label-sets" / String)
         .and(warp::put())
         .and(with(api))
@@ -160,7 +163,6 @@ fn label_sets(api: &Api) -> BoxedFilter<(Response,)> {
 }
 
 fn decided(api: &Api) -> BoxedFilter<(Response,)> {
-    let body = |limit| warp::body::content_length_limit(limit).and(warp::body::bytes());
     let list = warp::path!("api" / "v1" / "decisions")
         .and(read(api))
         .then(|api, params| answer(api, move |api| decisions::list(api, &params)));
@@ -218,6 +220,14 @@ fn library(api: &Api) -> BoxedFilter<(Response,)> {
     let search = warp::path!("api" / "v1" / "search")
         .and(read(api))
         .then(|api, params| answer(api, move |api| handlers::search(api, &params)));
+    let search_form = warp::path!("api" / "v1" / "search")
+        .and(warp::post())
+        .and(with(api))
+        .and(body(MAX_QUERY_BYTES))
+        .then(|api, body: Bytes| answer(api, move |api| handlers::search_form(api, &body)));
+    let duplicates = warp::path!("api" / "v1" / "duplicates")
+        .and(read(api))
+        .then(|api, params| answer(api, move |api| handlers::duplicates(api, &params)));
     let tags = warp::path!("api" / "v1" / "tags")
         .and(read(api))
         .then(|api, _| answer(api, handlers::tags));
@@ -232,6 +242,10 @@ fn library(api: &Api) -> BoxedFilter<(Response,)> {
         .and(with(api))
         .then(|api| answer(api, |api| Ok(handlers::rescan(api))));
     search
+        .or(search_form)
+        .unify()
+        .or(duplicates)
+        .unify()
         .or(tags)
         .unify()
         .or(status)
@@ -249,6 +263,11 @@ fn read(api: &Api) -> impl Filter<Extract = (Api, Params), Error = Rejection> + 
     warp::get()
         .and(with(api))
         .and(raw.map(|raw: String| Params::parse(&raw)))
+}
+
+/// What came with the request, up to so many bytes.
+fn body(limit_bytes: u64) -> impl Filter<Extract = (Bytes,), Error = Rejection> + Copy {
+    warp::body::content_length_limit(limit_bytes).and(warp::body::bytes())
 }
 
 fn with(api: &Api) -> impl Filter<Extract = (Api,), Error = Infallible> + Clone + use<> {

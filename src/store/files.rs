@@ -206,14 +206,14 @@ impl Store {
     pub fn add_pending(&self, root: RootId, files: &[(PathBuf, FileStat)]) -> Result<()> {
         self.write(|db| {
             let mut insert = db.prepare_cached(
-                "INSERT INTO files (root_id, path, size_bytes, modified_ns, inode, state)
-                 VALUES (?1, ?2, ?3, ?4, ?5, 'pending') ON CONFLICT (path) DO NOTHING",
+                "INSERT INTO files (root_id, path, name, size_bytes, modified_ns, inode, state)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending') ON CONFLICT (path) DO NOTHING",
             )?;
             for (path, stat) in files {
-                let path = paths::to_bytes(path);
                 insert.execute(params![
                     root.0,
-                    path,
+                    paths::to_bytes(path),
+                    paths::name(path),
                     stat.size_bytes,
                     stat.modified_ns,
                     stat.inode
@@ -353,8 +353,8 @@ fn record_file(
     let mut select = db.prepare_cached("SELECT image_id FROM files WHERE path = ?1")?;
     let before: Option<Option<i64>> = select.query_row([&path], |row| row.get(0)).optional()?;
     let mut upsert = db.prepare_cached(
-        "INSERT INTO files (root_id, path, size_bytes, modified_ns, inode, state, reason, image_id)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        "INSERT INTO files (root_id, path, name, size_bytes, modified_ns, inode, state, reason, image_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
          ON CONFLICT (path) DO UPDATE SET
              root_id = excluded.root_id, size_bytes = excluded.size_bytes, modified_ns = excluded.modified_ns,
              inode = excluded.inode, state = excluded.state, reason = excluded.reason, image_id = excluded.image_id",
@@ -369,6 +369,7 @@ fn record_file(
     upsert.execute(params![
         record.root.0,
         path,
+        paths::name(&record.path),
         size_bytes,
         modified_ns,
         inode,

@@ -3,6 +3,7 @@
 //! Writes are whole: each is one immediate transaction, so a reader and a crash see all of it or nothing.
 
 mod decisions;
+mod facets;
 mod files;
 mod images;
 mod lock;
@@ -18,12 +19,13 @@ use rusqlite_migration::{M, Migrations};
 use thiserror::Error;
 
 pub use decisions::{BadDecision, Decision, Retagged, Verdict, WhichDecisions};
+pub use facets::{Count, Facets};
 pub use files::{
     Content, Failure, FileRecord, FileStat, FileState, KnownFile, Recorded, Root, RootId,
 };
 pub use images::{ContentHash, ImageId, ImageRow, ModelId};
 pub use lock::{Lock, LockError};
-pub use select::Filter;
+pub use select::{Area, Filter, Span};
 pub use tags::{AppliedSet, Difference, LabelId, Tag, TagCount};
 
 /// Connections kept for readers. More may be open at a time; these are kept for the next reader.
@@ -175,6 +177,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../../migrations/0001_library.sql")),
         M::up(include_str!("../../migrations/0002_live_images.sql")),
         M::up(include_str!("../../migrations/0003_decisions.sql")),
+        M::up(include_str!("../../migrations/0004_file_names.sql")),
     ])
 }
 

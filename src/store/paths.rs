@@ -24,6 +24,12 @@ pub(super) fn from_bytes(bytes: Vec<u8>) -> PathBuf {
     PathBuf::from(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// The name by which people look for a file: the last part of its path, in lower case.
+pub(super) fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().to_lowercase()
+}
+
 /// The half-open range of byte strings that lie below the folder `path`: `[path/, path0)`, since `0` follows `/`.
 pub(super) fn below(path: &Path) -> (Vec<u8>, Vec<u8>) {
     let mut first = to_bytes(path);

@@ -1,23 +1,64 @@
 //! Filters on metadata and tags, turned into the set of images that pass them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::types::Value;
 use rusqlite::{Transaction, params_from_iter};
+use serde::Deserialize;
 
 use super::{ImageId, Result, Store, paths};
 
-/// Conditions that an image must meet, all of them.
+/// Conditions that an image must meet, all of them. A label is named as `label` or `set/label`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
-    /// Labels that it must carry, each as `label` or `set/label`.
-    pub tags: Vec<String>,
-    /// Folders that one of its files must lie in, absolute, or relative to a root.
-    pub path: Option<PathBuf>,
+    /// Labels that it must carry.
+    pub all_tags: Vec<String>,
+    /// Of each of these groups it must carry a label.
+    pub any_tags: Vec<Vec<String>>,
+    /// Labels that it must not carry.
+    pub no_tags: Vec<String>,
+    /// One of its files must lie in one of these folders or match one of these globs (`*`, `?`, `[…]`); absolute, or
+    /// relative to a root. `*` also stands for what is in folders below.
+    pub paths: Vec<String>,
     /// Taken at this local time or later: any prefix of `YYYY-MM-DDTHH:MM:SS`.
     pub after: Option<String>,
     /// Taken before this local time: any prefix of `YYYY-MM-DDTHH:MM:SS`.
     pub before: Option<String>,
+    /// In one of these formats, in lower case as [`Metadata`](crate::decode::Metadata) has them.
+    pub formats: Vec<String>,
+    /// Part of the camera's make and model, in either case.
+    pub camera: Option<String>,
+    /// Width in pixels.
+    pub width: Span,
+    /// Height in pixels.
+    pub height: Span,
+    /// Length of the file.
+    pub size_bytes: Span,
+    /// Where it was taken.
+    pub area: Option<Area>,
+}
+
+/// From one number to another, both included; open where there is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Span {
+    /// The least.
+    pub from: Option<i64>,
+    /// The most.
+    pub to: Option<i64>,
+}
+
+/// A box on the map, in degrees; where `west` is greater than `east`, it lies across the date line.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Area {
+    /// Least latitude.
+    pub south: f64,
+    /// Western edge.
+    pub west: f64,
+    /// Greatest latitude.
+    pub north: f64,
+    /// Eastern edge.
+    pub east: f64,
 }
 
 impl Filter {
@@ -49,24 +90,57 @@ impl Store {
             select_ids(db, conditions, &format!("ORDER BY id DESC LIMIT {limit}"))
         })
     }
+
+    /// The images that pass the filter and that several files hold.
+    pub fn held_twice(&self, filter: &Filter) -> Result<Vec<ImageId>> {
+        let is_copied = "(SELECT count(*) FROM files f WHERE f.image_id = i.id AND f.state IN ('indexed', 'offline')) > 1";
+        self.read(|db| {
+            let mut conditions = conditions(db, filter)?;
+            conditions.push((is_copied.to_owned(), Vec::new()));
+            select_ids(db, conditions, "ORDER BY id")
+        })
+    }
+
+    /// The images that pass the filter of which a file has this name, with or without its ending, in either case.
+    pub fn named(&self, name: &str, filter: &Filter) -> Result<Vec<ImageId>> {
+        let name = name.to_lowercase();
+        // What follows the name without its ending lies between its dot and what sorts behind dots.
+        let is_named =
+            "i.id IN (SELECT f.image_id FROM files f WHERE f.state IN ('indexed', 'offline')
+                        AND (f.name = ? OR f.name > ? AND f.name < ?))";
+        let names = [name.clone(), format!("{name}."), format!("{name}/")];
+        let condition = (is_named.to_owned(), names.map(Value::Text).to_vec());
+        self.read(|db| {
+            let mut conditions = conditions(db, filter)?;
+            conditions.push(condition);
+            select_ids(db, conditions, "ORDER BY id LIMIT 10")
+        })
+    }
 }
 
 fn conditions(db: &Transaction<'_>, filter: &Filter) -> Result<Vec<Condition>> {
-    let mut conditions = vec![folder_condition(db, filter)?];
-    conditions.extend(filter.tags.iter().map(|tag| tag_condition(tag)));
-    conditions.extend(
+    let mut all = vec![place_condition(db, &filter.paths)?];
+    all.extend(filter.all_tags.iter().map(|tag| tagged(&[tag.as_str()])));
+    all.extend(filter.any_tags.iter().map(|tags| tagged(tags)));
+    all.extend(
         filter
-            .after
+            .no_tags
             .iter()
-            .map(|time| ("taken_at >= ?".to_owned(), vec![text(time)])),
+            .map(|tag| not(tagged(&[tag.as_str()]))),
     );
-    conditions.extend(
-        filter
-            .before
-            .iter()
-            .map(|time| ("taken_at < ?".to_owned(), vec![text(time)])),
-    );
-    Ok(conditions)
+    all.extend(compared("taken_at >=", filter.after.as_ref().map(text)));
+    all.extend(compared("taken_at <", filter.before.as_ref().map(text)));
+    all.extend(one_of("format", &filter.formats));
+    all.extend(within("width", filter.width));
+    all.extend(within("height", filter.height));
+    all.extend(within("size_bytes", filter.size_bytes));
+    let camera = filter
+        .camera
+        .as_ref()
+        .map(|camera| text(camera.to_lowercase()));
+    all.extend(camera.map(|camera| ("instr(lower(camera), ?) > 0".to_owned(), vec![camera])));
+    all.extend(filter.area.map(inside));
+    Ok(all)
 }
 
 fn select_ids(
@@ -85,40 +159,120 @@ fn select_ids(
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-fn text(value: &str) -> Value {
-    Value::Text(value.to_owned())
+fn text(value: impl AsRef<str>) -> Value {
+    Value::Text(value.as_ref().to_owned())
 }
 
-fn tag_condition(tag: &str) -> Condition {
-    let carries = "i.id IN (SELECT t.image_id FROM tags t JOIN labels l ON l.id = t.label_id
-                   JOIN label_sets s ON s.id = l.label_set_id WHERE l.name = ? OR s.name || '/' || l.name = ?)";
-    (carries.to_owned(), vec![text(tag), text(tag)])
+/// Placeholders for so many values.
+fn places(count: usize) -> String {
+    vec!["?"; count].join(", ")
 }
 
-/// A file holds the image, and it lies in the folder that is asked for: under any root where the folder is relative.
-fn folder_condition(db: &Transaction<'_>, filter: &Filter) -> Result<Condition> {
+fn compared(comparison: &str, value: Option<Value>) -> Option<Condition> {
+    Some((format!("{comparison} ?"), vec![value?]))
+}
+
+fn within(column: &str, span: Span) -> impl Iterator<Item = Condition> {
+    let from = compared(&format!("{column} >="), span.from.map(Value::Integer));
+    let to = compared(&format!("{column} <="), span.to.map(Value::Integer));
+    from.into_iter().chain(to)
+}
+
+fn one_of(column: &str, values: &[String]) -> Option<Condition> {
+    let condition = format!("{column} IN ({})", places(values.len()));
+    (!values.is_empty()).then(|| (condition, values.iter().map(text).collect()))
+}
+
+fn not((condition, values): Condition) -> Condition {
+    (format!("NOT {condition}"), values)
+}
+
+/// Carries one of these labels.
+fn tagged(tags: &[impl AsRef<str>]) -> Condition {
+    let places = places(tags.len());
+    let carries = format!(
+        "(i.id IN (SELECT t.image_id FROM tags t JOIN labels l ON l.id = t.label_id
+          JOIN label_sets s ON s.id = l.label_set_id WHERE l.name IN ({places}) OR s.name || '/' || l.name IN ({places})))"
+    );
+    let names = || tags.iter().map(text);
+    (carries, names().chain(names()).collect())
+}
+
+fn inside(area: Area) -> Condition {
+    let Area {
+        south,
+        west,
+        north,
+        east,
+    } = area;
+    let join = if west <= east { "AND" } else { "OR" };
+    (
+        format!("latitude BETWEEN ? AND ? AND (longitude >= ? {join} longitude <= ?)"),
+        [south, north, west, east].map(Value::Real).to_vec(),
+    )
+}
+
+/// A file holds the image, and it lies in one of the places that are asked for: under any root where a place is relative.
+fn place_condition(db: &Transaction<'_>, places: &[String]) -> Result<Condition> {
     let held =
         "SELECT 1 FROM files f WHERE f.image_id = i.id AND f.state IN ('indexed', 'offline')";
-    let Some(folder) = &filter.path else {
+    if places.is_empty() {
         return Ok((format!("EXISTS ({held})"), Vec::new()));
-    };
+    }
     let mut select = db.prepare_cached("SELECT path FROM roots")?;
     let rows = select.query_map([], |row| row.get(0).map(paths::from_bytes))?;
     let roots: Vec<PathBuf> = rows.collect::<rusqlite::Result<_>>()?;
-    let ranges: Vec<_> = roots
+    let pairs = places
         .iter()
-        .map(|root| paths::below(&root.join(folder)))
-        .collect();
-    let inside = vec!["(f.path >= ? AND f.path < ?)"; ranges.len()].join(" OR ");
-    let values = ranges
-        .into_iter()
-        .flat_map(|(first, end)| [Value::Blob(first), Value::Blob(end)])
-        .collect();
+        .flat_map(|place| roots.iter().map(move |root| placed(root, place)));
+    let (conditions, values): (Vec<_>, Vec<_>) = pairs.unzip();
+    let any = if conditions.is_empty() {
+        "0".to_owned()
+    } else {
+        conditions.join(" OR ")
+    };
     Ok((
-        format!(
-            "EXISTS ({held} AND ({}))",
-            if inside.is_empty() { "0" } else { &inside }
-        ),
-        values,
+        format!("EXISTS ({held} AND ({any}))"),
+        values.into_iter().flatten().collect(),
     ))
+}
+
+/// A file's path is in a folder or matches a glob, which are meant from `root` where they are relative.
+fn placed(root: &Path, place: &str) -> Condition {
+    if !place.contains(['*', '?', '[']) {
+        let (first, end) = paths::below(&root.join(place));
+        let values = vec![Value::Blob(first), Value::Blob(end)];
+        return ("(f.path >= ? AND f.path < ?)".to_owned(), values);
+    }
+    let glob = if Path::new(place).is_absolute() {
+        place.to_owned()
+    } else {
+        let root = root.to_string_lossy();
+        let separator = std::path::MAIN_SEPARATOR;
+        format!("{}{separator}{place}", literal(&root))
+    };
+    let matches = "CAST(f.path AS TEXT) GLOB ?".to_owned();
+    (matches, vec![Value::Text(glob)])
+}
+
+/// A text with which a glob means only itself.
+fn literal(text: &str) -> String {
+    let quoted = |c: char| match c {
+        '*' | '?' | '[' => format!("[{c}]"),
+        _ => c.to_string(),
+    };
+    text.chars().map(quoted).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glob_is_meant_from_the_root_and_the_root_is_not_one() {
+        let (condition, values) = placed(Path::new("/a[b]*"), "20*/x.jpg");
+        assert!(condition.contains("GLOB"));
+        assert_eq!(values, [text("/a[[]b][*]/20*/x.jpg")]);
+        assert_eq!(placed(Path::new("/a"), "/b/*").1, [text("/b/*")]);
+    }
 }

@@ -418,7 +418,7 @@ mod tests {
         apply(&store, &["a"], &[vec![(images[0], 0.5), (images[1], 0.5)]]);
         let matching = |filter: Filter| store.matching(&filter).unwrap();
         let tagged = |tag: &str| Filter {
-            tags: vec![tag.to_owned()],
+            all_tags: vec![tag.to_owned()],
             ..Filter::default()
         };
         assert_eq!(matching(tagged("a")), images[..2]);
@@ -438,14 +438,14 @@ mod tests {
         );
         assert_eq!(
             matching(Filter {
-                path: Some("2".into()),
+                paths: vec!["2".to_owned()],
                 ..Filter::default()
             }),
             [images[2]]
         );
         assert_eq!(
             matching(Filter {
-                path: Some("/photos/1".into()),
+                paths: vec!["/photos/1".to_owned()],
                 ..Filter::default()
             }),
             [images[1]]

@@ -223,7 +223,7 @@ fn prompts(set: &LabelSet) -> Vec<Vec<String>> {
 }
 
 /// `ln Σ exp`, shifted by the largest term so that nothing overflows.
-fn log_sum_exp(logits: &[f32]) -> f32 {
+pub(crate) fn log_sum_exp(logits: &[f32]) -> f32 {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f32 = logits.iter().map(|logit| (logit - largest).exp()).sum();
     largest + sum.ln()

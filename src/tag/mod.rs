@@ -9,6 +9,7 @@ mod score;
 mod set;
 mod tagger;
 
+pub(crate) use classifier::log_sum_exp;
 pub use classifier::{Classifier, Kept};
 pub use preview::{Dropped, LabelPreview, Near, Preview};
 pub use score::score_library;

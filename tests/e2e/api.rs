@@ -36,7 +36,7 @@ fn search_filters_and_pages() {
         .collect();
     assert!(scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
     // Tags, folders and dates narrow it down.
-    let (_, red) = daemon.get("/api/v1/search?q=anything&limit=1000&tag=colours/red");
+    let (_, red) = daemon.get("/api/v1/search?q=anything&strictness=0&limit=1000&tag=colours/red");
     assert!(!items(&red).is_empty());
     assert!(items(&red).iter().all(|item| {
         item["tags"]
@@ -49,7 +49,7 @@ fn search_filters_and_pages() {
         .iter()
         .filter(|picture| picture.path.starts_with("2021"))
         .count();
-    let (_, folder) = daemon.get("/api/v1/search?q=anything&limit=1000&path=2021");
+    let (_, folder) = daemon.get("/api/v1/search?q=anything&strictness=0&limit=1000&path=2021");
     let folder_paths = items(&folder)
         .iter()
         .flat_map(|item| item["paths"].as_array().unwrap());
@@ -59,7 +59,8 @@ fn search_filters_and_pages() {
             .count(),
         in_folder
     );
-    let (_, dated) = daemon.get("/api/v1/search?q=anything&limit=1000&after=2021&before=2022-06");
+    let (_, dated) =
+        daemon.get("/api/v1/search?q=anything&strictness=0&limit=1000&after=2021&before=2022-06");
     assert!(!items(&dated).is_empty());
     for item in items(&dated) {
         let taken_at = item["taken_at"].as_str().unwrap();
@@ -156,10 +157,18 @@ fn mistakes_are_the_callers_and_are_told() {
     daemon.wait_for_images(1);
     let zeros = "0".repeat(64);
     let cases = [
-        ("/api/v1/search", 400, "bad_query"),
+        ("/api/v1/search", 400, "empty_query"),
         ("/api/v1/search?q=", 400, "empty_query"),
         ("/api/v1/search?q=a&limit=0", 400, "bad_limit"),
         ("/api/v1/search?q=a&limit=x", 400, "bad_limit"),
+        ("/api/v1/search?q=a&strictness=101", 400, "bad_strictness"),
+        ("/api/v1/search?q=a&facets=maybe", 400, "bad_parameter"),
+        ("/api/v1/search?q=a&cursor=x", 400, "bad_cursor"),
+        ("/api/v1/search?q=colour:red", 400, "bad_query"),
+        ("/api/v1/search?q=a&after=May", 400, "bad_filter"),
+        ("/api/v1/images?q=a", 400, "bad_query"),
+        ("/api/v1/duplicates?by=name", 400, "bad_likeness"),
+        ("/api/v1/duplicates?similarity=2", 400, "bad_likeness"),
         ("/api/v1/search?q=a&tags=red", 400, "unknown_parameter"),
         ("/api/v1/search?similar=abc", 400, "bad_image_id"),
         (

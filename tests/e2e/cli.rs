@@ -13,7 +13,7 @@ fn commands_answer_alike_with_and_without_a_daemon() {
     lab.index();
     let commands: [&[&str]; 4] = [
         &["search", "something red", "--limit", "3"],
-        &["search", "x", "--tag", "red"],
+        &["search", "tag:red -blue"],
         &["tags"],
         &["failures"],
     ];

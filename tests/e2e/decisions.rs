@@ -146,7 +146,7 @@ fn decisions_are_made_on_selections_listed_exported_and_imported() {
     let daemon = first.serve();
     daemon.wait_for_images(3);
     let post = |body: Value| daemon.send("POST", "/api/v1/decisions", &[], &body.to_string());
-    let search = json!({ "q": "anything", "tag": ["one"] });
+    let search = json!({ "q": "anything tag:one" });
     let all =
         post(json!({ "set": "set", "label": "two", "decision": "confirmed", "search": search }));
     assert_eq!(all.1, json!({ "images": 3, "changed": 3 }));

@@ -94,7 +94,7 @@ fn searches_and_tags_of_the_demo_are_right() {
         assert_eq!((truth.thing, truth.colour), ("star", "red"), "{item}");
     }
     // How often the tag is the truth.
-    let all = hits("a picture", "1000");
+    let all = hits("a picture strictness:0", "1000");
     let label = |item: &Value, set: &str| {
         let tags = item["tags"].as_array().unwrap();
         tags.iter()

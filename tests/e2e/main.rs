@@ -2,6 +2,7 @@
 
 mod api;
 mod cli;
+mod cutoff;
 mod decisions;
 mod demo;
 mod eval;
@@ -9,6 +10,7 @@ mod figures;
 mod hub;
 mod index;
 mod lab;
+mod queries;
 mod restart;
 mod tags;
 mod watch;

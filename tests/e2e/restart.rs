@@ -47,7 +47,7 @@ fn a_killed_first_index_is_finished_by_the_next_one() {
         report["unchanged"], done,
         "what was written before the kill is not read again"
     );
-    let answer = lab.json(&["search", "anything", "--limit", "1000"]);
+    let answer = lab.json(&["search", "anything strictness:0", "--limit", "1000"]);
     let items = answer["items"].as_array().unwrap();
     let paths: BTreeSet<&str> = items
         .iter()
@@ -139,7 +139,9 @@ fn the_index_is_kept_and_a_damaged_one_is_thrown_away() {
     };
     let all = |daemon: &crate::lab::Daemon| {
         let status = daemon.get("/api/v1/status").1;
-        let found = daemon.get("/api/v1/search?q=anything&limit=1000").1;
+        let found = daemon
+            .get("/api/v1/search?q=anything&strictness=0&limit=1000")
+            .1;
         assert_eq!(
             found["items"].as_array().unwrap().len(),
             PICTURES,

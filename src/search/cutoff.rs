@@ -1,0 +1,233 @@
+//! Where a ranking should end: what a similarity is worth beside those of the library at large.
+//!
+//! CLIP's similarities lie in a narrow band that moves with the query, so none of them says much by itself. Two yardsticks
+//! do: how far a hit *stands out* from a fixed sample of the library, in standard deviations, and whether it *fits*: is
+//! closer to the text than pictures are to "a photo." Standing out fails where much of the library is what is looked for,
+//! fitting fails where a model was not made for it; a hit needs one of them.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use crate::embed::{EmbedError, Embedder, Embedding};
+use crate::index::{Index, Snapshot, random};
+use crate::kernels::dot;
+use crate::tag::log_sum_exp;
+
+/// Strictness where none is asked for.
+pub(super) const DEFAULT_STRICTNESS: u8 = 50;
+
+/// Images in the sample.
+const SAMPLE: usize = 2000;
+
+/// Fewer images have no distribution to speak of.
+const LEAST_SAMPLE: usize = 30;
+
+/// What every picture is, whatever it shows.
+const BACKGROUND: [&str; 2] = ["a photo.", "a picture of something."];
+
+/// The z that a hit needs at a strictness of 100.
+const MOST_Z: f32 = 4.5;
+
+/// Bends the share of the best hit's z that a hit needs: 0.8 at a strictness of 50, 0 at 0, 1 at 100.
+const SHARE_EXPONENT: f32 = 2.32;
+
+/// The lead over the background that a hit needs, in logits: -1 at a strictness of 0, 3 at 100.
+const LEAD_LOGITS: [f32; 2] = [-1.0, 3.0];
+
+/// The yardsticks of one library. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Yardstick {
+    index: Index,
+    embedder: Embedder,
+    background: Arc<OnceLock<Vec<Embedding>>>,
+    sample: Arc<Mutex<Option<Arc<Sample>>>>,
+}
+
+/// A fixed part of the library.
+#[derive(Debug)]
+pub(super) struct Sample {
+    /// Images in the library when it was taken.
+    taken_of: usize,
+    embedding_dim: usize,
+    rows: Vec<f32>,
+    /// How similar its images are to the background, on the whole.
+    background: f32,
+}
+
+/// Mean and standard deviation of a query's similarities over the sample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Spread {
+    pub(super) mean: f32,
+    pub(super) deviation: f32,
+}
+
+/// Where a ranking ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Cut {
+    /// The least similarity.
+    pub(super) floor: f32,
+    /// Whether anything fits the description; none where that cannot be told.
+    pub(super) fits: Option<bool>,
+}
+
+impl Cut {
+    /// Everything stays.
+    pub(super) const NONE: Cut = Cut {
+        floor: f32::NEG_INFINITY,
+        fits: None,
+    };
+}
+
+impl Yardstick {
+    pub(super) fn new(index: Index, embedder: Embedder) -> Yardstick {
+        let (background, sample) = Default::default();
+        Yardstick {
+            index,
+            embedder,
+            background,
+            sample,
+        }
+    }
+
+    /// The sample; none of a library that is too small. It stays the same until the library has grown or shrunk by a tenth.
+    pub(super) fn sample(&self) -> Result<Option<Arc<Sample>>, EmbedError> {
+        let count = self.index.len();
+        if count < LEAST_SAMPLE {
+            return Ok(None);
+        }
+        let mut kept = self.sample.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_fresh = |sample: &&Arc<Sample>| sample.taken_of.abs_diff(count) <= count / 10;
+        if let Some(sample) = kept.as_ref().filter(is_fresh) {
+            return Ok(Some(Arc::clone(sample)));
+        }
+        let sample = Arc::new(self.take_sample()?);
+        *kept = Some(Arc::clone(&sample));
+        Ok(Some(sample))
+    }
+
+    fn take_sample(&self) -> Result<Sample, EmbedError> {
+        let snapshot = self.index.snapshot();
+        let embedding_dim = self.embedder.embedding_dim();
+        let rows = sampled(&snapshot, embedding_dim);
+        let scale = self.embedder.logit_scale();
+        let background = level(&rows, self.background()?, scale);
+        Ok(Sample {
+            taken_of: snapshot.len(),
+            embedding_dim,
+            rows,
+            background,
+        })
+    }
+
+    fn background(&self) -> Result<&[Embedding], EmbedError> {
+        if let Some(known) = self.background.get() {
+            return Ok(known);
+        }
+        let embedded = self
+            .embedder
+            .embed_texts(BACKGROUND.map(str::to_owned).to_vec())?;
+        Ok(self.background.get_or_init(|| embedded))
+    }
+
+    /// The cut of a description at a strictness from 0 to 100, where the best hit has this similarity.
+    pub(super) fn cut(&self, sample: &Sample, spread: Spread, best: f32, strictness: u8) -> Cut {
+        if strictness == 0 {
+            return Cut::NONE;
+        }
+        let strictness = f32::from(strictness) / 100.0;
+        let [least, most] = LEAD_LOGITS;
+        let lead = least + (most - least) * strictness;
+        let fits = sample.background + lead / self.embedder.logit_scale();
+        Cut {
+            floor: spread.floor(best, strictness).min(fits),
+            fits: Some(best >= sample.background),
+        }
+    }
+}
+
+impl Sample {
+    pub(super) fn spread(&self, query: &[f32]) -> Spread {
+        let similarity = |row: &[f32]| f64::from(dot(row, query));
+        let rows = self.rows.chunks_exact(self.embedding_dim).map(similarity);
+        let (sum, squares) = rows.fold((0.0, 0.0), |(sum, squares), similarity| {
+            (sum + similarity, squares + similarity * similarity)
+        });
+        let count = (self.rows.len() / self.embedding_dim).max(1) as f64;
+        let mean = sum / count;
+        Spread {
+            mean: mean as f32,
+            // All alike: nothing stands out.
+            deviation: (squares / count - mean * mean).max(1e-12).sqrt() as f32,
+        }
+    }
+}
+
+impl Spread {
+    /// Standard deviations above the mean.
+    pub(super) fn z(self, similarity: f32) -> f32 {
+        (similarity - self.mean) / self.deviation
+    }
+
+    /// The least similarity that stands out beside the best one, at a strictness from 0 to 1.
+    pub(super) fn floor(self, best: f32, strictness: f32) -> f32 {
+        let share = 1.0 - (1.0 - strictness).powf(SHARE_EXPONENT);
+        let near_best = self.mean + share * (best - self.mean);
+        near_best.max(self.least(strictness))
+    }
+
+    /// As [`Spread::floor`] without looking at the best one: the best picture beside a picture can be its copy.
+    pub(super) fn least(self, strictness: f32) -> f32 {
+        self.mean + MOST_Z * strictness * self.deviation
+    }
+}
+
+/// The embeddings of about [`SAMPLE`] images, always those whose numbers hash lowest.
+fn sampled(snapshot: &Snapshot, embedding_dim: usize) -> Vec<f32> {
+    let share = (SAMPLE as f64 / snapshot.len().max(1) as f64).min(1.0);
+    let bar = (share * u64::MAX as f64) as u64;
+    let mut rows = Vec::new();
+    for block in snapshot.blocks(1024) {
+        let images = block.images.iter();
+        for (image, row) in images.zip(block.embeddings.chunks_exact(embedding_dim)) {
+            if image.is_some_and(|image| random(image.0 as u64) <= bar) {
+                rows.extend_from_slice(row);
+            }
+        }
+    }
+    rows
+}
+
+/// How similar images are to all of the background together, as a similarity: the mean of ln Σ exp of the logits.
+fn level(rows: &[f32], background: &[Embedding], scale: f32) -> f32 {
+    let Some(embedding_dim) = background.first().map(|text| text.as_slice().len()) else {
+        return 1.0;
+    };
+    let together = |row: &[f32]| {
+        let logits = background
+            .iter()
+            .map(|text| scale * dot(row, text.as_slice()));
+        log_sum_exp(&logits.collect::<Vec<_>>()) / scale
+    };
+    let rows = rows.chunks_exact(embedding_dim);
+    let count = rows.len().max(1) as f32;
+    rows.map(together).sum::<f32>() / count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strictness_moves_the_floor_from_nothing_to_the_best() {
+        let spread = Spread {
+            mean: 0.2,
+            deviation: 0.02,
+        };
+        let floor = |strictness| spread.floor(0.3, strictness);
+        assert!((floor(0.0) - 0.2).abs() < 1e-6);
+        assert!((floor(1.0) - 0.3).abs() < 1e-6);
+        assert!((floor(0.5) - 0.28).abs() < 2e-4, "{}", floor(0.5));
+        // Where nothing stands out, the least z decides.
+        assert!((spread.floor(0.21, 0.5) - 0.245).abs() < 1e-6);
+        assert!((spread.z(0.25) - 2.5).abs() < 1e-4);
+    }
+}

@@ -1,0 +1,190 @@
+//! Groups of images that are nearly, or exactly, the same picture.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::{Item, Search, SearchError};
+use crate::index::QueryKind;
+use crate::store::{Filter, ImageId};
+
+/// The similarity from which on two images are near-duplicates, where none is given: scaled and recompressed copies of a
+/// photo stay above it, and shots of the same scene seldom reach it.
+pub const LEAST_SIMILARITY: f32 = 0.97;
+
+/// Neighbours of an image that are looked at; larger groups hang together by chains of them.
+const NEIGHBOURS: usize = 16;
+
+/// What makes two files the same picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Likeness {
+    /// Their bytes: files that hold one image.
+    Hash,
+    /// Their embeddings: images at least so similar.
+    Similarity(f32),
+}
+
+/// Groups of the same picture, the largest first.
+#[derive(Debug, Clone, Serialize)]
+pub struct Duplicates {
+    /// The groups that were asked for.
+    pub groups: Vec<Group>,
+    /// All groups.
+    pub total: usize,
+}
+
+/// Images that show the same picture.
+#[derive(Debug, Clone, Serialize)]
+pub struct Group {
+    /// The lowest similarity that holds the group together; 1 where all files are the same.
+    pub similarity: f32,
+    /// The images, the largest first; one image with several paths where all files are the same.
+    pub images: Vec<Item>,
+}
+
+/// Images by number, with the similarity that holds them together.
+type Members = (Vec<ImageId>, f32);
+
+impl Search {
+    /// Up to `limit` groups among the images that pass the filter.
+    pub fn duplicates(
+        &self,
+        likeness: Likeness,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Duplicates, SearchError> {
+        let mut groups: Vec<Members> = match likeness {
+            Likeness::Hash => {
+                let copied = self.store.held_twice(filter)?.into_iter();
+                copied.map(|image| (vec![image], 1.0)).collect()
+            }
+            Likeness::Similarity(least) => {
+                let images = self.store.matching(filter)?;
+                self.near_duplicates(&images, least)
+            }
+        };
+        groups.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then(a.0.cmp(&b.0)));
+        let total = groups.len();
+        groups.truncate(limit);
+        let groups = groups.into_iter().map(|members| self.group(members));
+        Ok(Duplicates {
+            groups: groups.collect::<Result<_, _>>()?,
+            total,
+        })
+    }
+
+    fn group(&self, (images, similarity): Members) -> Result<Group, SearchError> {
+        let rows = self.store.images(&images)?.into_iter();
+        let mut images: Vec<Item> = rows.map(Item::from).collect();
+        images.sort_by_key(|item| {
+            std::cmp::Reverse((
+                u64::from(item.width) * u64::from(item.height),
+                item.size_bytes,
+            ))
+        });
+        Ok(Group { similarity, images })
+    }
+
+    /// Images linked by similarities of at least `least`; `images` is in order.
+    fn near_duplicates(&self, images: &[ImageId], least: f32) -> Vec<Members> {
+        let links = |image: &ImageId| self.links(*image, images, least);
+        let all =
+            || -> Vec<(usize, usize, f32)> { images.par_iter().flat_map_iter(links).collect() };
+        // Not on the threads that searches scan with, which would wait behind all of it; one core stays free for them.
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let threads = rayon::ThreadPoolBuilder::new().num_threads((cores - 1).max(1));
+        let mut links = match threads.build() {
+            Ok(threads) => threads.install(all),
+            Err(_) => all(),
+        };
+        // Strongest first, so that the last link that joins a group is the weakest that it needs.
+        links.sort_by(|a, b| b.2.total_cmp(&a.2));
+        let mut groups = Groups::new(images.len());
+        for (a, b, similarity) in links {
+            groups.join(a, b, similarity);
+        }
+        groups.into_members(images)
+    }
+
+    /// The places in `images` of an image and each of its near-duplicates, with their similarity.
+    fn links(&self, image: ImageId, images: &[ImageId], least: f32) -> Vec<(usize, usize, f32)> {
+        let Some(embedding) = self.index.embedding(image) else {
+            return Vec::new();
+        };
+        let nearest = self
+            .index
+            .search(&embedding, NEIGHBOURS, QueryKind::Image, None);
+        let near = nearest
+            .hits
+            .into_iter()
+            .filter(|hit| hit.1 >= least && hit.0 != image);
+        let place = |image: ImageId| images.binary_search(&image).ok();
+        near.filter_map(|hit| Some((place(image)?, place(hit.0)?, hit.1)))
+            .collect()
+    }
+}
+
+/// Disjoint sets: each place points to another of its set, and the last one to itself.
+struct Groups {
+    parents: Vec<usize>,
+    /// For each last one the lowest similarity that joined its set.
+    similarities: Vec<f32>,
+}
+
+impl Groups {
+    fn new(count: usize) -> Groups {
+        Groups {
+            parents: (0..count).collect(),
+            similarities: vec![1.0; count],
+        }
+    }
+
+    fn last(&mut self, mut place: usize) -> usize {
+        while self.parents[place] != place {
+            self.parents[place] = self.parents[self.parents[place]];
+            place = self.parents[place];
+        }
+        place
+    }
+
+    fn join(&mut self, a: usize, b: usize, similarity: f32) {
+        let (a, b) = (self.last(a), self.last(b));
+        if a != b {
+            self.parents[b] = a;
+            let lowest = self.similarities[a].min(self.similarities[b]);
+            self.similarities[a] = lowest.min(similarity);
+        }
+    }
+
+    fn into_members(mut self, images: &[ImageId]) -> Vec<Members> {
+        let mut members: BTreeMap<usize, Vec<ImageId>> = BTreeMap::new();
+        for (place, image) in images.iter().enumerate() {
+            members.entry(self.last(place)).or_default().push(*image);
+        }
+        let groups = members.into_iter().filter(|(_, images)| images.len() > 1);
+        groups
+            .map(|(last, images)| (images, self.similarities[last]))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chains_of_links_are_one_group() {
+        let images: Vec<ImageId> = (10..16).map(ImageId).collect();
+        let mut groups = Groups::new(images.len());
+        groups.join(0, 3, 0.99);
+        groups.join(4, 3, 0.98);
+        groups.join(3, 0, 0.5); // Joined already by a stronger link.
+        groups.join(1, 2, 0.97);
+        let ids = |ids: &[i64]| ids.iter().copied().map(ImageId).collect::<Vec<_>>();
+        let mut found = groups.into_members(&images);
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        assert_eq!(found, [(ids(&[10, 13, 14]), 0.98), (ids(&[11, 12]), 0.97)]);
+    }
+}

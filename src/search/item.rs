@@ -1,0 +1,122 @@
+//! Images, pages of them, and files that failed, as they are told to people and programs.
+
+use serde::Serialize;
+
+use crate::store::{Failure, Filter, ImageId, ImageRow, Store, StoreError, Tag};
+
+/// An image as it is shown to people and programs.
+#[derive(Debug, Clone, Serialize)]
+pub struct Item {
+    /// Identity of the content.
+    pub id: String,
+    /// One file that holds it; not to the letter where its name is not UTF-8.
+    pub path: String,
+    /// All files that hold it.
+    pub paths: Vec<String>,
+    /// Similarity to the query, -1 to 1; only in answers to a query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f32>,
+    /// Standard deviations of that above the mean of the library.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub z: Option<f32>,
+    /// Whether it is here because a file of it is called what was asked for.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_named: bool,
+    /// Its tags.
+    pub tags: Vec<Tag>,
+    /// Format of the file, in lower case.
+    pub format: String,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Length of the file.
+    pub size_bytes: i64,
+    /// The camera's local time, `YYYY-MM-DDTHH:MM:SS`.
+    pub taken_at: Option<String>,
+    /// Make and model.
+    pub camera: Option<String>,
+    /// Degrees, north is positive.
+    pub latitude: Option<f64>,
+    /// Degrees, east is positive.
+    pub longitude: Option<f64>,
+}
+
+impl From<ImageRow> for Item {
+    fn from(row: ImageRow) -> Item {
+        let paths: Vec<String> = row
+            .paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        let metadata = row.metadata;
+        Item {
+            id: row.hash.to_string(),
+            path: paths.first().cloned().unwrap_or_default(),
+            paths,
+            score: None,
+            z: None,
+            is_named: false,
+            tags: row.tags,
+            format: metadata.format,
+            width: metadata.width,
+            height: metadata.height,
+            size_bytes: row.size_bytes,
+            taken_at: metadata.taken_at,
+            camera: metadata.camera,
+            latitude: metadata.latitude,
+            longitude: metadata.longitude,
+        }
+    }
+}
+
+/// A page of images without a query, newest in the library first.
+#[derive(Debug, Clone, Serialize)]
+pub struct Page {
+    /// The images.
+    pub items: Vec<Item>,
+    /// Ask for the next page with this; none on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// Up to `limit` images that pass the filter; `cursor` is the row at which the page before ended.
+pub fn browse(
+    store: &Store,
+    filter: &Filter,
+    cursor: Option<ImageId>,
+    limit: usize,
+) -> Result<Page, StoreError> {
+    let mut ids = store.page(filter, cursor, limit + 1)?;
+    let has_more = ids.len() > limit;
+    ids.truncate(limit);
+    let cursor = ids.last().filter(|_| has_more).map(|id| id.0.to_string());
+    Ok(Page {
+        items: store.images(&ids)?.into_iter().map(Item::from).collect(),
+        cursor,
+    })
+}
+
+/// Files that could not be indexed, as they are told to callers.
+#[derive(Debug, Clone, Serialize)]
+pub struct FailureList {
+    failures: Vec<FailureReport>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct FailureReport {
+    path: String,
+    reason: String,
+}
+
+impl From<Vec<Failure>> for FailureList {
+    fn from(failures: Vec<Failure>) -> FailureList {
+        let report = |Failure { path, reason }| FailureReport {
+            path: path.display().to_string(),
+            reason,
+        };
+        FailureList {
+            failures: failures.into_iter().map(report).collect(),
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! A query in, ranked hits out.
+//!
+//! `parse` reads what people type, `blend` makes one vector of it, `cutoff` says where the ranking ends, and `cursor` where
+//! a page of it did.
+
+mod blend;
+mod cursor;
+mod cutoff;
+mod duplicates;
+mod item;
+mod parse;
+mod query;
+mod ranking;
+mod values;
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::config::DecodeConfig;
+use crate::decode::DecodeError;
+use crate::embed::{EmbedError, Embedder};
+use crate::index::Index;
+use crate::store::{ContentHash, Facets, ImageId, Store, StoreError};
+use cursor::Cursor;
+use cutoff::{Cut, Yardstick};
+pub use duplicates::{Duplicates, Group, LEAST_SIMILARITY, Likeness};
+pub use item::{FailureList, Item, Page, browse};
+pub use parse::{BadQuery, parse};
+pub use query::{MOST_TERMS, MOST_WEIGHT, NEGATIVE_WEIGHT, Query, Term, Upload, What};
+use ranking::{Found, Ranking};
+pub use values::check_filter;
+
+/// Hits that are shown where nothing fits.
+const HANDFUL: usize = 5;
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+pub enum SearchError {
+    /// A part of the query has no words.
+    #[error("the query is empty: describe what you look for")]
+    EmptyQuery,
+    /// Its short form cannot be read.
+    #[error(transparent)]
+    BadQuery(#[from] BadQuery),
+    /// What is wanted and what is not are the same.
+    #[error("the parts of the query cancel each other out")]
+    Cancelled,
+    /// A picture that came with the query is none.
+    #[error("the picture of the query cannot be read: {0}")]
+    BadPicture(#[from] DecodeError),
+    /// Not something that an answer held.
+    #[error("`{0}` is not a cursor of an earlier answer to this query")]
+    BadCursor(String),
+    /// The library has another model now, which ranks differently.
+    #[error("the cursor comes from an answer of another model: search again from the start")]
+    OtherModel,
+    /// The image to compare with is not in the library.
+    #[error("there is no image `{0}`")]
+    UnknownImage(ContentHash),
+    /// The image is known but has no embedding of the model at hand yet.
+    #[error("the image `{0}` is not embedded yet, try again in a while")]
+    NotEmbedded(ContentHash),
+    /// The model failed.
+    #[error(transparent)]
+    Embed(#[from] EmbedError),
+    /// The library failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Which part of the ranking is wanted, and what of the whole.
+#[derive(Debug, Clone)]
+pub struct Slice {
+    /// Images on a page.
+    pub limit: usize,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+    /// Whether all hits are counted, not only those of the page.
+    pub facets: bool,
+}
+
+impl Slice {
+    /// The first so many.
+    pub fn first(limit: usize) -> Slice {
+        Slice {
+            limit,
+            cursor: None,
+            facets: false,
+        }
+    }
+}
+
+/// Hits, best first.
+#[derive(Debug, Clone, Serialize)]
+pub struct Answer {
+    /// The images.
+    pub items: Vec<Item>,
+    /// Whether every image that passes the filter was compared with the query.
+    pub exact: bool,
+    /// Whether anything in the library fits the description; absent where that cannot be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fits: Option<bool>,
+    /// Ask for the next page with this; none on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// All hits, where they were asked for to be counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<usize>,
+    /// What they have in common.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub facets: Option<Facets>,
+}
+
+/// Answers queries. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Search {
+    store: Store,
+    index: Index,
+    embedder: Embedder,
+    limits: DecodeConfig,
+    yardstick: Yardstick,
+}
+
+impl Search {
+    /// Over these parts of a library; `limits` are for pictures that come with a query.
+    pub fn new(store: Store, index: Index, embedder: Embedder, limits: DecodeConfig) -> Search {
+        Search {
+            yardstick: Yardstick::new(index.clone(), embedder.clone()),
+            store,
+            index,
+            embedder,
+            limits,
+        }
+    }
+
+    /// The best hits among the images that pass the filter.
+    ///
+    /// A ranking ends where hits neither stand out from the library nor fit the description, as strictly as the query wants
+    /// it: a description at 50, anything with a picture in it or of what is not wanted alone only where that is asked for.
+    pub fn run(&self, query: &Query, slice: &Slice) -> Result<Answer, SearchError> {
+        if query.terms.is_empty() {
+            return self.browse(query, slice);
+        }
+        let cursor = self.cursor(query, slice)?;
+        let ranking = self.rank(query, cursor.as_ref())?;
+        let found = match cursor {
+            None if !slice.facets => self.first(query, &ranking, slice.limit),
+            cursor => self.part(query, &ranking, cursor.as_ref(), slice),
+        };
+        self.answer(query, slice, &ranking, found)
+    }
+
+    fn cursor(&self, query: &Query, slice: &Slice) -> Result<Option<Cursor>, SearchError> {
+        let Some(text) = &slice.cursor else {
+            return Ok(None);
+        };
+        let bad = || SearchError::BadCursor(text.clone());
+        let cursor: Cursor = text.parse().map_err(|()| bad())?;
+        let (model, hash) = Cursor::tags(self.embedder.fingerprint(), query);
+        match cursor {
+            Cursor { model: other, .. } if other != model => Err(SearchError::OtherModel),
+            Cursor { query, weights, .. } if query != hash || weights.is_empty() => Err(bad()),
+            cursor => Ok(Some(cursor)),
+        }
+    }
+
+    fn answer(
+        &self,
+        query: &Query,
+        slice: &Slice,
+        ranking: &Ranking,
+        mut found: Found,
+    ) -> Result<Answer, SearchError> {
+        if found.cut.fits == Some(false) && slice.cursor.is_none() {
+            found.hits.truncate(HANDFUL);
+            found.is_last = true;
+        }
+        let cursor = match found.hits.last() {
+            Some(last) if !found.is_last => Some(self.cursor_at(query, ranking, found.cut, *last)),
+            _ => None,
+        };
+        let mut items = Vec::new();
+        if slice.cursor.is_none() {
+            items = self.named_items(ranking)?;
+        }
+        items.extend(self.items(ranking, &found.hits)?);
+        let all = found.all.map(|all| [&ranking.named[..], &all].concat());
+        Ok(Answer {
+            items,
+            exact: found.exact,
+            fits: found.cut.fits,
+            cursor,
+            total: all.as_ref().map(Vec::len),
+            facets: self.facets(all)?,
+        })
+    }
+
+    fn facets(&self, images: Option<Vec<ImageId>>) -> Result<Option<Facets>, SearchError> {
+        let count = |images: Vec<ImageId>| self.store.facets(&images);
+        Ok(images.map(count).transpose()?)
+    }
+
+    fn cursor_at(
+        &self,
+        query: &Query,
+        ranking: &Ranking,
+        cut: Cut,
+        (image, similarity): (ImageId, f32),
+    ) -> String {
+        let (model, query) = Cursor::tags(self.embedder.fingerprint(), query);
+        let cursor = Cursor {
+            model,
+            query,
+            similarity,
+            image,
+            floor: cut.floor,
+            weights: ranking.blend.weights.clone(),
+        };
+        cursor.to_string()
+    }
+
+    fn named_items(&self, ranking: &Ranking) -> Result<Vec<Item>, SearchError> {
+        let similarity = |image: &ImageId| {
+            let embedding = self.index.embedding(*image)?;
+            Some((
+                *image,
+                crate::kernels::dot(&embedding, &ranking.blend.vector),
+            ))
+        };
+        let hits: Vec<_> = ranking.named.iter().filter_map(similarity).collect();
+        let named = self.items(ranking, &hits)?.into_iter();
+        Ok(named
+            .map(|item| Item {
+                is_named: true,
+                ..item
+            })
+            .collect())
+    }
+
+    /// Images that went between the search and this are left out.
+    fn items(&self, ranking: &Ranking, hits: &[(ImageId, f32)]) -> Result<Vec<Item>, SearchError> {
+        let ids: Vec<ImageId> = hits.iter().map(|hit| hit.0).collect();
+        let rows = self.store.images(&ids)?;
+        let score_of = |id: ImageId| hits.iter().find(|hit| hit.0 == id).map(|hit| hit.1);
+        let z = |score: f32| ranking.spread.map(|spread| spread.z(score));
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let score = score_of(row.id);
+                Item {
+                    score,
+                    z: score.and_then(z),
+                    ..Item::from(row)
+                }
+            })
+            .collect())
+    }
+
+    /// All that pass the filter, newest first.
+    fn browse(&self, query: &Query, slice: &Slice) -> Result<Answer, SearchError> {
+        let bad = |text: &String| SearchError::BadCursor(text.clone());
+        let cursor = slice.cursor.as_ref();
+        let before = cursor
+            .map(|text| text.parse().map(ImageId).map_err(|_| bad(text)))
+            .transpose()?;
+        let page = browse(&self.store, &query.filter, before, slice.limit)?;
+        let all = || self.store.matching(&query.filter);
+        let counted = slice.facets.then(all).transpose()?;
+        Ok(Answer {
+            items: page.items,
+            exact: true,
+            fits: None,
+            cursor: page.cursor,
+            total: counted.as_ref().map(Vec::len),
+            facets: self.facets(counted)?,
+        })
+    }
+}

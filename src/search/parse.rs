@@ -1,0 +1,370 @@
+//! The short form of a query: what people type into a search box.
+//!
+//! ```text
+//! red car +0.5:night -snow tag:vehicle -tag:toy after:2023-01 path:2023/*
+//! ```
+//!
+//! Bare words together are one description. A word or a "quoted text" with a sign is one of its own, with a weight; a
+//! `name:value` is a filter. Whatever is neither is an error that points at the character.
+
+use thiserror::Error;
+
+use super::query::{MOST_TERMS, MOST_WEIGHT, NEGATIVE_WEIGHT, Query, Term, What};
+use super::values::{Parsed, area, check_date, image, known_format, list, span, strictness};
+
+/// What may stand in front of a colon.
+const NAMES: &str =
+    "tag, path, after, before, format, camera, width, height, size, area, image and strictness";
+
+/// What is wrong with a query, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("at character {at}: {message}")]
+pub struct BadQuery {
+    /// The character that it is about, from 1.
+    pub at: usize,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+/// A part of the query, up to the next space outside of quotes.
+struct Word {
+    /// Place of its first character, from 1.
+    at: usize,
+    chars: Vec<char>,
+}
+
+/// What stands in front of a word.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Sign {
+    None,
+    Plus,
+    Minus,
+}
+
+/// Reads the short form.
+pub fn parse(text: &str) -> Result<Query, BadQuery> {
+    let mut query = Query::default();
+    let mut bare = Vec::new();
+    for word in words(text)? {
+        word.read(&mut query, &mut bare)?;
+    }
+    if !bare.is_empty() {
+        let what = What::Text(bare.join(" "));
+        query.terms.insert(0, Term { what, weight: 1.0 });
+    }
+    if query.terms.len() > MOST_TERMS {
+        let message = format!("a query has at most {MOST_TERMS} descriptions and pictures");
+        return Err(BadQuery { at: 1, message });
+    }
+    Ok(query)
+}
+
+fn words(text: &str) -> Result<Vec<Word>, BadQuery> {
+    let mut words: Vec<Word> = Vec::new();
+    let mut quote = None;
+    let mut is_inside = false;
+    for (at, c) in (1..).zip(text.chars()) {
+        if c.is_whitespace() && quote.is_none() {
+            is_inside = false;
+            continue;
+        }
+        if !is_inside {
+            words.push(Word {
+                at,
+                chars: Vec::new(),
+            });
+            is_inside = true;
+        }
+        if let Some(word) = words.last_mut() {
+            // In the middle of a word a quote is a letter like others, as in 5".
+            let may_open =
+                word.chars.is_empty() || matches!(word.chars.last(), Some(':' | '+' | '-'));
+            match (c, quote) {
+                ('"', Some(_)) => quote = None,
+                ('"', None) if may_open => quote = Some(at),
+                _ => {}
+            }
+            word.chars.push(c);
+        }
+    }
+    match quote {
+        None => Ok(words),
+        Some(at) => Err(BadQuery {
+            at,
+            message: "this quote is never closed".to_owned(),
+        }),
+    }
+}
+
+impl Word {
+    fn read(self, query: &mut Query, bare: &mut Vec<String>) -> Result<(), BadQuery> {
+        let fail = |offset: usize| {
+            move |message: String| BadQuery {
+                at: self.at + offset,
+                message,
+            }
+        };
+        let (sign, after_sign) = self.sign();
+        let (weight, start) = self.weight(sign, after_sign).map_err(fail(after_sign))?;
+        if let Some((name, value_at)) = self.name(start) {
+            let value = unquoted(&self.chars[value_at..]).map_err(fail(value_at))?;
+            if value.is_empty() {
+                return Err(fail(value_at)(format!("`{name}:` has no value")));
+            }
+            return match (name.as_str(), sign) {
+                ("image", _) => image(&value)
+                    .map(|what| query.terms.push(Term { what, weight }))
+                    .map_err(fail(value_at)),
+                ("tag", Sign::Minus) => {
+                    query.filter.no_tags.extend(list(&value));
+                    Ok(())
+                }
+                (_, Sign::None) => set(query, &name, &value).map_err(|(is_name, message)| {
+                    fail(if is_name { start } else { value_at })(message)
+                }),
+                _ => Err(fail(0)(format!(
+                    "a sign cannot stand in front of `{name}:`; it can in front of `tag:` (-) and `image:`"
+                ))),
+            };
+        }
+        let text = unquoted(&self.chars[start..]).map_err(fail(start))?;
+        if text.trim().is_empty() {
+            return Err(fail(0)("a description is missing here".to_owned()));
+        }
+        let is_quoted = self.chars[start] == '"';
+        if sign == Sign::None && !is_quoted {
+            bare.push(text);
+        } else {
+            let what = What::Text(text);
+            query.terms.push(Term { what, weight });
+        }
+        Ok(())
+    }
+
+    fn sign(&self) -> (Sign, usize) {
+        match self.chars.first() {
+            Some('+') => (Sign::Plus, 1),
+            Some('-') => (Sign::Minus, 1),
+            _ => (Sign::None, 0),
+        }
+    }
+
+    /// The weight, and where what it belongs to begins. Only a sign makes a number a weight.
+    fn weight(&self, sign: Sign, start: usize) -> Parsed<(f32, usize)> {
+        let default = if sign == Sign::Minus {
+            NEGATIVE_WEIGHT
+        } else {
+            1.0
+        };
+        let digits = self.chars[start..]
+            .iter()
+            .take_while(|c| c.is_ascii_digit() || **c == '.')
+            .count();
+        if sign == Sign::None || digits == 0 || self.chars.get(start + digits) != Some(&':') {
+            return Ok((default, start));
+        }
+        let number: String = self.chars[start..start + digits].iter().collect();
+        let weight = number
+            .parse()
+            .ok()
+            .filter(|weight| *weight > 0.0 && *weight <= MOST_WEIGHT);
+        let weight: f32 = weight.ok_or_else(|| {
+            format!("a weight is a number above 0 and up to {MOST_WEIGHT}, not `{number}`")
+        })?;
+        Ok((weight.copysign(default), start + digits + 1))
+    }
+
+    /// The name in front of a colon, and where its value begins.
+    fn name(&self, start: usize) -> Option<(String, usize)> {
+        let letters = self.chars[start..]
+            .iter()
+            .take_while(|c| c.is_ascii_alphabetic())
+            .count();
+        let is_name = letters > 0 && self.chars.get(start + letters) == Some(&':');
+        is_name.then(|| {
+            let name = self.chars[start..start + letters].iter();
+            let name: String = name.collect::<String>().to_ascii_lowercase();
+            (name, start + letters + 1)
+        })
+    }
+}
+
+/// A value without the quotes around it.
+fn unquoted(chars: &[char]) -> Parsed<String> {
+    let ['"', inner @ ..] = chars else {
+        return Ok(chars.iter().collect());
+    };
+    let [inner @ .., '"'] = inner else {
+        return Err("a space must follow the closing quote".to_owned());
+    };
+    if inner.contains(&'"') {
+        return Err("a space must follow the closing quote".to_owned());
+    }
+    Ok(inner.iter().collect())
+}
+
+/// Sets what a name stands for; an error says whether it is about the name or about the value.
+fn set(query: &mut Query, name: &str, value: &str) -> Result<(), (bool, String)> {
+    let filter = &mut query.filter;
+    let done = match name {
+        "tag" => {
+            let mut tags: Vec<String> = list(value).collect();
+            match tags.len() {
+                1 => filter.all_tags.append(&mut tags),
+                _ => filter.any_tags.push(tags),
+            }
+            Ok(())
+        }
+        "path" => {
+            filter.paths.push(value.to_owned());
+            Ok(())
+        }
+        "camera" => {
+            filter.camera = Some(value.to_owned());
+            Ok(())
+        }
+        "format" => {
+            filter
+                .formats
+                .extend(list(value).map(|format| known_format(&format)));
+            Ok(())
+        }
+        "after" => check_date(value).map(|()| filter.after = Some(value.to_owned())),
+        "before" => check_date(value).map(|()| filter.before = Some(value.to_owned())),
+        "width" => span(value, false).map(|span| filter.width = span),
+        "height" => span(value, false).map(|span| filter.height = span),
+        "size" => span(value, true).map(|span| filter.size_bytes = span),
+        "area" => area(value).map(|area| filter.area = Some(area)),
+        "strictness" => strictness(value).map(|strictness| query.strictness = Some(strictness)),
+        _ => {
+            let message = format!(
+                "`{name}:` is not known here; known are {NAMES}. To look for it as text, put it in quotes"
+            );
+            return Err((true, message));
+        }
+    };
+    done.map_err(|message| (false, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Area, ContentHash, Filter, Span};
+
+    fn texts(query: &str) -> Vec<(String, f32)> {
+        let terms = parse(query).unwrap().terms.into_iter();
+        terms
+            .map(|term| match term.what {
+                What::Text(text) => (text, term.weight),
+                other => (format!("{other:?}"), term.weight),
+            })
+            .collect()
+    }
+
+    fn is(text: &str, weight: f32) -> (String, f32) {
+        (text.to_owned(), weight)
+    }
+
+    #[test]
+    fn the_short_form_of_the_handbook() {
+        let text = r"red car +0.5:night -snow tag:vehicle after:2023-01";
+        assert_eq!(
+            texts(text),
+            [is("red car", 1.0), is("night", 0.5), is("snow", -0.5)]
+        );
+        let filter = parse(text).unwrap().filter;
+        assert_eq!(
+            filter,
+            Filter {
+                all_tags: vec!["vehicle".to_owned()],
+                after: Some("2023-01".to_owned()),
+                ..Filter::default()
+            }
+        );
+    }
+
+    #[test]
+    fn words_around_terms_are_one_description_and_quotes_hold_together() {
+        assert_eq!(texts("a -snow dog"), [is("a dog", 1.0), is("snow", -0.5)]);
+        assert_eq!(
+            texts(r#""red car" -0.8:"deep snow" +night"#),
+            [is("red car", 1.0), is("deep snow", -0.8), is("night", 1.0)]
+        );
+        for plain in [
+            "black-and-white",
+            "at 3:30",
+            "rock 'n' roll",
+            "a 5\" pipe",
+            "日本 の 猫",
+        ] {
+            assert_eq!(texts(plain), [is(plain, 1.0)]);
+        }
+        assert_eq!(texts(r#""time: 3""#), [is("time: 3", 1.0)]);
+        assert_eq!(parse("  ").unwrap(), Query::default());
+    }
+
+    #[test]
+    fn every_filter_is_read() {
+        let text = r#"tag:a tag:set/b,c -tag:d,e path:2019/ path:"my trip/*.png" after:2020 before:2021-02-03T04
+                      format:JPG,png camera:"K5 Mark" width:800.. height:..600 size:10kb..2mb area:-10,170,5.5,-170 strictness:70"#;
+        let query = parse(text).unwrap();
+        let span = |from, to| Span { from, to };
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let expected = Filter {
+            all_tags: owned(&["a"]),
+            any_tags: vec![owned(&["set/b", "c"])],
+            no_tags: owned(&["d", "e"]),
+            paths: owned(&["2019/", "my trip/*.png"]),
+            after: Some("2020".to_owned()),
+            before: Some("2021-02-03T04".to_owned()),
+            formats: owned(&["jpeg", "png"]),
+            camera: Some("K5 Mark".to_owned()),
+            width: span(Some(800), None),
+            height: span(None, Some(600)),
+            size_bytes: span(Some(10_000), Some(2_000_000)),
+            area: Some(Area {
+                south: -10.0,
+                west: 170.0,
+                north: 5.5,
+                east: -170.0,
+            }),
+        };
+        assert_eq!((query.filter, query.strictness), (expected, Some(70)));
+        let id = "ab".repeat(32);
+        let image = parse(&format!("-0.3:image:{id}")).unwrap().terms;
+        assert_eq!(image[0].what, What::Image(ContentHash([0xab; 32])));
+        assert!((image[0].weight + 0.3).abs() < 1e-6);
+    }
+
+    #[test]
+    fn nonsense_is_pointed_at() {
+        let cases = [
+            ("red colour:blue", 5, "`colour:` is not known"),
+            ("red after:yesterday", 11, "`yesterday` is not a date"),
+            ("after:2023-1", 7, "not a date"),
+            ("a \"red car", 3, "never closed"),
+            ("a \"red\"car", 3, "space must follow"),
+            ("red -", 5, "a description is missing"),
+            ("+0:night", 2, "a weight is a number above 0"),
+            ("+99:night", 2, "up to 10"),
+            ("+0.5:", 1, "a description is missing"),
+            ("tag:", 5, "has no value"),
+            ("dog -path:2019", 5, "a sign cannot stand"),
+            ("width:wide", 7, "a number of pixels"),
+            ("width:..", 7, "a range needs a number"),
+            ("size:2tb", 6, "such as 500kb"),
+            ("strictness:101", 12, "from 0 to 100"),
+            ("area:1,2,3", 6, "not an area"),
+            ("area:60,0,50,1", 6, "south below north"),
+            ("image:12", 7, "64 hexadecimal digits"),
+            ("né colour:x", 4, "`colour:`"),
+        ];
+        for (text, at, message) in cases {
+            let error = parse(text).unwrap_err();
+            assert_eq!(error.at, at, "{text}: {error}");
+            assert!(error.message.contains(message), "{text}: {error}");
+        }
+        let many = "+a ".repeat(MOST_TERMS + 1);
+        assert!(parse(&many).unwrap_err().message.contains("at most 32"));
+    }
+}

@@ -1,0 +1,149 @@
+//! Which images a query ranks first, and where its ranking ends.
+
+use std::sync::Arc;
+
+use super::blend::Blend;
+use super::cursor::Cursor;
+use super::cutoff::{Cut, DEFAULT_STRICTNESS, Sample, Spread};
+use super::query::Query;
+use super::{Search, SearchError, Slice};
+use crate::index::QueryKind;
+use crate::store::ImageId;
+
+/// A query with all that is needed to rank images by it.
+pub(super) struct Ranking {
+    pub(super) blend: Blend,
+    pub(super) kind: QueryKind,
+    /// The images that pass the filter, in order; all where there is none.
+    pub(super) allowed: Option<Vec<ImageId>>,
+    /// Images that are called what is looked for; they come before all others.
+    pub(super) named: Vec<ImageId>,
+    pub(super) sample: Option<Arc<Sample>>,
+    pub(super) spread: Option<Spread>,
+}
+
+/// Part of a ranking.
+pub(super) struct Found {
+    pub(super) hits: Vec<(ImageId, f32)>,
+    pub(super) exact: bool,
+    pub(super) cut: Cut,
+    pub(super) is_last: bool,
+    pub(super) all: Option<Vec<ImageId>>,
+}
+
+impl Search {
+    pub(super) fn rank(
+        &self,
+        query: &Query,
+        cursor: Option<&Cursor>,
+    ) -> Result<Ranking, SearchError> {
+        let allowed = match &query.filter {
+            filter if filter.is_empty() => None,
+            filter => Some(self.store.matching(filter)?),
+        };
+        let sample = self.yardstick.sample()?;
+        let weights = cursor.map(|cursor| cursor.weights.as_slice());
+        let blend = self.blend(query, weights, sample.as_deref())?;
+        let named = match query.only_text() {
+            Some(text) => self.store.named(text.trim(), &query.filter)?,
+            None => Vec::new(),
+        };
+        Ok(Ranking {
+            kind: if query.has_picture() {
+                QueryKind::Image
+            } else {
+                QueryKind::Text
+            },
+            spread: sample.as_ref().map(|sample| sample.spread(&blend.vector)),
+            blend,
+            allowed,
+            named,
+            sample,
+        })
+    }
+
+    /// The start of the ranking, in the fastest way.
+    pub(super) fn first(&self, query: &Query, ranking: &Ranking, limit: usize) -> Found {
+        // One more tells whether there is another page; images that are no hits may come in between.
+        let wanted = limit + 1 + ranking.left_out().count();
+        let nearest = self.index.search(
+            &ranking.blend.vector,
+            wanted,
+            ranking.kind,
+            ranking.allowed.as_deref(),
+        );
+        let mut hits = ranking.without_left_out(nearest.hits);
+        let cut = self.cut(query, ranking, &hits);
+        hits.retain(|hit| hit.1 >= cut.floor);
+        let is_last = hits.len() <= limit;
+        hits.truncate(limit);
+        Found {
+            hits,
+            exact: nearest.exact,
+            cut,
+            is_last,
+            all: None,
+        }
+    }
+
+    /// A later part, or one whose whole ranking is to be counted: all images are compared.
+    pub(super) fn part(
+        &self,
+        query: &Query,
+        ranking: &Ranking,
+        cursor: Option<&Cursor>,
+        slice: &Slice,
+    ) -> Found {
+        let floor = cursor.map_or(f32::NEG_INFINITY, |cursor| cursor.floor);
+        let allowed = ranking.allowed.as_deref();
+        let above = self.index.above(&ranking.blend.vector, floor, allowed);
+        let mut hits = ranking.without_left_out(above);
+        let cut = match cursor {
+            Some(_) => Cut { floor, ..Cut::NONE },
+            None => self.cut(query, ranking, &hits),
+        };
+        hits.retain(|hit| hit.1 >= cut.floor);
+        let all = slice.facets.then(|| hits.iter().map(|hit| hit.0).collect());
+        hits.retain(|hit| cursor.is_none_or(|cursor| cursor.is_before(*hit)));
+        let is_last = hits.len() <= slice.limit;
+        hits.truncate(slice.limit);
+        Found {
+            hits,
+            exact: true,
+            cut,
+            is_last,
+            all,
+        }
+    }
+
+    /// Where a ranking that begins with these hits ends.
+    fn cut(&self, query: &Query, ranking: &Ranking, hits: &[(ImageId, f32)]) -> Cut {
+        let (Some(sample), Some(spread)) = (&ranking.sample, ranking.spread) else {
+            return Cut::NONE;
+        };
+        let best = hits.first().map_or(-1.0, |hit| hit.1);
+        if query.is_description() {
+            let strictness = query.strictness.unwrap_or(DEFAULT_STRICTNESS);
+            return self.yardstick.cut(sample, spread, best, strictness);
+        }
+        match query.strictness {
+            None | Some(0) => Cut::NONE,
+            Some(strictness) => Cut {
+                floor: spread.least(f32::from(strictness) / 100.0),
+                ..Cut::NONE
+            },
+        }
+    }
+}
+
+impl Ranking {
+    /// Images that are no hits: those that the query is made of, and those that come first anyway.
+    fn left_out(&self) -> impl Iterator<Item = &ImageId> {
+        self.blend.images.iter().chain(&self.named)
+    }
+
+    fn without_left_out(&self, mut hits: Vec<(ImageId, f32)>) -> Vec<(ImageId, f32)> {
+        hits.retain(|hit| !self.left_out().any(|image| *image == hit.0));
+        hits
+    }
+}

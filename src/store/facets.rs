@@ -1,0 +1,107 @@
+//! What a set of images has in common, counted: tags, years and folders.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use rusqlite::Transaction;
+use serde::Serialize;
+
+use super::{ImageId, Result, Store, TagCount, paths};
+
+/// Folders that are told, those with the most images.
+const MOST_FOLDERS: usize = 100;
+
+/// Counts over a set of images.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Facets {
+    /// Labels that they carry, the most frequent first.
+    pub tags: Vec<TagCount>,
+    /// Years in which they were taken, the last first.
+    pub years: Vec<Count>,
+    /// Folders that hold them, those with the most images first, and at most 100 of them.
+    pub folders: Vec<Count>,
+}
+
+/// How many images have a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// The year, or the folder.
+    pub value: String,
+    /// Images.
+    pub count: usize,
+}
+
+impl Store {
+    /// Counts over these images.
+    pub fn facets(&self, images: &[ImageId]) -> Result<Facets> {
+        let ids: Vec<i64> = images.iter().map(|image| image.0).collect();
+        // Text as json_each takes it.
+        let ids = format!("{ids:?}");
+        self.read(|db| {
+            Ok(Facets {
+                tags: tags(db, &ids)?,
+                years: years(db, &ids)?,
+                folders: folders(db, &ids)?,
+            })
+        })
+    }
+}
+
+fn tags(db: &Transaction<'_>, ids: &str) -> Result<Vec<TagCount>> {
+    let mut select = db.prepare_cached(
+        "SELECT s.name, l.name, counted.images FROM (
+             SELECT label_id, count(*) AS images FROM tags
+             WHERE image_id IN (SELECT value FROM json_each(?1)) GROUP BY label_id) counted
+         JOIN labels l ON l.id = counted.label_id JOIN label_sets s ON s.id = l.label_set_id
+         ORDER BY counted.images DESC, s.name, l.name",
+    )?;
+    let rows = select.query_map([ids], |row| {
+        Ok(TagCount {
+            set: row.get(0)?,
+            label: row.get(1)?,
+            count: row.get(2)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn years(db: &Transaction<'_>, ids: &str) -> Result<Vec<Count>> {
+    let mut select = db.prepare_cached(
+        "SELECT substr(taken_at, 1, 4) AS year, count(*) FROM images
+         WHERE id IN (SELECT value FROM json_each(?1)) AND taken_at IS NOT NULL GROUP BY year ORDER BY year DESC",
+    )?;
+    let rows = select.query_map([ids], |row| {
+        Ok(Count {
+            value: row.get(0)?,
+            count: row.get::<_, i64>(1)? as usize,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// An image that lies in a folder twice counts once there.
+fn folders(db: &Transaction<'_>, ids: &str) -> Result<Vec<Count>> {
+    let mut select = db.prepare_cached(
+        "SELECT image_id, path FROM files
+         WHERE image_id IN (SELECT value FROM json_each(?1)) AND state IN ('indexed', 'offline') ORDER BY image_id",
+    )?;
+    let mut rows = select.query([ids])?;
+    let mut counts: BTreeMap<PathBuf, (usize, i64)> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let (image, path): (i64, PathBuf) = (row.get(0)?, paths::from_bytes(row.get(1)?));
+        let folder = path.parent().map(PathBuf::from).unwrap_or_default();
+        let (count, last) = counts.entry(folder).or_insert((0, -1));
+        *count += usize::from(*last != image);
+        *last = image;
+    }
+    let mut counts: Vec<Count> = counts
+        .into_iter()
+        .map(|(folder, (count, _))| Count {
+            value: folder.display().to_string(),
+            count,
+        })
+        .collect();
+    counts.sort_by_key(|folder| std::cmp::Reverse(folder.count));
+    counts.truncate(MOST_FOLDERS);
+    Ok(counts)
+}

@@ -2,6 +2,7 @@
 
 mod decisions;
 pub mod demo;
+mod duplicates;
 mod embed;
 mod eval;
 mod failures;
@@ -69,6 +70,8 @@ enum Command {
     Index(index::Index),
     /// Find pictures by a description, or pictures like one of the library
     Search(search::Search),
+    /// List files that are the same, or pictures that look the same
+    Duplicates(duplicates::Duplicates),
     /// List labels with the number of pictures that carry each
     Tags(tags::Tags),
     /// Check label files, or show what one would change
@@ -107,6 +110,7 @@ impl Cli {
             Command::Serve(command) => command.run(config),
             Command::Index(command) => command.run(&config),
             Command::Search(command) => command.run(&config),
+            Command::Duplicates(command) => command.run(&config),
             Command::Tags(command) => command.run(&config),
             Command::Labels(command) => command.run(&config),
             Command::Decisions(command) => command.run(&config),

@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{Item, Search, SearchError};
+use super::{Item, Query, Search, SearchError};
 use crate::index::QueryKind;
-use crate::store::{Filter, ImageId};
+use crate::store::ImageId;
 
 /// The similarity from which on two images are near-duplicates, where none is given: scaled and recompressed copies of a
 /// photo stay above it, and shots of the same scene seldom reach it.
 pub const LEAST_SIMILARITY: f32 = 0.97;
+
+/// Below the first, half of a library can hang together.
+const SIMILARITIES: RangeInclusive<f32> = 0.5..=1.0;
 
 /// Neighbours of an image that are looked at; larger groups hang together by chains of them.
 const NEIGHBOURS: usize = 16;
@@ -48,17 +52,21 @@ pub struct Group {
 type Members = (Vec<ImageId>, f32);
 
 impl Search {
-    /// Up to `limit` groups among the images that pass the filter.
+    /// Up to `limit` groups among the images that pass the query's filter.
     pub fn duplicates(
         &self,
         likeness: Likeness,
-        filter: &Filter,
+        query: &Query,
         limit: usize,
     ) -> Result<Duplicates, SearchError> {
+        let filter = query.only_filter()?;
         let mut groups: Vec<Members> = match likeness {
             Likeness::Hash => {
                 let copied = self.store.held_twice(filter)?.into_iter();
                 copied.map(|image| (vec![image], 1.0)).collect()
+            }
+            Likeness::Similarity(least) if !SIMILARITIES.contains(&least) => {
+                return Err(SearchError::BadSimilarity(least));
             }
             Likeness::Similarity(least) => {
                 let images = self.store.matching(filter)?;

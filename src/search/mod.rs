@@ -42,6 +42,12 @@ pub enum SearchError {
     /// Its short form cannot be read.
     #[error(transparent)]
     BadQuery(#[from] BadQuery),
+    /// Images are listed here, not ranked.
+    #[error("only filters have a meaning here, no descriptions and no pictures")]
+    OnlyFilters,
+    /// No similarity of duplicates.
+    #[error("the similarity of duplicates is a number from 0.5 to 1, not {0}")]
+    BadSimilarity(f32),
     /// What is wanted and what is not are the same.
     #[error("the parts of the query cancel each other out")]
     Cancelled,

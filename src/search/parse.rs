@@ -283,6 +283,25 @@ mod tests {
         );
     }
 
+    /// Every line of README's handbook can be typed.
+    #[test]
+    fn the_readme_shows_queries_that_are_read() {
+        let readme = include_str!("../../README.md");
+        let section = readme.split("## Finding pictures").nth(1).unwrap();
+        let block = section.split("```").nth(1).unwrap();
+        let id = "26".repeat(32);
+        let lines = block
+            .lines()
+            .skip(1)
+            .map(|line| line.split("  #").next().unwrap().trim());
+        let queries: Vec<Query> = lines
+            .map(|line| line.replace("26b7…64-digits", &id))
+            .map(|line| parse(&line).unwrap_or_else(|error| panic!("{line}: {error}")))
+            .collect();
+        assert!(queries.len() >= 12);
+        assert!(queries.iter().all(|query| *query != Query::default()));
+    }
+
     #[test]
     fn words_around_terms_are_one_description_and_quotes_hold_together() {
         assert_eq!(texts("a -snow dog"), [is("a dog", 1.0), is("snow", -0.5)]);

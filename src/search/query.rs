@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::SearchError;
 use crate::store::{ContentHash, Filter};
 
 /// The weight of what is to be avoided, where none is given: on the demo's pictures "a star, not red" finds the other
@@ -76,6 +77,14 @@ impl Query {
             }],
             ..Query::default()
         }
+    }
+
+    /// The filter of a query that has nothing else.
+    pub fn only_filter(&self) -> Result<&Filter, SearchError> {
+        let is_filter = self.terms.is_empty();
+        is_filter
+            .then_some(&self.filter)
+            .ok_or(SearchError::OnlyFilters)
     }
 
     /// The text, if there is nothing else to look for.

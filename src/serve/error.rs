@@ -87,9 +87,10 @@ impl From<SearchError> for ApiError {
         let message = error.to_string();
         match error {
             SearchError::EmptyQuery => ApiError::bad_request("empty_query", message),
-            SearchError::BadQuery(_) | SearchError::Cancelled => {
+            SearchError::BadQuery(_) | SearchError::Cancelled | SearchError::OnlyFilters => {
                 ApiError::bad_request("bad_query", message)
             }
+            SearchError::BadSimilarity(_) => ApiError::bad_request("bad_likeness", message),
             SearchError::BadPicture(_) => ApiError::bad_request("bad_picture", message),
             SearchError::BadCursor(_) => ApiError::bad_request("bad_cursor", message),
             SearchError::OtherModel => ApiError {

@@ -152,3 +152,24 @@ impl FilterForm {
         filter.area = self.area.map(area).or(filter.area.take());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_shows_a_full_form_that_is_read() {
+        let readme = include_str!("../../README.md");
+        let start = readme.find("{\"terms\"").unwrap();
+        let form = readme[start..].split("' ").next().unwrap();
+        let form = form
+            .replace("IMAGE_ID", &"0".repeat(64))
+            .replace("BASE64", "AAAA");
+        let (query, slice) = Form::parse(&Bytes::from(form)).unwrap();
+        assert_eq!(
+            (query.terms.len(), slice.limit, slice.facets),
+            (4, 20, true)
+        );
+        assert_eq!(query.filter.any_tags, [["beach", "lake"]]);
+    }
+}

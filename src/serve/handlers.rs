@@ -55,11 +55,7 @@ pub(super) fn images(api: &Api, params: &Params) -> Result<Answer> {
         "q", "tag", "path", "after", "before", "limit", "cursor", "facets",
     ])?;
     let query = params.query()?;
-    if !query.terms.is_empty() {
-        let message =
-            "images are listed by filters only; what they are like is looked for by /api/v1/search";
-        return Err(ApiError::bad_request("bad_query", message));
-    }
+    query.only_filter()?;
     Ok(api.search.run(&query, &params.slice()?)?)
 }
 
@@ -67,32 +63,32 @@ pub(super) fn duplicates(api: &Api, params: &Params) -> Result<Duplicates> {
     params.only(&[
         "by",
         "similarity",
+        "q",
         "tag",
         "path",
         "after",
         "before",
         "limit",
     ])?;
-    let query = params.query()?;
     let likeness = likeness(params.get("by"), params.get("similarity"))?;
     Ok(api
         .search
-        .duplicates(likeness, &query.filter, params.limit()?)?)
+        .duplicates(likeness, &params.query()?, params.limit()?)?)
 }
 
 fn likeness(by: Option<&str>, similarity: Option<&str>) -> Result<Likeness> {
-    let bad = |message: String| ApiError::bad_request("bad_likeness", message);
-    let least = similarity.map_or(Some(search::LEAST_SIMILARITY), |text| text.parse().ok());
-    match (by, least) {
+    let bad = |name, allowed, given: &str| {
+        let message = format!("`{name}` is {allowed}, not `{given}`");
+        ApiError::bad_request("bad_likeness", message)
+    };
+    match (by, similarity) {
         (Some("hash"), _) => Ok(Likeness::Hash),
-        (None | Some("similarity"), Some(least)) if (0.5..=1.0).contains(&least) => {
-            Ok(Likeness::Similarity(least))
-        }
-        (None | Some("similarity"), _) => Err(bad(format!(
-            "`similarity` must be a number from 0.5 to 1, not `{}`",
-            similarity.unwrap_or_default()
-        ))),
-        (Some(by), _) => Err(bad(format!("`by` is `hash` or `similarity`, not `{by}`"))),
+        (None | Some("similarity"), None) => Ok(Likeness::Similarity(search::LEAST_SIMILARITY)),
+        (None | Some("similarity"), Some(text)) => text
+            .parse()
+            .map(Likeness::Similarity)
+            .map_err(|_| bad("similarity", "a number from 0.5 to 1", text)),
+        (Some(by), _) => Err(bad("by", "`hash` or `similarity`", by)),
     }
 }
 

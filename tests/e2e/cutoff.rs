@@ -195,9 +195,9 @@ fn what_is_nowhere_is_told_to_be_nowhere() {
             .iter()
             .map(|path| (path, std::fs::read(path).unwrap()))
             .collect();
-        files
-            .iter()
-            .for_each(|path| std::fs::remove_file(path).unwrap());
+        for path in &files {
+            std::fs::remove_file(path).unwrap();
+        }
         daemon.wait_until(|daemon| daemon.images().len() < 145 - 2);
         let gone = files
             .iter()
@@ -212,9 +212,9 @@ fn what_is_nowhere_is_told_to_be_nowhere() {
         let one = measure(&daemon, &queries, &without, &lab, "");
         measured.absent.extend(one.absent);
         measured.told += one.told;
-        aside
-            .into_iter()
-            .for_each(|(path, bytes)| std::fs::write(path, bytes).unwrap());
+        for (path, bytes) in aside {
+            std::fs::write(path, bytes).unwrap();
+        }
         daemon.wait_for_images(145);
     }
     println!("{}", measured.line());

@@ -329,8 +329,9 @@ fn pages_hold_while_pictures_come_and_go() {
             .iter()
             .map(|path| std::fs::read(path).unwrap())
             .collect();
-        away.iter()
-            .for_each(|path| std::fs::remove_file(path).unwrap());
+        for path in &away {
+            std::fs::remove_file(path).unwrap();
+        }
         let new: Vec<_> = (0..30)
             .map(|seed| world.lab.add(&format!("new/{seed}.png"), seed))
             .collect();
@@ -353,8 +354,9 @@ fn pages_hold_while_pictures_come_and_go() {
         for (path, bytes) in away.iter().zip(kept) {
             std::fs::write(path, bytes).unwrap();
         }
-        new.iter()
-            .for_each(|path| std::fs::remove_file(path).unwrap());
+        for path in &new {
+            std::fs::remove_file(path).unwrap();
+        }
         world.daemon.wait_for_images(145);
     }
 }
@@ -479,4 +481,9 @@ fn duplicates_are_found_by_bytes_and_by_looks() {
         .daemon
         .get("/api/v1/duplicates?similarity=0.99&path=2024");
     assert!(elsewhere["total"].as_u64() < alike["total"].as_u64());
+    let command = ["duplicates", "--similarity", "0.99", "path:2024"];
+    assert_eq!(world.lab.json(&command), elsewhere);
+    let World { lab, daemon, .. } = world;
+    drop(daemon);
+    assert_eq!(lab.json(&command), elsewhere);
 }

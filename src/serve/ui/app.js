@@ -4,6 +4,7 @@
 const PAGE = 60;
 const element = (id) => document.getElementById(id);
 let shown = 0;
+let total = null;
 
 async function ask(path, options) {
   const response = await fetch(path, options);
@@ -38,9 +39,12 @@ function address(wanted, cursor) {
   if (cursor) params.set("cursor", cursor);
   if (wanted.similar) params.set("similar", wanted.similar);
   else if (wanted.q) params.set("q", wanted.q);
+  // What all hits have in common is counted once, with the first page.
+  if (isSearch(wanted) && !cursor) params.set("facets", true);
   return (wanted.q || wanted.similar ? "/api/v1/search?" : "/api/v1/images?") + params;
 }
 
+const isSearch = (wanted) => Boolean(wanted.q || wanted.similar);
 const fileName = (path) => path.split(/[\\/]/).pop();
 const thumbnail = (item, size) => `/api/v1/images/${item.id}/thumbnail?size=${size}`;
 
@@ -53,7 +57,9 @@ function tagList(item) {
 function card(item) {
   const image = make("img", { src: thumbnail(item, 320), alt: item.tags.map((tag) => tag.label).join(", ") || fileName(item.path), loading: "lazy" });
   const name = make("span", { textContent: fileName(item.path), title: item.paths.join("\n") });
-  const score = make("span", { className: "score", textContent: item.score === undefined ? "" : item.score.toFixed(3) });
+  const told = item.is_named ? "name" : item.score === undefined ? "" : item.score.toFixed(3);
+  const title = item.z === undefined ? "" : `${item.z.toFixed(1)} standard deviations above the library's mean`;
+  const score = make("span", { className: "score", textContent: told, title });
   const open = make("button", { type: "button", ariaLabel: "Open " + fileName(item.path), onclick: () => guarded(detail(item)) }, image);
   return make("figure", {}, open, make("figcaption", {}, make("div", { className: "name" }, name, score), ...tagList(item)));
 }
@@ -104,27 +110,30 @@ async function detail(item) {
   if (!dialog.open) dialog.showModal();
 }
 
-function summary(wanted, count, isLast) {
+function summary(wanted, answer, count) {
   const what = wanted.similar ? "like the picture you chose" : wanted.q ? `for “${wanted.q}”` : "newest first";
   const tags = wanted.tags.length ? ` · tagged ${wanted.tags.join(" and ")}` : "";
-  if (!count) return wanted.q || wanted.similar || wanted.tags.length ? "Nothing found" + tags : "No pictures yet";
+  if (!count) return isSearch(wanted) || tags ? `Nothing found ${what}${tags}` : "No pictures yet";
+  if (answer.fits === false) return `Nothing fits well; the nearest ${count} ${what}${tags}`;
+  const all = total ?? (answer.cursor ? null : count);
   const pictures = count === 1 ? "picture" : "pictures";
-  const nearest = wanted.q || wanted.similar ? "nearest " : "";
-  return `${isLast ? "" : "first "}${count} ${nearest}${pictures}, ${what}${tags}`;
+  return (all === count ? "" : all ? `${count} of ` : "first ") + `${all ?? count} ${pictures} ${what}${tags}`;
 }
 
 async function load(wanted, cursor) {
   const answer = await ask(address(wanted, cursor));
-  if (!cursor) { element("pictures").replaceChildren(); shown = 0; }
+  if (!cursor) { element("pictures").replaceChildren(); shown = 0; total = answer.total; }
   element("pictures").append(...answer.items.map(card));
   shown += answer.items.length;
-  element("summary").textContent = summary(wanted, shown, !answer.cursor);
+  element("summary").textContent = summary(wanted, answer, shown);
   element("more").hidden = !answer.cursor;
   element("more").onclick = () => guarded(load(wanted, answer.cursor));
+  return answer;
 }
 
-async function tags(wanted) {
-  const { tags } = await ask("/api/v1/tags");
+// Beside a search stand the labels of what it found, else those of the library.
+async function tags(wanted, { facets }) {
+  const { tags } = facets ?? await ask("/api/v1/tags");
   const sets = Map.groupBy(tags.filter((tag) => tag.count), (tag) => tag.set);
   const nodes = [];
   for (const [set, labels] of [...sets].sort()) {
@@ -156,7 +165,7 @@ function guarded(promise) {
 function show() {
   const wanted = state();
   element("query").value = wanted.q;
-  guarded(Promise.all([load(wanted), tags(wanted)]));
+  guarded(load(wanted).then((answer) => tags(wanted, answer)));
 }
 
 // Pictures that come in show up without a click, as long as the reader has not asked for more.

@@ -12,9 +12,6 @@ use crate::index::{Index, Snapshot, random};
 use crate::kernels::dot;
 use crate::tag::log_sum_exp;
 
-/// Strictness where none is asked for.
-pub(super) const DEFAULT_STRICTNESS: u8 = 50;
-
 /// Images in the sample.
 const SAMPLE: usize = 2000;
 
@@ -130,9 +127,6 @@ impl Yardstick {
 
     /// The cut of a description at a strictness from 0 to 100, where the best hit has this similarity.
     pub(super) fn cut(&self, sample: &Sample, spread: Spread, best: f32, strictness: u8) -> Cut {
-        if strictness == 0 {
-            return Cut::NONE;
-        }
         let strictness = f32::from(strictness) / 100.0;
         let [least, most] = LEAD_LOGITS;
         let lead = least + (most - least) * strictness;
@@ -171,10 +165,11 @@ impl Spread {
     pub(super) fn floor(self, best: f32, strictness: f32) -> f32 {
         let share = 1.0 - (1.0 - strictness).powf(SHARE_EXPONENT);
         let near_best = self.mean + share * (best - self.mean);
-        near_best.max(self.least(strictness))
+        // At the strictest the best one stays, whatever is rounded.
+        near_best.min(best).max(self.least(strictness))
     }
 
-    /// As [`Spread::floor`] without looking at the best one: the best picture beside a picture can be its copy.
+    /// As [`Spread::floor`] without looking at the best one.
     pub(super) fn least(self, strictness: f32) -> f32 {
         self.mean + MOST_Z * strictness * self.deviation
     }

@@ -142,7 +142,7 @@ impl Search {
     /// The best hits among the images that pass the filter.
     ///
     /// A ranking ends where hits neither stand out from the library nor fit the description, as strictly as the query wants
-    /// it: a description at 50, anything with a picture in it or of what is not wanted alone only where that is asked for.
+    /// it; one by pictures, or by what is not wanted alone, only where that is asked for.
     pub fn run(&self, query: &Query, slice: &Slice) -> Result<Answer, SearchError> {
         if query.terms.is_empty() {
             return self.browse(query, slice);

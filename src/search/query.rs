@@ -9,6 +9,9 @@ use crate::store::{ContentHash, Filter};
 /// stars best with it (99 % of the first ones, against 95 % with 1).
 pub const NEGATIVE_WEIGHT: f32 = -0.5;
 
+/// Strictness of a description where none is asked for.
+const DEFAULT_STRICTNESS: u8 = 50;
+
 /// The largest weight.
 pub const MOST_WEIGHT: f32 = 10.0;
 
@@ -97,6 +100,16 @@ impl Query {
                 },
             ] if *weight > 0.0 => Some(text),
             _ => None,
+        }
+    }
+
+    /// How strict its cut-off is where nothing is said: a ranking by pictures, or by what is not wanted alone, has no end.
+    pub(super) fn default_strictness(&self) -> u8 {
+        let wants = self.terms.iter().any(|term| term.weight > 0.0);
+        if wants && !self.has_picture() {
+            DEFAULT_STRICTNESS
+        } else {
+            0
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::blend::Blend;
 use super::cursor::Cursor;
-use super::cutoff::{Cut, DEFAULT_STRICTNESS, Sample, Spread};
+use super::cutoff::{Cut, Sample, Spread};
 use super::query::Query;
 use super::{Search, SearchError, Slice};
 use crate::index::QueryKind;
@@ -122,17 +122,25 @@ impl Search {
             return Cut::NONE;
         };
         let best = hits.first().map_or(-1.0, |hit| hit.1);
+        let strictness = query.strictness.unwrap_or(query.default_strictness());
+        if strictness == 0 {
+            return Cut::NONE;
+        }
         if query.is_description() {
-            let strictness = query.strictness.unwrap_or(DEFAULT_STRICTNESS);
             return self.yardstick.cut(sample, spread, best, strictness);
         }
-        match query.strictness {
-            None | Some(0) => Cut::NONE,
-            Some(strictness) => Cut {
-                floor: spread.least(f32::from(strictness) / 100.0),
-                ..Cut::NONE
-            },
+        let strictness = f32::from(strictness) / 100.0;
+        if query.has_picture() {
+            // The best picture beside a picture can be its copy, behind which all others would be far.
+            let floor = spread.least(strictness);
+            return Cut { floor, ..Cut::NONE };
         }
+        if best < spread.least(strictness) {
+            // Nothing stands out: what is looked for may be everywhere.
+            return Cut::NONE;
+        }
+        let floor = spread.floor(best, strictness);
+        Cut { floor, ..Cut::NONE }
     }
 }
 

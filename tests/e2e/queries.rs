@@ -87,6 +87,10 @@ fn parts_of_a_query_add_up_and_take_away() {
             .iter()
             .any(|picture| picture.colour == "red")
     );
+    let cut = world.search("a star -red", "&limit=1000");
+    assert!((3..=6).contains(&ids(&cut).len()), "{}", ids(&cut).len());
+    let unwanted = world.search("-red", "&limit=1000");
+    assert_eq!(ids(&unwanted).len(), 145, "no end in sight");
     // A picture and a text: like this house, but at night.
     let house = world.search("a house in the sky", "&limit=1");
     let id = &ids(&house)[0];

@@ -114,7 +114,7 @@ function summary(wanted, answer, count) {
   const what = wanted.similar ? "like the picture you chose" : wanted.q ? `for “${wanted.q}”` : "newest first";
   const tags = wanted.tags.length ? ` · tagged ${wanted.tags.join(" and ")}` : "";
   if (!count) return isSearch(wanted) || tags ? `Nothing found ${what}${tags}` : "No pictures yet";
-  if (answer.fits === false) return `Nothing fits well; the nearest ${count} ${what}${tags}`;
+  if (answer.fits === false) return `Nothing fits well; the nearest ${what}${tags}`;
   const all = total ?? (answer.cursor ? null : count);
   const pictures = count === 1 ? "picture" : "pictures";
   return (all === count ? "" : all ? `${count} of ` : "first ") + `${all ?? count} ${pictures} ${what}${tags}`;

@@ -19,7 +19,7 @@ use super::{Api, decisions, handlers};
 const MAX_LABEL_SET_BYTES: u64 = 1024 * 1024;
 
 /// Some pictures to search with, written in base64.
-const MAX_QUERY_BYTES: u64 = 256 * 1024 * 1024;
+const MAX_QUERY_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Some hundred thousand decisions.
 const MAX_DECISIONS_BYTES: u64 = 64 * 1024 * 1024;

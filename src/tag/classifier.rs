@@ -189,14 +189,22 @@ impl Classifier {
 
     /// The probability of every label of one image, in the order of the set, from the logits of all texts.
     ///
-    /// `exclusive`: softmax of the logits over all labels and the background. `independent`: for each label softmax over
-    /// itself, its own negatives and the background, so that adding a label never moves the score of another.
+    /// `exclusive`: softmax of the logits over the background and all labels but those that abstain. `independent`: for each
+    /// label softmax over itself, its own negatives and the background, so that adding a label never moves the score of
+    /// another.
     fn scores(&self, logits: &[f32]) -> Vec<f32> {
         let labels = &logits[..self.set.labels.len()];
         match self.set.mode {
             Mode::Exclusive => {
-                let sum = log_sum_exp(&logits[..self.background.end]);
-                labels.iter().map(|label| (label - sum).exp()).collect()
+                let mut competing = logits[..self.background.end].to_vec();
+                for (logit, negatives) in competing.iter_mut().zip(&self.negatives) {
+                    if abstains(*logit, &logits[negatives.clone()]) {
+                        *logit = f32::NEG_INFINITY;
+                    }
+                }
+                let sum = log_sum_exp(&competing);
+                competing.truncate(labels.len());
+                competing.iter().map(|label| (label - sum).exp()).collect()
             }
             Mode::Independent => {
                 let background = log_sum_exp(&logits[self.background.clone()]);
@@ -220,6 +228,11 @@ fn prompts(set: &LabelSet) -> Vec<Vec<String>> {
         .iter()
         .flat_map(|label| set.negative_prompts(label));
     labels.chain(background).chain(negatives).collect()
+}
+
+/// Whether a label of an exclusive set steps back: one of its own negatives fits the image better than the label does.
+fn abstains(label: f32, negatives: &[f32]) -> bool {
+    negatives.iter().any(|negative| *negative > label)
 }
 
 /// `ln Σ exp`, shifted by the largest term so that nothing overflows.
@@ -280,6 +293,29 @@ mod tests {
         assert_eq!(labels(&classifier("independent", ""), &both), [0, 1]);
         let kept = labels(&classifier("independent", "negative = ['y']"), &both);
         assert_eq!(kept, [1], "x is as likely as its negative");
+    }
+
+    #[test]
+    fn a_label_of_an_exclusive_set_abstains_by_its_own_negatives() {
+        // x competes with y and steps back before z; y knows no negatives.
+        let text = "mode = 'exclusive'\nthreshold = 0.5\nbackground = ['w']\n[[labels]]\nname = 'x'\nnegative = ['z']\n\
+                    [[labels]]\nname = 'y'";
+        let texts =
+            [0, 1, 2, 3].map(|at| unit(&[0, 1, 2, 3].map(|i| f32::from(u8::from(i == at)))));
+        let classifier = Classifier::new(LabelSet::parse(text).unwrap(), &texts, 10.0);
+        // In logits: x, y, background, the negative of x.
+        let scores = |x, y, z| classifier.scores(&[x, y, 0.0, z]);
+        assert!(scores(9.0, 8.0, 7.0)[0] > 0.7, "x is the best");
+        let abstained = scores(9.0, 8.0, 9.5);
+        assert!(abstained[0].abs() < f32::EPSILON && abstained[1] > 0.99);
+        let tags = classifier.tags_of(&abstained);
+        assert_eq!(tags, [(1, abstained[1])], "the next best wins");
+        assert!(scores(9.0, 8.0, 9.0)[0] > 0.7, "as good is not better");
+        let nobody = scores(1.0, -20.0, 2.0);
+        assert!(classifier.tags_of(&nobody).is_empty(), "{nobody:?}");
+        // What a negative keeps out, a person can still put in.
+        let confirmed = classifier.tags_of_decided(None, &[(0, Verdict::Confirmed)]);
+        assert_eq!(confirmed, [(0, 1.0)]);
     }
 
     #[test]

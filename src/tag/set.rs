@@ -52,7 +52,8 @@ pub struct Label {
     /// What is put into the templates; the name where this is empty.
     #[serde(default)]
     pub prompts: Vec<String>,
-    /// What the picture may show instead; only where labels are independent.
+    /// What the picture may show instead. In an independent set these compete with the label, in an exclusive one it steps
+    /// back before any that fits better.
     #[serde(default)]
     pub negative: Vec<String>,
     /// Instead of the set's threshold.
@@ -100,11 +101,6 @@ pub enum SetError {
     /// Nothing to make prompts from.
     #[error("`{0}` is empty: leave the line out for the default")]
     Empty(&'static str),
-    /// Negatives where all labels compete already.
-    #[error(
-        "the label `{0}` has `negative`, which only a set with mode = \"independent\" can have"
-    )]
-    NegativeInExclusive(String),
 }
 
 fn default_threshold() -> f32 {
@@ -188,9 +184,6 @@ impl LabelSet {
         }
         if !seen.insert(&label.name) {
             return Err(SetError::Twice(label.name.clone()));
-        }
-        if self.mode == Mode::Exclusive && !label.negative.is_empty() {
-            return Err(SetError::NegativeInExclusive(label.name.clone()));
         }
         label.threshold.map_or(Ok(()), check_threshold)
     }
@@ -309,6 +302,17 @@ mod tests {
     }
 
     #[test]
+    fn labels_of_both_modes_have_negatives() {
+        for mode in ["exclusive", "independent"] {
+            let text =
+                format!("mode = '{mode}'\n[[labels]]\nname = 'a'\nnegative = ['b', 'the c']");
+            let set = LabelSet::parse(&text).unwrap();
+            let prompts = set.negative_prompts(&set.labels[0]);
+            assert_eq!(prompts[1], ["a photo of the c.", "a picture of the c."]);
+        }
+    }
+
+    #[test]
     fn prompts_stand_instead_of_the_name_and_bring_their_article() {
         assert_eq!(
             fill("a photo of a {label}.", "a sandy beach"),
@@ -339,10 +343,6 @@ mod tests {
                 .contains("`a photo` lacks {label}")
         );
         assert!(error("background = []\n[[labels]]\nname = 'a'").contains("`background` is empty"));
-        assert!(
-            error("mode = 'exclusive'\n[[labels]]\nname = 'a'\nnegative = ['b']")
-                .contains("`negative`")
-        );
         assert!(
             error("[[labels]]\nname = 'a'\nparent = 'b'").contains("parent `b`, which is no label")
         );

@@ -2,6 +2,7 @@
 //!
 //! `config/default.toml` is compiled in and *is* the defaults, so the commented file and the program cannot disagree.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -38,6 +39,8 @@ pub struct Config {
     pub index: IndexConfig,
     /// The HTTP server.
     pub http: HttpConfig,
+    /// Who hears that an image gained a label, by the name that labels know it by.
+    pub hooks: BTreeMap<String, HookConfig>,
 }
 
 /// Where the model runs.
@@ -142,6 +145,56 @@ pub struct HttpConfig {
     pub max_requests: usize,
 }
 
+/// Who hears that an image gained a label: an address or a program, one of the two.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HookConfig {
+    /// Where the event is posted.
+    pub url: Option<String>,
+    /// The program, and its arguments.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// The longest that one attempt may take, in milliseconds.
+    #[serde(default = "default_timeout_ms")]
+    pub timeout_ms: u64,
+    /// Events that may wait; more are dropped and counted.
+    #[serde(default = "default_max_waiting")]
+    pub max_waiting: usize,
+    /// An event that has waited so long is given up after its next attempt, in seconds.
+    #[serde(default = "default_give_up_after_s")]
+    pub give_up_after_s: i64,
+}
+
+fn default_timeout_ms() -> u64 {
+    10_000
+}
+
+fn default_max_waiting() -> usize {
+    10_000
+}
+
+fn default_give_up_after_s() -> i64 {
+    24 * 3600
+}
+
+impl HookConfig {
+    fn check(&self, name: &str) -> Result<()> {
+        match (&self.url, self.command.as_slice()) {
+            (Some(url), []) => ensure!(
+                url.starts_with("http://") || url.starts_with("https://"),
+                "hooks.{name}.url must start with http:// or https://"
+            ),
+            (None, [_, ..]) => {}
+            _ => bail!("hooks.{name} must have either `url` or `command`"),
+        }
+        ensure!(
+            self.timeout_ms > 0 && self.max_waiting > 0,
+            "hooks.{name}.timeout_ms and hooks.{name}.max_waiting must be at least 1"
+        );
+        Ok(())
+    }
+}
+
 impl Config {
     /// Merges defaults, `file`, the variables in `environment` that start with `PIXDEX_`, and `flags`, then checks all.
     ///
@@ -214,6 +267,9 @@ impl Config {
             self.http.max_requests > 0,
             "http.max_requests must be at least 1"
         );
+        for (name, hook) in &self.hooks {
+            hook.check(name)?;
+        }
         let address = self.http.listen;
         if !is_loopback(address.ip()) && !self.http.allow_remote {
             bail!(
@@ -386,6 +442,24 @@ mod tests {
             load(None, &[("PIXDEX_MODLE", "x")], vec![]).unwrap_err()
         );
         assert!(error.contains("`modle`"), "{error}");
+    }
+
+    #[test]
+    fn a_hook_is_an_address_or_a_program() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pixdex.toml");
+        let hook = |keys: &str| {
+            std::fs::write(&file, format!("[hooks.mail]\n{keys}")).unwrap();
+            load(Some(&file), &[], vec![]).map(|mut config| config.hooks.remove("mail").unwrap())
+        };
+        let program = hook("command = ['mail', 'me']").unwrap();
+        assert_eq!((program.timeout_ms, program.max_waiting), (10_000, 10_000));
+        hook("url = 'https://example.org'\ntimeout_ms = 5").unwrap();
+        let both = "url = 'http://localhost'\ncommand = ['mail']";
+        for wrong in ["", both, "command = []", "url = 'example.org'"] {
+            let error = hook(wrong).unwrap_err().to_string();
+            assert!(error.contains("hooks.mail"), "{wrong}: {error}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use tracing::{error, info, warn};
 
 use crate::config::Config;
 use crate::embed::{Embedder, Embedding, Placement};
+use crate::hooks::Hooks;
 use crate::index::{Home, Index};
 use crate::ingest::{Ingest, Parts};
 use crate::model::{HubSettings, Model, ModelSource, Progress};
@@ -53,6 +54,7 @@ impl Library {
         let labels = config.labels_folder()?;
         let is_ours = config.labels_dir.as_os_str().is_empty();
         prepare_labels(&labels, is_ours.then(|| starter_sets(&config.model)))?;
+        Hooks::declare(&config.hooks, &store)?;
         let tagger = Tagger::new(labels, store.clone(), index.clone(), embedder.clone());
         tagger.sync()?;
         let (ingest, decode) = (config.ingest.clone(), config.decode.clone());
@@ -277,6 +279,7 @@ pub async fn run(
     let roots = roots_of(&parts.store, &folders)?;
     check_library_place(&config, &roots)?;
     watch_labels(Arc::clone(&parts.tagger), stop.clone())?;
+    let hooks = Hooks::start(&config.hooks, &parts.store)?;
     let ingest = Ingest::start(parts.clone(), &roots)?;
     let api = Api::new(
         &config,
@@ -288,7 +291,10 @@ pub async fn run(
     serve::run(listener, api, stop).await;
     info!("stopping");
     parts.index.stop();
-    let stopped = tokio::task::spawn_blocking(move || ingest.stop());
+    let stopped = tokio::task::spawn_blocking(move || {
+        hooks.stop();
+        ingest.stop();
+    });
     if tokio::time::timeout(STOP_DEADLINE, stopped).await.is_err() {
         warn!("work under way took too long and is left for the next start");
     }

@@ -9,6 +9,7 @@
 //! folder ─ watch ─> ingest ─> decode ─> embed ─> store ─> index ─┐
 //!                                                  │             ├─> search ─> serve ─> browser, curl, CLI
 //! label file ─ watch ─────────────────> tag <──────┘─────────────┘
+//!                                        └─> outbox ─> hooks ─> the owner's addresses and programs
 //! ```
 //!
 //! # The code map
@@ -29,6 +30,7 @@
 //! | [`search`] | which images answer this query? |
 //! | [`watch`] | which paths are worth a look? |
 //! | [`ingest`] | how does a file become a searchable, tagged image? |
+//! | [`hooks`] | who hears that an image gained a label? |
 //! | [`serve`] | how does all this look over HTTP? |
 //! | [`daemon`] | who builds the parts, wires them, and stops them in order? |
 //! | [`cli`] | what can be typed in a terminal? |
@@ -46,6 +48,7 @@
 //! 9. Nothing writes into a watched folder.
 //! 10. Files are served by image id only, never by a path from a request.
 //! 11. What a person decided about a tag wins over every score, and outlives label files, models and the labels themselves.
+//! 12. What a hook is to hear is written with the tag itself, and goes only when the hook has taken it.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
@@ -72,6 +75,8 @@ pub mod search;
 pub mod watch;
 
 pub mod ingest;
+
+pub mod hooks;
 
 pub mod serve;
 

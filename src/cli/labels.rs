@@ -1,5 +1,6 @@
 //! `pixdex labels`: is a label file right, and what would it do to the library?
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -48,6 +49,8 @@ struct Checked {
     /// Number of labels, where the file is right.
     labels: Option<usize>,
     error: Option<String>,
+    /// What will not do what the file's owner expects.
+    warnings: Vec<String>,
 }
 
 impl Labels {
@@ -63,7 +66,8 @@ fn check_all(mut files: Vec<PathBuf>, json: bool, config: &Config) -> Result<()>
     if files.is_empty() {
         files = label_files(&config.labels_folder()?)?;
     }
-    let checked = files.iter().map(|path| check(path));
+    let hooks = config.hooks.keys().cloned().collect();
+    let checked = files.iter().map(|path| check(path, &hooks));
     let report = Report {
         files: checked.collect::<Result<_>>()?,
     };
@@ -99,17 +103,19 @@ fn label_files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn check(path: &Path) -> Result<Checked> {
+fn check(path: &Path, hooks: &BTreeSet<String>) -> Result<Checked> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("failed to read `{}`", path.display()))?;
-    let (labels, error) = match LabelSet::parse(&text) {
-        Ok(set) => (Some(set.labels.len()), None),
+    let (set, error) = match LabelSet::parse(&text) {
+        Ok(set) => (Some(set), None),
         Err(error) => (None, Some(error.to_string())),
     };
+    let warnings = set.as_ref().map(|set| set.warnings(hooks));
     Ok(Checked {
         path: path.display().to_string(),
-        labels,
+        labels: set.map(|set| set.labels.len()),
         error,
+        warnings: warnings.unwrap_or_default(),
     })
 }
 
@@ -117,5 +123,8 @@ fn print(file: &Checked) {
     match (&file.labels, &file.error) {
         (Some(labels), _) => println!("{}: {labels} labels", file.path),
         (None, error) => println!("{}: {}", file.path, error.as_deref().unwrap_or("broken")),
+    }
+    for warning in &file.warnings {
+        println!("  warning: {warning}");
     }
 }

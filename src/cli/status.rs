@@ -51,6 +51,7 @@ fn own_status(store: &Store) -> Result<Value> {
         "images": store.image_count()?,
         "files": files,
         "roots": roots,
+        "hooks": store.hooks()?,
     }))
 }
 
@@ -97,6 +98,30 @@ fn print(answer: &Value) -> Result<()> {
             .map(|error| format!("  BROKEN: {error}"))
             .unwrap_or_default();
         println!("labels    {set}: {}{error}", status["labels"]);
+        for warning in status["warnings"].as_array().into_iter().flatten() {
+            println!("          {}", warning.as_str().unwrap_or_default());
+        }
+    }
+    for (hook, status) in answer["hooks"].as_object().into_iter().flatten() {
+        print_hook(hook, status);
     }
     Ok(())
+}
+
+fn print_hook(hook: &str, status: &Value) {
+    let [waiting, delivered, dropped, given_up] =
+        ["waiting", "delivered", "dropped", "given_up"].map(|key| &status[key]);
+    let undeclared = if status["declared"] == false {
+        "  (not in the configuration)"
+    } else {
+        ""
+    };
+    println!(
+        "hook      {hook}: {waiting} waiting, {delivered} delivered, {dropped} dropped, {given_up} given up{undeclared}"
+    );
+    for (key, what) in [("error", "FAILING"), ("given_up_for", "given up for")] {
+        if let Some(reason) = status[key].as_str() {
+            println!("          {what}: {reason}");
+        }
+    }
 }

@@ -11,7 +11,7 @@ use tracing::{debug, info, warn};
 use super::batch::{Batch, Finding};
 use super::pipeline::{Job, Trouble};
 use super::{Parts, Progress, count};
-use crate::store::{Content, FileRecord};
+use crate::store::{Content, Event, FileRecord, Recorded};
 use crate::tag::{Sets, TagError};
 
 /// The thread that writes.
@@ -69,6 +69,25 @@ impl Writer {
         let indexed = recorded.images.iter().flatten().count();
         count(&self.progress.counts.indexed, indexed);
         count(&self.progress.counts.failed, records.len() - indexed);
+        self.tell(&recorded)
+    }
+
+    /// Tells readers of the event stream which images are there to be found.
+    fn tell(&self, recorded: &Recorded) -> anyhow::Result<()> {
+        let (store, mut images) = (&self.parts.store, Vec::new());
+        if store.feed().has_readers() {
+            images = store.images(
+                &recorded
+                    .images
+                    .iter()
+                    .copied()
+                    .flatten()
+                    .collect::<Vec<_>>(),
+            )?;
+        }
+        for image in images {
+            store.feed().tell(Event::Image(image.into()));
+        }
         Ok(())
     }
 }

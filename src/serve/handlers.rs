@@ -15,7 +15,7 @@ use super::{Api, thumbnail};
 use crate::index::IndexStatus;
 use crate::ingest::ProgressReport;
 use crate::search::{self, Answer, Duplicates, FailureList, Item, Likeness, Query};
-use crate::store::{ImageRow, TagCount};
+use crate::store::{HookStatus, ImageRow, TagCount};
 use crate::tag::{LabelSet, Preview, SetStatus};
 
 type Result<T> = std::result::Result<T, ApiError>;
@@ -196,6 +196,9 @@ pub(super) struct LabelSetReport {
     /// What is wrong with its file; what is in force is then the last good state.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// What will not do what its owner expects.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
     /// The text of its file.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
@@ -208,6 +211,7 @@ impl From<SetStatus> for LabelSetReport {
             set,
             signature,
             error: status.error.map(|error| error.to_string()),
+            warnings: status.warnings,
             text: None,
         }
     }
@@ -222,14 +226,15 @@ pub(super) fn label_sets(api: &Api) -> LabelSets {
 
 pub(super) fn label_set(api: &Api, name: &str) -> Result<LabelSetReport> {
     let text = Some(api.parts.tagger.text(name)?);
-    let status = api.parts.tagger.status().remove(name).unwrap_or(SetStatus {
-        active: None,
-        error: None,
-    });
+    let status = status_of(api, name);
     Ok(LabelSetReport {
         text,
         ..status.into()
     })
+}
+
+fn status_of(api: &Api, name: &str) -> SetStatus {
+    api.parts.tagger.status().remove(name).unwrap_or_default()
 }
 
 /// What a change of label sets did to the library's tags.
@@ -238,10 +243,17 @@ pub(super) struct Applied {
     added: usize,
     removed: usize,
     rescored: usize,
+    /// What will not do what the set's owner expects.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 pub(super) fn put_label_set(api: &Api, name: &str, body: &Bytes) -> Result<Applied> {
-    Ok(sum(&api.parts.tagger.put(name, text(body)?)?))
+    let applied = sum(&api.parts.tagger.put(name, text(body)?)?);
+    Ok(Applied {
+        warnings: status_of(api, name).warnings,
+        ..applied
+    })
 }
 
 pub(super) fn preview_label_set(api: &Api, name: &str, body: &Bytes) -> Result<Preview> {
@@ -263,6 +275,7 @@ fn sum(applied: &[crate::tag::Applied]) -> Applied {
         added: total(|set| set.difference.added),
         removed: total(|set| set.difference.removed),
         rescored: total(|set| set.difference.rescored),
+        warnings: Vec::new(),
     }
 }
 
@@ -278,6 +291,7 @@ pub(super) struct Status {
     index: IndexStatus,
     roots: Vec<RootStatus>,
     label_sets: BTreeMap<String, LabelSetStatus>,
+    hooks: BTreeMap<String, HookStatus>,
 }
 
 #[derive(Serialize)]
@@ -299,6 +313,7 @@ struct RootStatus {
 struct LabelSetStatus {
     labels: usize,
     error: Option<String>,
+    warnings: Vec<String>,
 }
 
 pub(super) fn status(api: &Api) -> Result<Status> {
@@ -330,6 +345,7 @@ pub(super) fn status(api: &Api) -> Result<Status> {
             .into_iter()
             .map(|(name, status)| (name, status.into()))
             .collect(),
+        hooks: parts.store.hooks()?,
     })
 }
 
@@ -339,6 +355,7 @@ impl From<SetStatus> for LabelSetStatus {
         LabelSetStatus {
             labels,
             error: status.error.map(|error| error.to_string()),
+            warnings: status.warnings,
         }
     }
 }

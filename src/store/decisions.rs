@@ -5,6 +5,8 @@ use rusqlite::{Row, Transaction, params, params_from_iter};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::feed::Event;
+use super::outbox::Gains;
 use super::{ContentHash, ImageId, LabelId, Result, Store, StoreError, tags};
 
 /// A person's word on whether an image has a label.
@@ -131,16 +133,23 @@ impl Store {
 
     /// Keeps decisions, the tags that follow from them with them. Returns how many decisions that changed.
     pub fn decide(&self, decisions: &[Decision], retagged: &[Retagged]) -> Result<usize> {
-        self.write(|db| {
-            let mut changed = 0;
+        let changed = self.write_tags(|db| {
+            let mut changed = Vec::new();
             for decision in decisions {
-                changed += put(db, decision)?;
+                if put(db, decision)? > 0 {
+                    changed.push(decision);
+                }
             }
+            let mut gains = Gains::begin(db)?;
             for Retagged { set, image, tags } in retagged {
-                tags::replace_of_set(db, set, *image, tags)?;
+                tags::replace_of_set(db, set, *image, tags, &mut gains)?;
             }
-            Ok(changed)
-        })
+            Ok((changed, gains))
+        })?;
+        for decision in changed.iter().filter(|_| self.feed().has_readers()) {
+            self.feed().tell(Event::Decision((*decision).clone()));
+        }
+        Ok(changed.len())
     }
 }
 

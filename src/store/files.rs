@@ -7,6 +7,7 @@ use std::time::UNIX_EPOCH;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::images::{self, ContentHash, ImageId, ModelId};
+use super::outbox::Gains;
 use super::{LabelId, Result, Store, StoreError, paths, tags};
 use crate::decode::Metadata;
 use crate::embed::Embedding;
@@ -256,13 +257,14 @@ impl Store {
 
     /// Writes what a batch of files brought, in one transaction.
     pub fn record(&self, model: ModelId, records: &[FileRecord]) -> Result<Recorded> {
-        self.write(|db| {
-            let mut recorded = Recorded::default();
+        self.write_tags(|db| {
+            let (mut recorded, mut gains) = (Recorded::default(), Gains::begin(db)?);
             let mut replaced = Vec::new();
             for record in records {
                 let image = match &record.content {
                     Ok(content) => {
-                        Some(record_content(db, model, record.stat.size_bytes, content)?)
+                        let size_bytes = record.stat.size_bytes;
+                        Some(record_content(db, model, size_bytes, content, &mut gains)?)
                     }
                     Err(_) => None,
                 };
@@ -270,7 +272,7 @@ impl Store {
                 recorded.images.push(image);
             }
             recorded.orphaned = orphans(db, replaced)?;
-            Ok(recorded)
+            Ok((recorded, gains))
         })
     }
 
@@ -336,10 +338,11 @@ fn record_content(
     model: ModelId,
     size_bytes: i64,
     content: &Content,
+    gains: &mut Gains,
 ) -> Result<ImageId> {
     let image = images::upsert(db, &content.hash, size_bytes, &content.metadata)?;
     images::put_embedding(db, model, image, &content.embedding)?;
-    tags::replace_of_image(db, image, &content.tags)?;
+    tags::replace_of_image(db, image, &content.tags, gains)?;
     Ok(image)
 }
 

@@ -221,7 +221,8 @@ fn image_row(db: &Transaction<'_>, id: ImageId) -> Result<Option<ImageRow>> {
     }))
 }
 
-fn paths_of(db: &Transaction<'_>, id: ImageId) -> Result<Vec<PathBuf>> {
+/// The files that hold an image, in order.
+pub(super) fn paths_of(db: &Transaction<'_>, id: ImageId) -> Result<Vec<PathBuf>> {
     let mut select = db.prepare_cached(
         "SELECT path FROM files WHERE image_id = ?1 AND state IN ('indexed', 'offline') ORDER BY path",
     )?;

@@ -4,9 +4,11 @@
 
 mod decisions;
 mod facets;
+mod feed;
 mod files;
 mod images;
 mod lock;
+mod outbox;
 mod paths;
 mod select;
 mod tags;
@@ -20,13 +22,15 @@ use thiserror::Error;
 
 pub use decisions::{BadDecision, Decision, Retagged, Verdict, WhichDecisions};
 pub use facets::{Count, Facets};
+pub use feed::{Change, Event, Feed, Indexed};
 pub use files::{
     Content, Failure, FileRecord, FileStat, FileState, KnownFile, Recorded, Root, RootId,
 };
 pub use images::{ContentHash, ImageId, ImageRow, ModelId};
 pub use lock::{Lock, LockError};
+pub use outbox::{Gained, HookId, HookStatus, Waiting};
 pub use select::{Area, Filter, Span};
-pub use tags::{AppliedSet, Difference, LabelId, Tag, TagCount};
+pub use tags::{AppliedLabel, AppliedSet, Difference, LabelId, Tag, TagCount};
 
 /// Connections kept for readers. More may be open at a time; these are kept for the next reader.
 const IDLE_READERS: usize = 8;
@@ -79,6 +83,7 @@ struct Shared {
     path: PathBuf,
     writer: Mutex<Connection>,
     idle_readers: Mutex<Vec<Connection>>,
+    feed: Feed,
 }
 
 impl Store {
@@ -108,6 +113,7 @@ impl Store {
             path,
             writer: Mutex::new(writer),
             idle_readers: Mutex::default(),
+            feed: Feed::default(),
         };
         Ok(Store {
             shared: Arc::new(shared),
@@ -120,6 +126,11 @@ impl Store {
             return Err(StoreError::NoLibrary(data_dir.to_owned()));
         }
         Store::open(data_dir)
+    }
+
+    /// What happens to the library, as it happens.
+    pub fn feed(&self) -> &Feed {
+        &self.shared.feed
     }
 
     /// A fact about the library as a whole.
@@ -178,6 +189,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../../migrations/0002_live_images.sql")),
         M::up(include_str!("../../migrations/0003_decisions.sql")),
         M::up(include_str!("../../migrations/0004_file_names.sql")),
+        M::up(include_str!("../../migrations/0005_hooks.sql")),
     ])
 }
 

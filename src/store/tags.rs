@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::Serialize;
 
+use super::outbox::{self, Gains};
 use super::{ImageId, Result, Store, Verdict};
 
 /// A label's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LabelId(i64);
+pub struct LabelId(pub(super) i64);
 
 /// A label kept for an image.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -47,6 +48,15 @@ pub struct AppliedSet {
     pub definition: String,
 }
 
+/// A label of a set that is applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedLabel {
+    /// Its name.
+    pub name: String,
+    /// The hooks that hear of images that gain it.
+    pub hooks: Vec<String>,
+}
+
 /// What applying a label set changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Difference {
@@ -79,19 +89,37 @@ impl Store {
     }
 
     /// The rows of a set's labels, in the order of `labels`; none where a label is not stored.
-    pub fn label_ids(&self, set: &str, labels: &[String]) -> Result<Option<Vec<LabelId>>> {
+    pub fn label_ids(&self, set: &str, labels: &[AppliedLabel]) -> Result<Option<Vec<LabelId>>> {
         self.read(|db| {
             let mut select = db.prepare_cached(
                 "SELECT l.id FROM labels l JOIN label_sets s ON s.id = l.label_set_id WHERE s.name = ?1 AND l.name = ?2",
             )?;
             let mut ids = Vec::with_capacity(labels.len());
             for label in labels {
-                match select.query_row([set, label], |row| row.get(0)).optional()? {
+                match select.query_row([set, &label.name], |row| row.get(0)).optional()? {
                     Some(id) => ids.push(LabelId(id)),
                     None => return Ok(None),
                 }
             }
             Ok(Some(ids))
+        })
+    }
+
+    /// Keeps the text of a set that scores as it did, and the hooks that each of its labels names.
+    pub fn redefine_label_set(
+        &self,
+        name: &str,
+        definition: &str,
+        ids: &[LabelId],
+        labels: &[AppliedLabel],
+    ) -> Result<()> {
+        self.write(|db| {
+            let update = "UPDATE label_sets SET definition = ?2 WHERE name = ?1";
+            db.execute(update, [name, definition])?;
+            for (id, label) in ids.iter().zip(labels) {
+                outbox::name_hooks(db, *id, &label.hooks)?;
+            }
+            Ok(())
         })
     }
 
@@ -101,10 +129,10 @@ impl Store {
         &self,
         name: &str,
         applied: &AppliedSet,
-        labels: &[String],
+        labels: &[AppliedLabel],
         tags: &[Vec<(ImageId, f32)>],
     ) -> Result<(Vec<LabelId>, Difference)> {
-        self.write(|db| {
+        self.write_tags(|db| {
             let upsert =
                 "INSERT INTO label_sets (name, key, signature, definition) VALUES (?1, ?2, ?3, ?4)
                           ON CONFLICT (name) DO UPDATE SET key = excluded.key,
@@ -122,12 +150,16 @@ impl Store {
                 ..Difference::default()
             };
             let mut ids = Vec::with_capacity(labels.len());
-            for (label, tags) in labels.iter().zip(tags) {
-                let id = label_id(db, set, label)?;
-                apply_label(db, id, tags, &mut difference)?;
+            for label in labels {
+                let id = label_id(db, set, &label.name)?;
+                outbox::name_hooks(db, id, &label.hooks)?;
                 ids.push(id);
             }
-            Ok((ids, difference))
+            let mut gains = Gains::begin(db)?;
+            for (id, tags) in ids.iter().zip(tags) {
+                apply_label(db, *id, tags, &mut difference, &mut gains)?;
+            }
+            Ok(((ids, difference), gains))
         })
     }
 
@@ -177,17 +209,15 @@ impl Store {
     }
 }
 
-fn drop_other_labels(db: &Transaction<'_>, set: i64, keep: &[String]) -> Result<usize> {
+fn drop_other_labels(db: &Transaction<'_>, set: i64, keep: &[AppliedLabel]) -> Result<usize> {
     let mut select = db.prepare_cached(
         "SELECT l.id, l.name, (SELECT count(*) FROM tags WHERE label_id = l.id) FROM labels l WHERE label_set_id = ?1",
     )?;
     let rows = select.query_map([set], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let stored: Vec<(i64, String, i64)> = rows.collect::<rusqlite::Result<_>>()?;
     let mut removed = 0;
-    for (id, _, tags) in stored
-        .into_iter()
-        .filter(|(_, name, _)| !keep.contains(name))
-    {
+    let is_kept = |name: &String| keep.iter().any(|label| label.name == *name);
+    for (id, _, tags) in stored.into_iter().filter(|(_, name, _)| !is_kept(name)) {
         db.execute("DELETE FROM labels WHERE id = ?1", [id])?;
         removed += tags as usize;
     }
@@ -211,6 +241,7 @@ fn apply_label(
     label: LabelId,
     wanted: &[(ImageId, f32)],
     difference: &mut Difference,
+    gains: &mut Gains,
 ) -> Result<()> {
     let mut insert =
         db.prepare_cached("INSERT INTO tags (label_id, image_id, score) VALUES (?1, ?2, ?3)")?;
@@ -231,6 +262,7 @@ fn apply_label(
             }
             (None, Some((image, score))) => {
                 difference.added += insert.execute(params![label.0, image.0, score])?;
+                gains.add(label, image, score);
             }
             (_, None) => difference.removed += delete.execute(params![label.0, next.0])?,
         }
@@ -254,7 +286,9 @@ pub(super) fn replace_of_image(
     db: &Transaction<'_>,
     image: ImageId,
     tags: &[(LabelId, f32)],
+    gains: &mut Gains,
 ) -> Result<()> {
+    gains.add_new(db, image, tags)?;
     db.prepare_cached("DELETE FROM tags WHERE image_id = ?1")?
         .execute([image.0])?;
     insert_of_image(db, image, tags)
@@ -266,7 +300,9 @@ pub(super) fn replace_of_set(
     set: &str,
     image: ImageId,
     tags: &[(LabelId, f32)],
+    gains: &mut Gains,
 ) -> Result<()> {
+    gains.add_new(db, image, tags)?;
     let mut delete = db.prepare_cached(
         "DELETE FROM tags WHERE image_id = ?1 AND label_id IN (
              SELECT l.id FROM labels l JOIN label_sets s ON s.id = l.label_set_id WHERE s.name = ?2)",
@@ -304,13 +340,14 @@ pub(super) fn of_image(db: &Transaction<'_>, image: ImageId) -> Result<Vec<Tag>>
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::decode::Metadata;
     use crate::embed::Embedding;
     use crate::store::{Content, ContentHash, FileRecord, FileStat, Filter};
 
-    fn library() -> (tempfile::TempDir, Store, Vec<ImageId>) {
+    /// A library of three images.
+    pub(in crate::store) fn library() -> (tempfile::TempDir, Store, Vec<ImageId>) {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let root = store.root(std::path::Path::new("/photos")).unwrap();
@@ -350,7 +387,11 @@ mod tests {
             signature: "s".to_owned(),
             definition: String::new(),
         };
-        let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
+        let label = |name: &&str| AppliedLabel {
+            name: (*name).to_owned(),
+            hooks: Vec::new(),
+        };
+        let labels: Vec<_> = labels.iter().map(label).collect();
         store
             .apply_label_set("set", &applied, &labels, tags)
             .unwrap()

@@ -1,8 +1,8 @@
 //! A label set as its owner writes it: one TOML file, checked by name and line.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 /// Stands for the label in a template.
@@ -28,6 +28,13 @@ pub struct LabelSet {
     /// What every picture is, whatever it shows: a label must beat these.
     #[serde(default = "default_background")]
     pub background: Vec<String>,
+    /// The hooks that hear of images that gain one of the labels: a name or a list of them.
+    #[serde(
+        default,
+        deserialize_with = "names",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub on_tag: Vec<String>,
     /// The labels.
     pub labels: Vec<Label>,
 }
@@ -61,6 +68,35 @@ pub struct Label {
     /// The label of this set that every image with this one has too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
+    /// Instead of the set's `on_tag`; an empty list for no hooks.
+    #[serde(
+        default,
+        deserialize_with = "some_names",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub on_tag: Option<Vec<String>>,
+}
+
+/// Names as people write them.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "`on_tag` must be the name of a hook, or a list of names"
+)]
+enum Names {
+    One(String),
+    Many(Vec<String>),
+}
+
+fn names<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    Ok(match Names::deserialize(from)? {
+        Names::One(name) => vec![name],
+        Names::Many(names) => names,
+    })
+}
+
+fn some_names<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {
+    names(from).map(Some)
 }
 
 /// What is wrong with a label file.
@@ -152,7 +188,7 @@ impl LabelSet {
         let mut seen = HashSet::new();
         self.labels
             .iter()
-            .try_for_each(|label| self.check_label(label, &mut seen))?;
+            .try_for_each(|label| check_label(label, &mut seen))?;
         (0..self.labels.len()).try_for_each(|label| self.ancestors(label).map(drop))
     }
 
@@ -174,20 +210,6 @@ impl LabelSet {
         Ok(ancestors)
     }
 
-    fn check_label<'a>(
-        &self,
-        label: &'a Label,
-        seen: &mut HashSet<&'a str>,
-    ) -> Result<(), SetError> {
-        if label.name.trim().is_empty() {
-            return Err(SetError::NoName);
-        }
-        if !seen.insert(&label.name) {
-            return Err(SetError::Twice(label.name.clone()));
-        }
-        label.threshold.map_or(Ok(()), check_threshold)
-    }
-
     /// What decisions know the set by, which is the one of this name.
     pub fn key(&self, name: &str) -> String {
         self.id.clone().unwrap_or_else(|| name.to_owned())
@@ -196,6 +218,24 @@ impl LabelSet {
     /// The score from which on this label is kept.
     pub fn threshold_of(&self, label: &Label) -> f32 {
         label.threshold.unwrap_or(self.threshold)
+    }
+
+    /// The hooks that hear of images that gain this label.
+    pub fn hooks_of<'a>(&'a self, label: &'a Label) -> &'a [String] {
+        label.on_tag.as_ref().unwrap_or(&self.on_tag)
+    }
+
+    /// What is not wrong with the set but will not do what its owner expects: hooks that are not among the `declared`.
+    pub fn warnings(&self, declared: &BTreeSet<String>) -> Vec<String> {
+        let of_labels = self.labels.iter().flat_map(|label| self.hooks_of(label));
+        let named: BTreeSet<&String> = of_labels.chain(&self.on_tag).collect();
+        let unknown = named.into_iter().filter(|hook| !declared.contains(*hook));
+        let warning = |hook| {
+            format!(
+                "`on_tag` names the hook `{hook}`, and the configuration has no [hooks.{hook}]: it hears nothing"
+            )
+        };
+        unknown.map(warning).collect()
     }
 
     /// The prompts of a label: each of its texts in each template.
@@ -231,9 +271,27 @@ impl LabelSet {
     pub fn signature(&self, model_fingerprint: &str) -> String {
         let mut hasher = blake3::Hasher::new();
         hasher.update(model_fingerprint.as_bytes());
-        hasher.update(format!("{self:?}").as_bytes());
+        hasher.update(format!("{:?}", self.without_hooks()).as_bytes());
         hasher.finalize().to_hex()[..32].to_owned()
     }
+
+    /// Who hears of tags changes no score.
+    fn without_hooks(&self) -> LabelSet {
+        let mut set = self.clone();
+        set.on_tag.clear();
+        set.labels.iter_mut().for_each(|label| label.on_tag = None);
+        set
+    }
+}
+
+fn check_label<'a>(label: &'a Label, seen: &mut HashSet<&'a str>) -> Result<(), SetError> {
+    if label.name.trim().is_empty() {
+        return Err(SetError::NoName);
+    }
+    if !seen.insert(&label.name) {
+        return Err(SetError::Twice(label.name.clone()));
+    }
+    label.threshold.map_or(Ok(()), check_threshold)
 }
 
 fn check_threshold(threshold: f32) -> Result<(), SetError> {
@@ -313,6 +371,33 @@ mod tests {
     }
 
     #[test]
+    fn labels_name_hooks_of_their_own_or_those_of_the_set() {
+        let text = "on_tag = 'all'\n[[labels]]\nname = 'a'\n[[labels]]\nname = 'b'\non_tag = ['x', 'y']\n\
+                    [[labels]]\nname = 'c'\non_tag = []";
+        let set = LabelSet::parse(text).unwrap();
+        let hooks: Vec<_> = set.labels.iter().map(|label| set.hooks_of(label)).collect();
+        assert_eq!(
+            hooks,
+            [
+                &["all".to_owned()][..],
+                &["x".to_owned(), "y".to_owned()],
+                &[]
+            ]
+        );
+        let declared = ["all", "y"].map(str::to_owned).into_iter().collect();
+        let warnings = set.warnings(&declared);
+        assert!(
+            warnings.len() == 1 && warnings[0].contains("[hooks.x]"),
+            "{warnings:?}"
+        );
+        let wrong = error("[[labels]]\nname = 'a'\non_tag = 1");
+        assert!(
+            wrong.contains("line 3") && wrong.contains("name of a hook"),
+            "{wrong}"
+        );
+    }
+
+    #[test]
     fn prompts_stand_instead_of_the_name_and_bring_their_article() {
         assert_eq!(
             fill("a photo of a {label}.", "a sandy beach"),
@@ -368,6 +453,8 @@ mod tests {
                 "m"
             )
         );
+        let heard = "on_tag = 'x'\n[[labels]]\nname = 'a'\non_tag = ['y', 'z']";
+        assert_eq!(plain, signature(heard, "m"));
         assert_ne!(plain, signature("[[labels]]\nname = 'a'", "n"));
         assert_ne!(
             plain,

@@ -14,10 +14,12 @@ use tracing::{info, warn};
 use super::decide::{decided_in, decisions_on, overrule};
 use super::files::{check_name, read_folder, write_whole};
 use super::preview::{self, Preview};
-use super::{Classifier, LabelSet, SetError, score_library};
+use super::{Classifier, Label, LabelSet, SetError, score_library};
 use crate::embed::{EmbedError, Embedder};
 use crate::index::Index;
-use crate::store::{AppliedSet, ContentHash, Difference, LabelId, Store, StoreError};
+use crate::store::{
+    AppliedLabel, AppliedSet, Change, ContentHash, Difference, Event, LabelId, Store, StoreError,
+};
 
 /// What can go wrong while tags are brought up to date.
 #[derive(Debug, Error)]
@@ -65,12 +67,14 @@ pub struct Applied {
 }
 
 /// How a label set stands.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct SetStatus {
     /// The set in force, with its signature; none where no good state is known.
     pub active: Option<(LabelSet, String)>,
     /// What is wrong with its file.
     pub error: Option<SetError>,
+    /// What will not do what its owner expects.
+    pub warnings: Vec<String>,
 }
 
 /// A set in force.
@@ -82,6 +86,7 @@ pub(super) struct ActiveSet {
     /// What decisions know it by.
     pub(super) key: String,
     signature: String,
+    warnings: Vec<String>,
 }
 
 /// The sets in force, by name.
@@ -245,16 +250,12 @@ impl Tagger {
                 SetStatus {
                     active,
                     error: None,
+                    warnings: set.warnings.clone(),
                 },
             );
         }
         for (name, error) in locked(&self.broken).iter() {
-            all.entry(name.clone())
-                .or_insert(SetStatus {
-                    active: None,
-                    error: None,
-                })
-                .error = Some(error.clone());
+            all.entry(name.clone()).or_default().error = Some(error.clone());
         }
         all
     }
@@ -293,13 +294,11 @@ impl Tagger {
             let removed = self.store.delete_label_set(name)?;
             Arc::make_mut(&mut locked(&self.active)).remove(name);
             info!(set = name, removed, "label set removed");
-            applied.push(Applied {
-                name: name.clone(),
-                difference: Difference {
-                    removed,
-                    ..Difference::default()
-                },
-            });
+            let difference = Difference {
+                removed,
+                ..Difference::default()
+            };
+            applied.push(self.tell(name.clone(), difference));
         }
         Ok(applied)
     }
@@ -313,11 +312,13 @@ impl Tagger {
         stored: Option<&AppliedSet>,
     ) -> Result<Option<Applied>, TagError> {
         let signature = set.signature(self.embedder.fingerprint());
-        let is_in_force = |active: &Arc<ActiveSet>| active.signature == signature;
+        let is_in_force = |active: &Arc<ActiveSet>| {
+            active.signature == signature && *active.classifier.set() == set
+        };
         if self.active().get(&name).is_some_and(is_in_force) {
             return Ok(None);
         }
-        let labels: Vec<String> = set.labels.iter().map(|label| label.name.clone()).collect();
+        let labels = applied_labels(&set);
         let key = set.key(&name);
         let classifier = Classifier::build(set, &self.embedder)?;
         let _no_recording = self.hold_recording();
@@ -328,6 +329,10 @@ impl Tagger {
             None
         };
         let (ids, difference) = if let Some(ids) = known {
+            if stored.is_some_and(|stored| stored.definition != definition) {
+                self.store
+                    .redefine_label_set(&name, &definition, &ids, &labels)?;
+            }
             (ids, None)
         } else {
             let applied = AppliedSet {
@@ -338,14 +343,43 @@ impl Tagger {
             let (ids, difference) = self.converge(&name, &classifier, &labels, &applied)?;
             (ids, Some(difference))
         };
+        let warnings = self.warnings(&name, classifier.set())?;
         let set = ActiveSet {
             classifier,
             ids,
             key,
             signature,
+            warnings,
         };
         Arc::make_mut(&mut locked(&self.active)).insert(name.clone(), Arc::new(set));
-        Ok(difference.map(|difference| Applied { name, difference }))
+        Ok(difference.map(|difference| self.tell(name, difference)))
+    }
+
+    /// What will not do what the owner of a set expects, logged too.
+    fn warnings(&self, name: &str, set: &LabelSet) -> Result<Vec<String>, TagError> {
+        let hooks = self.store.hooks()?.into_iter();
+        let declared = hooks.filter(|(_, hook)| hook.declared);
+        let warnings = set.warnings(&declared.map(|(name, _)| name).collect());
+        for warning in &warnings {
+            warn!(set = name, "{warning}");
+        }
+        Ok(warnings)
+    }
+
+    /// Tells that a set was applied.
+    fn tell(&self, name: String, difference: Difference) -> Applied {
+        let Difference {
+            added,
+            removed,
+            rescored,
+        } = difference;
+        self.store.feed().tell(Event::LabelSet(Change {
+            set: name.clone(),
+            added,
+            removed,
+            rescored,
+        }));
+        Applied { name, difference }
     }
 
     /// Makes the library's tags of one set what it says. The caller holds recording back, so that no image comes in between.
@@ -353,7 +387,7 @@ impl Tagger {
         &self,
         name: &str,
         classifier: &Classifier,
-        labels: &[String],
+        labels: &[AppliedLabel],
         applied: &AppliedSet,
     ) -> Result<(Vec<LabelId>, Difference), TagError> {
         let started = Instant::now();
@@ -380,6 +414,14 @@ impl Tagger {
         );
         Ok((ids, difference))
     }
+}
+
+fn applied_labels(set: &LabelSet) -> Vec<AppliedLabel> {
+    let label = |label: &Label| AppliedLabel {
+        name: label.name.clone(),
+        hooks: set.hooks_of(label).to_vec(),
+    };
+    set.labels.iter().map(label).collect()
 }
 
 fn last_good(stored: Option<&AppliedSet>) -> Option<(LabelSet, String)> {

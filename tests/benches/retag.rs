@@ -14,8 +14,8 @@ use pixdex::config::Config;
 use pixdex::daemon;
 use pixdex::embed::{Embedder, Embedding};
 use pixdex::index::{Home, Index, QueryKind};
-use pixdex::store::{AppliedSet, Difference, ImageId, Store};
-use pixdex::tag::{Classifier, LabelSet, Tagger, score_library};
+use pixdex::store::{AppliedLabel, AppliedSet, Difference, ImageId, Store};
+use pixdex::tag::{Classifier, Label, LabelSet, Tagger, score_library};
 
 use memory::memory_mib;
 
@@ -179,12 +179,11 @@ fn apply(store: &Store, classifier: &Classifier, tags: &Scored) -> Result<(Diffe
         signature: "made".to_owned(),
         definition: String::new(),
     };
-    let labels: Vec<String> = classifier
-        .set()
-        .labels
-        .iter()
-        .map(|label| label.name.clone())
-        .collect();
+    let label = |label: &Label| AppliedLabel {
+        name: label.name.clone(),
+        hooks: Vec::new(),
+    };
+    let labels: Vec<AppliedLabel> = classifier.set().labels.iter().map(label).collect();
     let started = Instant::now();
     let (_, difference) = store.apply_label_set("made", &applied, &labels, tags)?;
     Ok((difference, started.elapsed().as_secs_f64()))

@@ -1,0 +1,200 @@
+//! Tells those whom the owner named that an image gained a label: at least once, each in order, none held up by another.
+//!
+//! The store writes an event with the tag that it tells about, and keeps it until its hook has taken it. Each hook has a
+//! thread of its own, which takes the oldest event, tries until it is taken or given up, and goes on to the next.
+
+mod attempt;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
+use tracing::{error, info, warn};
+
+use crate::config::HookConfig;
+use crate::store::{HookId, Store, StoreError, Waiting};
+use attempt::{Failure, Target};
+
+/// The pause after a first failed attempt; it doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause.
+const LAST_PAUSE: Duration = Duration::from_mins(5);
+
+/// So often may a hook answer and not take an event before it is taken to be the event's fault: about an hour.
+const MAX_REFUSALS: i64 = 20;
+
+/// The longest wait for attempts under way when the daemon stops. What is not taken by then is delivered again.
+const STOP_DEADLINE: Duration = Duration::from_secs(1);
+
+/// The running threads.
+#[derive(Debug)]
+pub struct Hooks {
+    /// Dropped: the threads end.
+    stop: Sender<()>,
+    /// Closed when all have ended.
+    ended: Receiver<()>,
+}
+
+impl Hooks {
+    /// Declares the hooks of a configuration, so that from now on events are kept for them.
+    pub fn declare(
+        config: &BTreeMap<String, HookConfig>,
+        store: &Store,
+    ) -> Result<Vec<HookId>, StoreError> {
+        let hooks = config.iter();
+        let declared: Vec<_> = hooks
+            .map(|(name, hook)| (name.as_str(), hook.max_waiting))
+            .collect();
+        store.declare_hooks(&declared)
+    }
+
+    /// Delivers what waits, and what comes.
+    pub fn start(config: &BTreeMap<String, HookConfig>, store: &Store) -> anyhow::Result<Hooks> {
+        let ids = Hooks::declare(config, store)?;
+        let ((stop, stopped), (ending, ended)) = (bounded(0), bounded(0));
+        for ((name, config), id) in config.iter().zip(ids) {
+            let worker = Worker {
+                name: name.clone(),
+                id,
+                target: Target::new(config),
+                give_up_after_s: config.give_up_after_s,
+                store: store.clone(),
+                filled: store.feed().outbox_filled(),
+                stopped: stopped.clone(),
+                _ending: ending.clone(),
+            };
+            worker.start()?;
+        }
+        Ok(Hooks { stop, ended })
+    }
+
+    /// Ends, and gives attempts under way a moment.
+    pub fn stop(self) {
+        drop(self.stop);
+        if self.ended.recv_timeout(STOP_DEADLINE) == Err(RecvTimeoutError::Timeout) {
+            warn!("a hook took too long, what it was told is told again at the next start");
+        }
+    }
+}
+
+/// One hook's thread.
+struct Worker {
+    name: String,
+    id: HookId,
+    target: Target,
+    give_up_after_s: i64,
+    store: Store,
+    filled: Receiver<()>,
+    stopped: Receiver<()>,
+    _ending: Sender<()>,
+}
+
+impl Worker {
+    fn start(self) -> io::Result<()> {
+        thread::Builder::new()
+            .name(format!("hook {}", self.name))
+            .spawn(move || self.run())?;
+        Ok(())
+    }
+
+    fn run(self) {
+        let mut failures = 0;
+        while !self.is_stopped(Duration::ZERO) {
+            match self.deliver_next() {
+                Ok(Some(true)) => failures = 0,
+                Ok(None) => self.wait_for_events(),
+                Ok(Some(false)) => {
+                    failures += 1;
+                    self.is_stopped(pause_after(failures));
+                }
+                // A full disk, say. What was taken and could not be written off is delivered again.
+                Err(error) => {
+                    error!(hook = self.name, %error, "failed to read or write what waits for a hook");
+                    self.is_stopped(LAST_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// Waits for as long, or until told to stop: whether that is so.
+    fn is_stopped(&self, longest: Duration) -> bool {
+        self.stopped.recv_timeout(longest) == Err(RecvTimeoutError::Disconnected)
+    }
+
+    fn wait_for_events(&self) {
+        select! {
+            recv(self.stopped) -> _ => {}
+            recv(self.filled) -> _ => {}
+        }
+    }
+
+    /// Tries to deliver the oldest event: whether that went well; none where nothing waits.
+    fn deliver_next(&self) -> Result<Option<bool>, StoreError> {
+        let Some(waiting) = self.store.next_waiting(self.id)? else {
+            return Ok(None);
+        };
+        // Written off only now that it was taken: a process that is killed in between delivers it again.
+        match self.target.attempt(&waiting.event) {
+            Ok(()) => self.store.delivered(self.id, &waiting)?,
+            Err(failure) => {
+                self.fail(&waiting, &failure)?;
+                return Ok(Some(false));
+            }
+        }
+        info!(hook = self.name, "event delivered");
+        Ok(Some(true))
+    }
+
+    fn fail(&self, waiting: &Waiting, failure: &Failure) -> Result<(), StoreError> {
+        let (hook, reason) = (&self.name, failure.reason());
+        let is_refused = matches!(failure, Failure::Refused(_));
+        let refusals = waiting.refusals + i64::from(is_refused);
+        if is_hopeless(refusals, waiting.age_s, self.give_up_after_s) {
+            error!(hook, reason, event = waiting.event, "event given up");
+            return self.store.give_up(self.id, waiting, reason);
+        }
+        warn!(
+            hook,
+            reason, "event not delivered, it waits for another attempt"
+        );
+        self.store
+            .not_delivered(self.id, waiting, is_refused, reason)
+    }
+}
+
+/// Whether another attempt is not worth it: too old, or refused again and again by a hook that is there.
+fn is_hopeless(refusals: i64, age_s: i64, give_up_after_s: i64) -> bool {
+    refusals >= MAX_REFUSALS || age_s >= give_up_after_s
+}
+
+/// The pause after so many failed attempts in a row.
+fn pause_after(failures: u32) -> Duration {
+    let factor = 1_u32.checked_shl(failures.saturating_sub(1));
+    let pause = factor.and_then(|factor| FIRST_PAUSE.checked_mul(factor));
+    pause.map_or(LAST_PAUSE, |pause| pause.min(LAST_PAUSE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let pauses =
+            [1, 2, 3, 10, 11, 33, u32::MAX].map(|failures| pause_after(failures).as_millis());
+        assert_eq!(
+            pauses,
+            [500, 1000, 2000, 256_000, 300_000, 300_000, 300_000]
+        );
+    }
+
+    #[test]
+    fn an_event_is_given_up_when_it_is_old_or_refused_again_and_again() {
+        assert!(!is_hopeless(MAX_REFUSALS - 1, 59, 60));
+        assert!(is_hopeless(MAX_REFUSALS, 59, 60));
+        assert!(is_hopeless(0, 60, 60));
+    }
+}

@@ -286,6 +286,7 @@ pub async fn run(
         parts.clone(),
         ingest.progress().clone(),
         ingest.rescans(),
+        stop.clone(),
     )?;
     info!(%address, folders = roots.len(), images = parts.index.len(), "listening");
     serve::run(listener, api, stop).await;

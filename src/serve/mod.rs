@@ -5,6 +5,7 @@
 
 mod decisions;
 mod error;
+mod events;
 mod form;
 mod guard;
 mod handlers;
@@ -40,15 +41,17 @@ pub struct Api {
     thumbnails: PathBuf,
     guard: Arc<guard::Guard>,
     slots: Arc<Semaphore>,
+    streams: events::Streams,
 }
 
 impl Api {
-    /// Over an open library and its running ingest.
+    /// Over an open library and its running ingest; event streams end when `stop` is cancelled.
     pub fn new(
         config: &Config,
         parts: Parts,
         progress: Progress,
         rescans: Sender<()>,
+        stop: CancellationToken,
     ) -> Result<Api> {
         Ok(Api {
             search: Search::new(
@@ -63,6 +66,7 @@ impl Api {
             thumbnails: config.library_dir()?.join("thumbnails"),
             guard: Arc::new(guard::Guard::new(&config.http.hosts)),
             slots: Arc::new(Semaphore::new(config.http.max_requests)),
+            streams: events::Streams::new(stop),
         })
     }
 }

@@ -40,6 +40,8 @@ pub(super) fn all(
         .or(decided(api))
         .unify()
         .or(library(api))
+        .unify()
+        .or(events(api))
         .unify();
     guard(api)
         .and(answers)
@@ -254,6 +256,14 @@ fn library(api: &Api) -> BoxedFilter<(Response,)> {
         .unify()
         .or(rescan)
         .unify()
+        .boxed()
+}
+
+fn events(api: &Api) -> BoxedFilter<(Response,)> {
+    warp::path!("api" / "v1" / "events")
+        .and(warp::get())
+        .and(with(api))
+        .map(|api: Api| or_error(api.streams.open(api.parts.store.feed())))
         .boxed()
 }
 

@@ -7,6 +7,7 @@ mod decisions;
 mod demo;
 mod eval;
 mod figures;
+mod hooks;
 mod hub;
 mod index;
 mod lab;

@@ -1,0 +1,116 @@
+//! The event stream: what happens to the library, sent as it happens.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use futures_util::stream;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use warp::reply::{Reply, Response};
+use warp::sse;
+
+use super::error::ApiError;
+use crate::store::{Event, Feed};
+
+/// Streams at once; each holds a connection for as long as its reader likes.
+const MAX_STREAMS: usize = 64;
+
+/// Room for streams, and their common end.
+#[derive(Debug, Clone)]
+pub(super) struct Streams {
+    slots: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+/// One reader's stream.
+struct Stream {
+    events: Receiver<Event>,
+    stop: CancellationToken,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl Streams {
+    /// That end when `stop` is cancelled: a server that stops waits for its connections.
+    pub(super) fn new(stop: CancellationToken) -> Streams {
+        Streams {
+            slots: Arc::new(Semaphore::new(MAX_STREAMS)),
+            stop,
+        }
+    }
+
+    /// An answer that goes on with every event.
+    pub(super) fn open(&self, feed: &Feed) -> Result<Response, ApiError> {
+        let slot = self.slots.clone().try_acquire_owned();
+        let stream = Stream {
+            events: feed.read(),
+            stop: self.stop.clone(),
+            _slot: slot.map_err(|_| ApiError::busy())?,
+        };
+        // A comment now and then tells both ends that the other is there.
+        let events = sse::keep_alive().stream(stream::unfold(stream, Stream::next));
+        Ok(sse::reply(events).into_response())
+    }
+}
+
+impl Stream {
+    async fn next(mut self) -> Option<(Result<sse::Event, Infallible>, Stream)> {
+        let event = tokio::select! {
+            event = self.events.recv() => event,
+            () = self.stop.cancelled() => return None,
+        };
+        let event = match event {
+            Ok(event) => event,
+            Err(RecvError::Lagged(count)) => Event::Missed {
+                count: count as usize,
+            },
+            Err(RecvError::Closed) => return None,
+        };
+        let message = sse::Event::default().event(event.name());
+        let message = message.json_data(&event).ok()?;
+        Some((Ok(message), self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stream_tells_what_it_missed_and_ends_when_told_to() {
+        let (stop, feed) = (CancellationToken::new(), Feed::default());
+        let slots = Arc::new(Semaphore::new(1));
+        let stream = Stream {
+            events: feed.read(),
+            stop: stop.clone(),
+            _slot: slots.try_acquire_owned().unwrap(),
+        };
+        (0..1030).for_each(|count| feed.tell(Event::Missed { count }));
+        let (message, stream) = stream.next().await.unwrap();
+        let message = message.unwrap().to_string();
+        assert!(
+            message.contains("event:missed") && message.contains("\"count\":6"),
+            "{message}"
+        );
+        drop(stream.next().await.unwrap());
+        stop.cancel();
+        let stream = Stream {
+            events: feed.read(),
+            stop,
+            _slot: Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap(),
+        };
+        assert!(stream.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn there_is_room_for_so_many_streams() {
+        let (streams, feed) = (Streams::new(CancellationToken::new()), Feed::default());
+        let mut open: Vec<_> = (0..MAX_STREAMS)
+            .map(|_| streams.open(&feed).unwrap())
+            .collect();
+        assert!(streams.open(&feed).is_err());
+        open.pop();
+        streams.open(&feed).unwrap();
+    }
+}

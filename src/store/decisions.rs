@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::feed::Event;
-use super::outbox::Gains;
+use super::gains::Gains;
 use super::{ContentHash, ImageId, LabelId, Result, Store, StoreError, tags};
 
 /// A person's word on whether an image has a label.

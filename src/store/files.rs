@@ -6,8 +6,8 @@ use std::time::UNIX_EPOCH;
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
+use super::gains::Gains;
 use super::images::{self, ContentHash, ImageId, ModelId};
-use super::outbox::Gains;
 use super::{LabelId, Result, Store, StoreError, paths, tags};
 use crate::decode::Metadata;
 use crate::embed::Embedding;

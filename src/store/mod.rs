@@ -6,6 +6,7 @@ mod decisions;
 mod facets;
 mod feed;
 mod files;
+mod gains;
 mod images;
 mod lock;
 mod outbox;

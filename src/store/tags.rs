@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::Serialize;
 
-use super::outbox::{self, Gains};
+use super::gains::{self, Gains};
 use super::{ImageId, Result, Store, Verdict};
 
 /// A label's row.
@@ -117,7 +117,7 @@ impl Store {
             let update = "UPDATE label_sets SET definition = ?2 WHERE name = ?1";
             db.execute(update, [name, definition])?;
             for (id, label) in ids.iter().zip(labels) {
-                outbox::name_hooks(db, *id, &label.hooks)?;
+                gains::name_hooks(db, *id, &label.hooks)?;
             }
             Ok(())
         })
@@ -152,7 +152,7 @@ impl Store {
             let mut ids = Vec::with_capacity(labels.len());
             for label in labels {
                 let id = label_id(db, set, &label.name)?;
-                outbox::name_hooks(db, id, &label.hooks)?;
+                gains::name_hooks(db, id, &label.hooks)?;
                 ids.push(id);
             }
             let mut gains = Gains::begin(db)?;

@@ -8,6 +8,7 @@ mod preview;
 mod score;
 mod set;
 mod tagger;
+mod told;
 
 pub(crate) use classifier::log_sum_exp;
 pub use classifier::{Classifier, Kept};

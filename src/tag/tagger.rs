@@ -14,12 +14,11 @@ use tracing::{info, warn};
 use super::decide::{decided_in, decisions_on, overrule};
 use super::files::{check_name, read_folder, write_whole};
 use super::preview::{self, Preview};
-use super::{Classifier, Label, LabelSet, SetError, score_library};
+use super::told::applied_labels;
+use super::{Classifier, LabelSet, SetError, score_library};
 use crate::embed::{EmbedError, Embedder};
 use crate::index::Index;
-use crate::store::{
-    AppliedLabel, AppliedSet, Change, ContentHash, Difference, Event, LabelId, Store, StoreError,
-};
+use crate::store::{AppliedLabel, AppliedSet, ContentHash, Difference, LabelId, Store, StoreError};
 
 /// What can go wrong while tags are brought up to date.
 #[derive(Debug, Error)]
@@ -355,33 +354,6 @@ impl Tagger {
         Ok(difference.map(|difference| self.tell(name, difference)))
     }
 
-    /// What will not do what the owner of a set expects, logged too.
-    fn warnings(&self, name: &str, set: &LabelSet) -> Result<Vec<String>, TagError> {
-        let hooks = self.store.hooks()?.into_iter();
-        let declared = hooks.filter(|(_, hook)| hook.declared);
-        let warnings = set.warnings(&declared.map(|(name, _)| name).collect());
-        for warning in &warnings {
-            warn!(set = name, "{warning}");
-        }
-        Ok(warnings)
-    }
-
-    /// Tells that a set was applied.
-    fn tell(&self, name: String, difference: Difference) -> Applied {
-        let Difference {
-            added,
-            removed,
-            rescored,
-        } = difference;
-        self.store.feed().tell(Event::LabelSet(Change {
-            set: name.clone(),
-            added,
-            removed,
-            rescored,
-        }));
-        Applied { name, difference }
-    }
-
     /// Makes the library's tags of one set what it says. The caller holds recording back, so that no image comes in between.
     fn converge(
         &self,
@@ -414,14 +386,6 @@ impl Tagger {
         );
         Ok((ids, difference))
     }
-}
-
-fn applied_labels(set: &LabelSet) -> Vec<AppliedLabel> {
-    let label = |label: &Label| AppliedLabel {
-        name: label.name.clone(),
-        hooks: set.hooks_of(label).to_vec(),
-    };
-    set.labels.iter().map(label).collect()
 }
 
 fn last_good(stored: Option<&AppliedSet>) -> Option<(LabelSet, String)> {

@@ -1,0 +1,44 @@
+//! Who is told of a set's tags: the hooks that its labels name, and the readers of the event stream.
+
+use tracing::warn;
+
+use super::{Applied, Label, LabelSet, TagError, Tagger};
+use crate::store::{AppliedLabel, Change, Difference, Event};
+
+impl Tagger {
+    /// What will not do what the owner of a set expects, logged too.
+    pub(super) fn warnings(&self, name: &str, set: &LabelSet) -> Result<Vec<String>, TagError> {
+        let hooks = self.store.hooks()?.into_iter();
+        let declared = hooks.filter(|(_, hook)| hook.declared);
+        let warnings = set.warnings(&declared.map(|(name, _)| name).collect());
+        for warning in &warnings {
+            warn!(set = name, "{warning}");
+        }
+        Ok(warnings)
+    }
+
+    /// Tells that a set was applied.
+    pub(super) fn tell(&self, name: String, difference: Difference) -> Applied {
+        let Difference {
+            added,
+            removed,
+            rescored,
+        } = difference;
+        self.store.feed().tell(Event::LabelSet(Change {
+            set: name.clone(),
+            added,
+            removed,
+            rescored,
+        }));
+        Applied { name, difference }
+    }
+}
+
+/// The labels of a set with the hooks that each names.
+pub(super) fn applied_labels(set: &LabelSet) -> Vec<AppliedLabel> {
+    let label = |label: &Label| AppliedLabel {
+        name: label.name.clone(),
+        hooks: set.hooks_of(label).to_vec(),
+    };
+    set.labels.iter().map(label).collect()
+}

@@ -1,0 +1,239 @@
+//! XMP packets: which keywords they hold, and how some are written into one without losing a byte of what is in it.
+//!
+//! What pixdex wrote is listed in the packet itself, in properties of pixdex's own namespace. So it is known again whatever
+//! becomes of the library, or of the file's place, and it is all that is ever taken out.
+
+mod edit;
+#[cfg(test)]
+mod layouts;
+mod packet;
+
+use std::collections::BTreeSet;
+
+use thiserror::Error;
+
+use packet::{List, Packet};
+
+/// More keywords of one packet are not read.
+const MAX_KEYWORDS: usize = 1024;
+
+/// A longer keyword is not read.
+const MAX_KEYWORD_BYTES: usize = 1024;
+
+/// Why a packet cannot be read, or not be written into.
+#[derive(Debug, Error)]
+pub enum XmpError {
+    /// Every program that writes sidecars writes UTF-8.
+    #[error("it is not UTF-8 text")]
+    NotUtf8,
+    /// Not XML.
+    #[error("it is not well-formed XML: {0}")]
+    Syntax(String),
+    /// XML of another sort.
+    #[error("it is not XMP: it has no single rdf:RDF with room for properties")]
+    NotXmp,
+    /// A document type can define entities, and XMP has none.
+    #[error("it has a document type, which XMP has not")]
+    DocumentType,
+    /// Keywords in a form that cannot be added to without writing them anew.
+    #[error("its {0} is not written as one list")]
+    Form(&'static str),
+}
+
+/// Keywords as XMP has them, each once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Keywords {
+    /// `dc:subject`.
+    pub subjects: BTreeSet<String>,
+    /// `lr:hierarchicalSubject`: a keyword with those above it, as `animal|dog`.
+    pub hierarchical: BTreeSet<String>,
+}
+
+impl Keywords {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.subjects.is_empty() && self.hierarchical.is_empty()
+    }
+
+    fn of(&self, list: List) -> &BTreeSet<String> {
+        if list == List::HIERARCHICAL {
+            &self.hierarchical
+        } else {
+            &self.subjects
+        }
+    }
+}
+
+/// The keywords of a packet that pixdex did not write, the parts of a hierarchy one by one.
+pub fn read(bytes: &[u8]) -> Result<BTreeSet<String>, XmpError> {
+    let text = text(bytes)?;
+    let packet = Packet::parse(text)?;
+    let mut keywords = packet.others(List::SUBJECT);
+    for path in packet.others(List::HIERARCHICAL) {
+        keywords.extend(path.split('|').map(str::to_owned));
+    }
+    let sound = keywords.iter().map(|keyword| keyword.trim());
+    let sound = sound.filter(|keyword| (1..=MAX_KEYWORD_BYTES).contains(&keyword.len()));
+    Ok(sound.take(MAX_KEYWORDS).map(str::to_owned).collect())
+}
+
+/// The packet in which `wanted` are the keywords that pixdex wrote; none where nothing would be in it.
+///
+/// A keyword that somebody else wrote is not written again, and one that somebody took out is not put back.
+pub fn write(bytes: Option<&[u8]>, wanted: &Keywords) -> Result<Option<Vec<u8>>, XmpError> {
+    let text = bytes.map_or(Ok(edit::EMPTY), text)?;
+    let written = edit::edit(text, wanted)?;
+    Ok((written != edit::EMPTY).then(|| written.into_bytes()))
+}
+
+fn text(bytes: &[u8]) -> Result<&str, XmpError> {
+    std::str::from_utf8(bytes).map_err(|_| XmpError::NotUtf8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::layouts::{self, LAYOUTS};
+    use super::*;
+
+    fn keywords(subjects: &[&str], hierarchical: &[&str]) -> Keywords {
+        let set = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        Keywords {
+            subjects: set(subjects),
+            hierarchical: set(hierarchical),
+        }
+    }
+
+    fn written(bytes: &[u8], wanted: &Keywords) -> Vec<u8> {
+        write(Some(bytes), wanted).unwrap().unwrap()
+    }
+
+    fn names(bytes: &[u8]) -> Vec<String> {
+        read(bytes).unwrap().into_iter().collect()
+    }
+
+    fn subjects(bytes: &[u8]) -> Vec<String> {
+        let packet = Packet::parse(std::str::from_utf8(bytes).unwrap()).unwrap();
+        packet.texts(List::SUBJECT).into_iter().collect()
+    }
+
+    #[test]
+    fn what_was_written_goes_and_every_other_byte_stays() {
+        let two = keywords(
+            &["dog & <cat>", "Hündin"],
+            &["animal|dog & <cat>", "Hündin"],
+        );
+        let one = keywords(&["dog & <cat>"], &["animal|dog & <cat>"]);
+        let other = keywords(&["tree"], &["tree"]);
+        for (name, text) in LAYOUTS {
+            let original = text.as_bytes();
+            let before = names(original);
+            let with_two = written(original, &two);
+            assert!(
+                subjects(&with_two).contains(&"dog & <cat>".to_owned()),
+                "{name}"
+            );
+            assert_eq!(names(&with_two), before, "{name}: what is ours is not read");
+            assert_eq!(written(&with_two, &two), with_two, "{name}");
+            let with_one = written(&with_two, &one);
+            assert_eq!(with_one, written(original, &one), "{name}");
+            assert_eq!(
+                written(&with_one, &other),
+                written(original, &other),
+                "{name}"
+            );
+            for some in [&with_two, &with_one] {
+                let without = written(some, &Keywords::default());
+                assert_eq!(String::from_utf8(without).unwrap(), text, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn others_keywords_are_read_each_part_of_a_hierarchy_by_itself() {
+        for (name, text) in LAYOUTS {
+            let expected: &[&str] = layouts::keywords_of(name);
+            assert_eq!(names(text.as_bytes()), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_packet_of_nothing_but_ours_is_made_and_goes() {
+        let dog = keywords(&["dog"], &["animal|dog"]);
+        let made = write(None, &dog).unwrap().unwrap();
+        assert_eq!(subjects(&made), ["dog"]);
+        assert!(names(&made).is_empty());
+        assert_eq!(write(Some(&made), &Keywords::default()).unwrap(), None);
+        assert_eq!(write(None, &Keywords::default()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_keyword_that_was_there_before_is_never_taken_out() {
+        let (_, text) = LAYOUTS[0];
+        let theirs = names(text.as_bytes());
+        let same = keywords(&[&theirs[0]], &[]);
+        assert_eq!(written(text.as_bytes(), &same), text.as_bytes());
+        let mixed = written(text.as_bytes(), &keywords(&[&theirs[0], "dog"], &[]));
+        assert_eq!(written(&mixed, &Keywords::default()), text.as_bytes());
+    }
+
+    #[test]
+    fn a_keyword_that_somebody_took_out_stays_out_until_it_is_no_longer_wanted() {
+        let both = keywords(&["cat", "dog"], &[]);
+        let made = String::from_utf8(write(None, &both).unwrap().unwrap()).unwrap();
+        let item = "<rdf:li>dog</rdf:li>";
+        let taken_out = made.replacen(item, "", 1);
+        let again = written(
+            taken_out.as_bytes(),
+            &keywords(&["cat", "dog", "tree"], &[]),
+        );
+        assert_eq!(subjects(&again), ["cat", "tree"]);
+        let without = written(&again, &keywords(&["cat", "tree"], &[]));
+        assert_eq!(subjects(&written(&without, &both)), ["cat", "dog"]);
+    }
+
+    #[test]
+    fn what_is_no_xmp_is_refused_by_its_reason() {
+        let refused = |text: &str| {
+            let error = read(text.as_bytes()).unwrap_err().to_string();
+            let wanted = keywords(&["dog"], &[]);
+            let write_error = write(Some(text.as_bytes()), &wanted).unwrap_err();
+            assert_eq!(write_error.to_string(), error);
+            error
+        };
+        let (_, sound) = LAYOUTS[0];
+        assert!(refused("").contains("not XMP"));
+        assert!(refused("<a/>").contains("not XMP"));
+        assert!(refused(&sound[..sound.len() / 2]).contains("not well-formed"));
+        assert!(refused(&sound.replace("</rdf:Bag>", "</rdf:Seq>")).contains("not well-formed"));
+        assert!(refused(&"<a>".repeat(1000)).contains("too deeply"));
+        assert!(refused(&format!("{sound}{sound}")).contains("not XMP"));
+        let bomb = "<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>";
+        assert!(refused(bomb).contains("document type"));
+        assert!(refused("<?xml version='1.0' encoding='latin1'?><a/>").contains("UTF-8"));
+        let utf16: Vec<u8> = sound.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert!(read(&utf16).unwrap_err().to_string().contains("UTF-8"));
+    }
+
+    #[test]
+    fn a_list_of_another_form_is_not_added_to() {
+        let sound = LAYOUTS[0].1;
+        let start = sound.find("<rdf:Bag>").unwrap();
+        let end = sound.find("</rdf:Bag>").unwrap() + "</rdf:Bag>".len();
+        let text = sound.replace(&sound[start..end], "dog");
+        let error = write(Some(text.as_bytes()), &keywords(&["cat"], &[])).unwrap_err();
+        assert!(error.to_string().contains("its subject is not"), "{error}");
+    }
+
+    #[test]
+    fn there_is_an_end_to_keywords() {
+        let long = "x".repeat(MAX_KEYWORD_BYTES + 1);
+        let many: Vec<String> = (0..2 * MAX_KEYWORDS).map(|n| n.to_string()).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).chain([&*long]).collect();
+        let made = write(None, &keywords(&many, &[])).unwrap().unwrap();
+        let theirs = String::from_utf8(made)
+            .unwrap()
+            .replace("urn:pixdex", "urn:other");
+        let read = names(theirs.as_bytes());
+        assert!(read.len() == MAX_KEYWORDS && !read.contains(&long));
+    }
+}

@@ -35,6 +35,8 @@ pub struct Config {
     pub ingest: IngestConfig,
     /// Limits on what is decoded.
     pub decode: DecodeConfig,
+    /// Keywords beside pictures.
+    pub sidecars: SidecarConfig,
     /// Nearest neighbours.
     pub index: IndexConfig,
     /// The HTTP server.
@@ -99,6 +101,26 @@ pub struct DecodeConfig {
     pub max_pixels: u64,
     /// Largest file.
     pub max_file_bytes: u64,
+}
+
+/// Keywords beside pictures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SidecarConfig {
+    /// Whether tags are written, and into files of which names.
+    pub write: SidecarNames,
+}
+
+/// Whether tags are written into sidecars, and how those are called that are not there yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SidecarNames {
+    /// Nothing is written.
+    Off,
+    /// `photo.jpg.xmp`.
+    Appended,
+    /// `photo.xmp`.
+    Replaced,
 }
 
 /// Nearest neighbours.

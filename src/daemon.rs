@@ -19,6 +19,7 @@ use crate::ingest::{Ingest, Parts};
 use crate::model::{HubSettings, Model, ModelSource, Progress};
 use crate::search::Search;
 use crate::serve::{self, Api};
+use crate::sidecar::{Running, Sidecars};
 use crate::store::{Lock, ModelId, Store};
 use crate::tag::{DRAWN_SETS, LabelFile, PHOTO_SETS, Tagger};
 use crate::watch::{Hint, Watch};
@@ -281,6 +282,7 @@ pub async fn run(
     watch_labels(Arc::clone(&parts.tagger), stop.clone())?;
     let hooks = Hooks::start(&config.hooks, &parts.store)?;
     let ingest = Ingest::start(parts.clone(), &roots)?;
+    let sidecars = sidecars(&config, &parts).map(Sidecars::start).transpose()?;
     let api = Api::new(
         &config,
         parts.clone(),
@@ -295,11 +297,18 @@ pub async fn run(
     let stopped = tokio::task::spawn_blocking(move || {
         hooks.stop();
         ingest.stop();
+        sidecars.map(Running::stop)
     });
     if tokio::time::timeout(STOP_DEADLINE, stopped).await.is_err() {
         warn!("work under way took too long and is left for the next start");
     }
     Ok(())
+}
+
+/// What keeps sidecars up to date, where their owner wants them.
+pub fn sidecars(config: &Config, parts: &Parts) -> Option<Sidecars> {
+    let (store, tagger) = (parts.store.clone(), Arc::clone(&parts.tagger));
+    Sidecars::new(store, tagger, config.sidecars.write)
 }
 
 /// The folders that were named, else those of earlier runs.

@@ -30,6 +30,7 @@
 //! | [`tag`] | which labels does an image carry? |
 //! | [`search`] | which images answer this query? |
 //! | [`watch`] | which paths are worth a look? |
+//! | [`sidecar`] | which keywords stand beside a picture, and which shall? |
 //! | [`ingest`] | how does a file become a searchable, tagged image? |
 //! | [`hooks`] | who hears that an image gained a label? |
 //! | [`serve`] | how does all this look over HTTP? |
@@ -46,7 +47,7 @@
 //! 6. Each tower is run by threads of its own and by no others; one connection writes. Every channel is bounded.
 //! 7. Every [`embed::Embedding`] is finite and of unit length; its constructor is the only door.
 //! 8. Search works while everything else does.
-//! 9. Nothing writes into a watched folder.
+//! 9. Nothing writes into a watched folder but sidecars, where its owner asked for them, and never into a picture.
 //! 10. Files are served by image id only, never by a path from a request.
 //! 11. What a person decided about a tag wins over every score, and outlives label files, models and the labels themselves.
 //! 12. What a hook is to hear is written with the tag itself, and goes only when the hook has taken it.
@@ -76,6 +77,8 @@ pub mod tag;
 pub mod search;
 
 pub mod watch;
+
+pub mod sidecar;
 
 pub mod ingest;
 

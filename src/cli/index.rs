@@ -39,9 +39,11 @@ impl Index {
         daemon::check_library_place(config, &roots)?;
         let library = Library::open(&daemon::without_graph(config), &output::download())?;
         let (store, index) = (library.parts.store.clone(), library.parts.index.clone());
+        let sidecars = daemon::sidecars(config, &library.parts);
         let bar = IndexBar::new();
         let progress = ingest::index_once(library.parts, &roots, |progress| bar.show(progress))?;
         bar.finish();
+        sidecars.map_or(Ok(()), |sidecars| sidecars.run_once())?;
         let report = Report {
             progress: progress.report(),
             images: index.len(),

@@ -4,7 +4,9 @@
 //! decoder would fill it up with grey, and a decoder that panics fails one file, not the program.
 
 mod jpeg;
+mod keywords;
 
+use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -71,6 +73,8 @@ pub struct Picture {
     pub pixels: RgbImage,
     /// What the file says about the picture.
     pub metadata: Metadata,
+    /// Keywords in the file.
+    pub keywords: BTreeSet<String>,
 }
 
 /// What a file says about its picture.
@@ -110,6 +114,16 @@ pub fn decode_enough(
         decode_unguarded(bytes, limits, enough_side)
     }))
     .unwrap_or(Err(DecodeError::Panicked))
+}
+
+/// The keywords in the file of a picture that need not be decoded.
+pub fn keywords(bytes: &[u8]) -> BTreeSet<String> {
+    let read = || {
+        let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
+        let mut decoder = reader.ok()?.into_decoder().ok()?;
+        Some(keywords::of(&mut decoder))
+    };
+    catch_unwind(read).ok().flatten().unwrap_or_default()
 }
 
 /// Whether a picture is so large that decoding several at a time could take all memory. One that is decoded at a fraction
@@ -157,6 +171,7 @@ fn decode_unguarded(
         .ok()
         .flatten()
         .and_then(|chunk| read_exif(&chunk));
+    let keywords = keywords::of(&mut decoder);
     let orientation = decoder.orientation()?;
     let mut metadata = exif.as_ref().map(from_exif).unwrap_or_default();
     metadata.format = format!("{format:?}").to_lowercase();
@@ -171,7 +186,11 @@ fn decode_unguarded(
     };
     picture.apply_orientation(orientation);
     let pixels = rgb8(picture, format);
-    Ok(Picture { pixels, metadata })
+    Ok(Picture {
+        pixels,
+        metadata,
+        keywords,
+    })
 }
 
 /// How many eighths of the short side are the fewest that leave `enough` pixels. One eighth must leave twice as many: it

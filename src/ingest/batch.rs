@@ -11,17 +11,15 @@ use tracing::{info, warn};
 
 use super::Progress;
 use super::pipeline::{Job, Trouble};
-use super::read::{Outcome, Read};
+use super::read::{Facts, Outcome, Read};
 use crate::config::IngestConfig;
-use crate::decode::Metadata;
 use crate::embed::{EmbedError, Embedder, Embedding, Pixels};
-use crate::store::ContentHash;
 
 /// Files written in one transaction even where none of them has to be embedded.
 const LARGEST_BATCH: usize = 256;
 
 /// A file with its content, or with the reason why it has none.
-pub(super) type Finding = (Job, Result<(ContentHash, Metadata, Embedding), String>);
+pub(super) type Finding = (Job, Result<(Facts, Embedding), String>);
 
 /// Files that are written in one transaction.
 pub(super) struct Batch {
@@ -89,13 +87,9 @@ impl Batcher {
         let (mut findings, mut pictures, mut vanished) = (Vec::new(), Vec::new(), Vec::new());
         for (job, outcome) in read {
             match outcome {
-                Outcome::Known(hash, metadata, embedding) => {
-                    findings.push((job, Ok((hash, metadata, embedding))));
-                }
+                Outcome::Known(facts, embedding) => findings.push((job, Ok((facts, embedding)))),
                 Outcome::Failed(reason) => findings.push((job, Err(reason))),
-                Outcome::New(hash, metadata, pixels) => {
-                    pictures.push((job, hash, metadata, pixels));
-                }
+                Outcome::New(facts, pixels) => pictures.push((job, facts, pixels)),
                 Outcome::Vanished => vanished.push(job.path),
             }
         }
@@ -106,7 +100,7 @@ impl Batcher {
     /// Embeds pictures together; where that fails, each alone, so that one bad picture costs only itself.
     fn embed_pictures(
         &self,
-        pictures: Vec<(Job, ContentHash, Metadata, Pixels)>,
+        pictures: Vec<(Job, Facts, Pixels)>,
     ) -> Result<Vec<Finding>, EmbedError> {
         if pictures.is_empty() {
             return Ok(Vec::new());
@@ -114,7 +108,7 @@ impl Batcher {
         let started = Instant::now();
         let (files, pixels): (Vec<_>, Vec<Pixels>) = pictures
             .into_iter()
-            .map(|(job, hash, metadata, pixels)| ((job, hash, metadata), pixels))
+            .map(|(job, facts, pixels)| ((job, facts), pixels))
             .unzip();
         let embeddings: Vec<Result<Embedding, EmbedError>> =
             match self.embedder.embed_images(pixels.clone()) {
@@ -130,8 +124,8 @@ impl Batcher {
             };
         let duration_ms = started.elapsed().as_millis() as u64;
         info!(pictures = files.len(), duration_ms, "batch embedded");
-        let finding = |((job, hash, metadata), embedding): (_, Result<Embedding, EmbedError>)| {
-            let content = embedding.map(|embedding| (hash, metadata, embedding));
+        let finding = |((job, facts), embedding): (_, Result<Embedding, EmbedError>)| {
+            let content = embedding.map(|embedding| (facts, embedding));
             (job, content.map_err(|error| error.to_string()))
         };
         Ok(files.into_iter().zip(embeddings).map(finding).collect())

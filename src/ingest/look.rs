@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 use super::pipeline::{Job, Pipeline};
 use super::scan::{self, Plan};
 use super::{Parts, Progress, WatchedRoot, count};
+use crate::sidecar;
 use crate::store::{FileStat, RootId};
 use crate::watch::{self, Hint, Watch};
 
@@ -222,6 +223,9 @@ impl Looker {
         if path == root.path || !self.is_online(root)? {
             return self.scan_root(root);
         }
+        if sidecar::is_sidecar_name(path) && !path.is_dir() {
+            return self.look_beside(root, path);
+        }
         match std::fs::symlink_metadata(path) {
             Ok(metadata) if metadata.is_dir() => self.scan_folder(root, path),
             Ok(metadata) if metadata.is_file() => {
@@ -233,12 +237,27 @@ impl Looker {
         }
     }
 
+    /// A sidecar came, changed or went: looks at the pictures it belongs to.
+    fn look_beside(&mut self, root: &WatchedRoot, sidecar: &Path) -> Result<()> {
+        let stem = sidecar.with_extension("");
+        for picture in self.parts.store.files_of_stem(&stem)? {
+            if sidecar::places(&picture)
+                .iter()
+                .any(|place| place == sidecar)
+                && let Some(stat) = stat(&picture)
+            {
+                self.look_at_file(root, &picture, stat)?;
+            }
+        }
+        Ok(())
+    }
+
     fn look_at_file(&mut self, root: &WatchedRoot, path: &Path, stat: FileStat) -> Result<()> {
         if !scan::is_picture_name(path) || watch::is_excluded(path, &self.exclude) {
             return Ok(());
         }
         let known = self.parts.store.known_file(path, self.parts.model)?;
-        if scan::must_read(stat, known.as_ref()) {
+        if scan::must_read(stat, &sidecar::stamp(path), known.as_ref()) {
             self.parts
                 .store
                 .add_pending(root.id, &[(path.to_owned(), stat)])?;

@@ -12,7 +12,8 @@ use super::Parts;
 use super::pipeline::Job;
 use crate::decode::{self, Metadata};
 use crate::embed::{Embedding, Pixels, PixelsMaker};
-use crate::store::ContentHash;
+use crate::sidecar;
+use crate::store::{ContentHash, FileKeywords};
 
 /// How often a thread that waits looks whether it should stop.
 const STOP_CHECK: Duration = Duration::from_millis(100);
@@ -20,11 +21,18 @@ const STOP_CHECK: Duration = Duration::from_millis(100);
 /// What reading a file brought.
 pub(super) enum Outcome {
     /// Content that the library knows, with all that it would be decoded for.
-    Known(ContentHash, Metadata, Embedding),
+    Known(Facts, Embedding),
     /// A picture to embed.
-    New(ContentHash, Metadata, Pixels),
+    New(Facts, Pixels),
     Failed(String),
     Vanished,
+}
+
+/// What a file tells about itself and its picture.
+pub(super) struct Facts {
+    pub(super) hash: ContentHash,
+    pub(super) metadata: Metadata,
+    pub(super) keywords: FileKeywords,
 }
 
 pub(super) type Read = (Job, Outcome);
@@ -76,13 +84,24 @@ impl Reader {
         if let Some((metadata, embedding)) =
             self.parts.store.known_content(&hash, self.parts.model)?
         {
-            return Ok(Outcome::Known(hash, metadata, embedding));
+            let keywords = sidecar::keywords(&job.path, decode::keywords(&bytes));
+            let facts = Facts {
+                hash,
+                metadata,
+                keywords,
+            };
+            return Ok(Outcome::Known(facts, embedding));
         }
         // Held until the picture is small: memory stays bounded whatever the number of threads.
         let _alone = decode::is_large(&bytes).then(|| locked(&self.large));
         let picture = decode::decode_enough(&bytes, &self.parts.decode, self.maker.enough_side())?;
         let pixels = self.maker.make(&picture.pixels)?;
-        Ok(Outcome::New(hash, picture.metadata, pixels))
+        let facts = Facts {
+            hash,
+            metadata: picture.metadata,
+            keywords: sidecar::keywords(&job.path, picture.keywords),
+        };
+        Ok(Outcome::New(facts, pixels))
     }
 }
 

@@ -4,15 +4,19 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use tracing::warn;
+use walkdir::DirEntry;
 
 use crate::decode::EXTENSIONS;
-use crate::store::{FileStat, FileState, KnownFile};
+use crate::sidecar;
+use crate::store::{FileStat, FileState, KnownFile, SidecarStamp};
 use crate::watch;
 
 /// Picture files at and below a folder.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) files: Vec<(PathBuf, FileStat)>,
+    /// What may lie beside them.
+    pub(super) sidecars: HashMap<PathBuf, FileStat>,
     /// Folders that could not be read: nothing is known about what is in them.
     pub(super) unreadable: Vec<PathBuf>,
 }
@@ -27,19 +31,31 @@ pub(super) struct Plan {
     pub(super) failed: usize,
 }
 
+impl Found {
+    fn add(&mut self, entry: &DirEntry) {
+        let path = entry.path();
+        let (is_picture, is_sidecar) = (is_picture_name(path), sidecar::is_sidecar_name(path));
+        if !is_picture && !is_sidecar {
+            return;
+        }
+        // Gone between listing and looking: as if it had not been listed.
+        let Ok(stat) = entry.metadata().map(|metadata| FileStat::of(&metadata)) else {
+            return;
+        };
+        if is_picture {
+            self.files.push((path.to_owned(), stat));
+        } else {
+            self.sidecars.insert(path.to_owned(), stat);
+        }
+    }
+}
+
 /// Looks at every entry below a folder, without opening files.
 pub(super) fn find(folder: &Path, exclude: &HashSet<String>) -> Found {
     let mut found = Found::default();
     for entry in watch::walk(folder, exclude) {
         match entry {
-            Ok(entry) if entry.file_type().is_file() && is_picture_name(entry.path()) => {
-                // Gone between listing and looking: as if it had not been listed.
-                if let Ok(metadata) = entry.metadata() {
-                    found
-                        .files
-                        .push((entry.path().to_owned(), FileStat::of(&metadata)));
-                }
-            }
+            Ok(entry) if entry.file_type().is_file() => found.add(&entry),
             Ok(_) => {}
             Err(error) => {
                 warn!(%error, "cannot look into a folder");
@@ -58,11 +74,13 @@ pub(super) fn is_picture_name(path: &Path) -> bool {
     extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
 }
 
-/// Whether a file must be read, being as `stat` says.
-pub(super) fn must_read(stat: FileStat, known: Option<&KnownFile>) -> bool {
+/// Whether a file must be read, being as `stat` says and its sidecars as `stamp` says.
+pub(super) fn must_read(stat: FileStat, stamp: &SidecarStamp, known: Option<&KnownFile>) -> bool {
     known.is_none_or(|known| match known.state {
         _ if known.stat != stat => true,
-        FileState::Indexed | FileState::Offline => !known.is_embedded,
+        FileState::Indexed | FileState::Offline => {
+            !known.is_embedded || known.sidecars.as_ref() != Some(stamp)
+        }
         FileState::Failed => false,
         FileState::Pending | FileState::Gone => true,
     })
@@ -73,7 +91,8 @@ pub(super) fn plan(found: Found, mut known: HashMap<PathBuf, KnownFile>) -> Plan
     let mut plan = Plan::default();
     for (path, stat) in found.files {
         let known = known.remove(&path);
-        if must_read(stat, known.as_ref()) {
+        let beside = sidecar::places(&path).map(|place| found.sidecars.get(&place).copied());
+        if must_read(stat, &SidecarStamp::of(beside), known.as_ref()) {
             plan.to_read.push((path, stat));
         } else if known.is_some_and(|known| known.state == FileState::Failed) {
             plan.failed += 1;
@@ -111,6 +130,7 @@ mod tests {
         KnownFile {
             stat: stat(1),
             state,
+            sidecars: Some(SidecarStamp::of([None; 2])),
             is_embedded,
         }
     }
@@ -122,7 +142,7 @@ mod tests {
             .collect();
         Found {
             files,
-            unreadable: Vec::new(),
+            ..Found::default()
         }
     }
 
@@ -159,11 +179,48 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_is_read_again_when_its_sidecar_comes_changes_or_goes() {
+        let beside = |stat| SidecarStamp::of([stat, None]);
+        let was = |state, time: Option<i64>| KnownFile {
+            sidecars: Some(beside(time.map(stat))),
+            ..known(state, true)
+        };
+        let library = HashMap::from([
+            ("/a/same.jpg".into(), was(FileState::Indexed, Some(1))),
+            ("/a/changed.jpg".into(), was(FileState::Indexed, Some(2))),
+            ("/a/gone.jpg".into(), was(FileState::Indexed, Some(1))),
+            ("/a/new.jpg".into(), was(FileState::Indexed, None)),
+            ("/a/bad.jpg".into(), was(FileState::Failed, None)),
+        ]);
+        let names = [
+            "/a/same.jpg",
+            "/a/changed.jpg",
+            "/a/gone.jpg",
+            "/a/new.jpg",
+            "/a/bad.jpg",
+        ];
+        let sidecars = names.iter().filter(|name| **name != "/a/gone.jpg");
+        let found = Found {
+            sidecars: sidecars
+                .map(|name| (format!("{name}.xmp").into(), stat(1)))
+                .collect(),
+            ..found(&names.map(|name| (name, 1)))
+        };
+        let plan = plan(found, library);
+        let to_read: Vec<_> = plan.to_read.iter().map(|(path, _)| path.clone()).collect();
+        assert_eq!(
+            to_read,
+            ["/a/changed.jpg", "/a/gone.jpg", "/a/new.jpg"].map(PathBuf::from)
+        );
+        assert_eq!((plan.unchanged, plan.failed), (1, 1));
+    }
+
+    #[test]
     fn what_an_unreadable_folder_holds_is_not_gone() {
         let library = HashMap::from([("/a/locked/x".into(), known(FileState::Indexed, true))]);
         let found = Found {
-            files: Vec::new(),
             unreadable: vec!["/a/locked".into()],
+            ..Found::default()
         };
         assert_eq!(plan(found, library), Plan::default());
     }

@@ -99,10 +99,11 @@ fn file_record((job, content): Finding, sets: &Sets<'_>) -> Result<FileRecord, T
         Err(reason) => warn!(path = %path.display(), reason, "not indexed"),
     }
     let content = match content {
-        Ok((hash, metadata, embedding)) => Ok(Content {
-            tags: sets.tags(hash, embedding.as_slice())?,
-            hash,
-            metadata,
+        Ok((facts, embedding)) => Ok(Content {
+            tags: sets.tags(facts.hash, embedding.as_slice())?,
+            hash: facts.hash,
+            metadata: facts.metadata,
+            keywords: facts.keywords,
             embedding,
         }),
         Err(reason) => Err(reason),

@@ -58,8 +58,9 @@ fn path(folder: &Path, hash: &ContentHash, size: u32) -> PathBuf {
 }
 
 fn make(original: &[u8], size: u32, limits: &DecodeConfig) -> anyhow::Result<Vec<u8>> {
-    let Picture { pixels, metadata } =
-        decode::decode_enough(original, limits, Some(ENOUGH * size))?;
+    let Picture {
+        pixels, metadata, ..
+    } = decode::decode_enough(original, limits, Some(ENOUGH * size))?;
     let (width, height) = (metadata.width, metadata.height);
     let scale = (f64::from(size) / f64::from(width.max(height))).min(1.0);
     let scaled = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);

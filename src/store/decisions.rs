@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::feed::Event;
 use super::gains::Gains;
-use super::{ContentHash, ImageId, LabelId, Result, Store, StoreError, tags};
+use super::{ContentHash, ImageId, LabelId, Result, Store, StoreError, TagChange, tags};
 
 /// A person's word on whether an image has a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,6 +146,10 @@ impl Store {
             }
             Ok((changed, gains))
         })?;
+        let images = retagged.iter().map(|retagged| retagged.image);
+        self.shared
+            .changes
+            .note(TagChange::Images(images.collect()));
         for decision in changed.iter().filter(|_| self.feed().has_readers()) {
             self.feed().tell(Event::Decision((*decision).clone()));
         }

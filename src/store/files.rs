@@ -8,7 +8,10 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::gains::Gains;
 use super::images::{self, ContentHash, ImageId, ModelId};
-use super::{LabelId, Result, Store, StoreError, paths, tags};
+use super::{
+    FileKeywords, LabelId, Result, SidecarStamp, Store, StoreError, TagChange, keywords, paths,
+    tags,
+};
 use crate::decode::Metadata;
 use crate::embed::Embedding;
 
@@ -98,6 +101,8 @@ pub struct KnownFile {
     pub stat: FileStat,
     /// What became of it.
     pub state: FileState,
+    /// What its sidecars looked like when its keywords were last read; none where they never were.
+    pub sidecars: Option<SidecarStamp>,
     /// Whether its image has an embedding of the model at hand.
     pub is_embedded: bool,
 }
@@ -131,6 +136,8 @@ pub struct Content {
     pub hash: ContentHash,
     /// What the file says about it.
     pub metadata: Metadata,
+    /// Keywords of this file.
+    pub keywords: FileKeywords,
     /// Its vector.
     pub embedding: Embedding,
     /// Its labels with their scores.
@@ -226,7 +233,7 @@ impl Store {
 
     /// Marks files as no longer there and returns the images that lost their last one.
     pub fn mark_gone(&self, files: &[PathBuf]) -> Result<Vec<ImageId>> {
-        self.write(|db| {
+        let (gone, orphaned) = self.write(|db| {
             let mut images = Vec::new();
             let mut update = db.prepare_cached(
                 "UPDATE files SET state = 'gone', reason = NULL WHERE path = ?1 AND state <> 'gone' RETURNING image_id",
@@ -236,8 +243,10 @@ impl Store {
                     update.query_row([paths::to_bytes(path)], |row| row.get(0)).optional()?;
                 images.extend(image.flatten().map(ImageId));
             }
-            orphans(db, images)
-        })
+            Ok((images.iter().copied().collect(), orphans(db, images)?))
+        })?;
+        self.shared.changes.note(TagChange::Images(gone));
+        Ok(orphaned)
     }
 
     /// Marks the files of a root as away, or as back: read again where they were not images before.
@@ -257,7 +266,7 @@ impl Store {
 
     /// Writes what a batch of files brought, in one transaction.
     pub fn record(&self, model: ModelId, records: &[FileRecord]) -> Result<Recorded> {
-        self.write_tags(|db| {
+        let recorded = self.write_tags(|db| {
             let (mut recorded, mut gains) = (Recorded::default(), Gains::begin(db)?);
             let mut replaced = Vec::new();
             for record in records {
@@ -273,14 +282,21 @@ impl Store {
             }
             recorded.orphaned = orphans(db, replaced)?;
             Ok((recorded, gains))
-        })
+        })?;
+        let images = recorded.images.iter().flatten().copied();
+        self.shared
+            .changes
+            .note(TagChange::Images(images.collect()));
+        Ok(recorded)
     }
 
-    /// Files that could not be indexed, by path.
+    /// Files that could not be indexed, or whose sidecars could not be read or written, by path.
     pub fn failures(&self) -> Result<Vec<Failure>> {
         self.read(|db| {
             let mut select = db.prepare_cached(
-                "SELECT path, reason FROM files WHERE state = 'failed' ORDER BY path",
+                "SELECT path, reason FROM files WHERE state = 'failed' UNION ALL
+                 SELECT path, sidecar_error FROM files WHERE sidecar_error IS NOT NULL AND state = 'indexed'
+                 ORDER BY path",
             )?;
             let rows = select.query_map([], |row| {
                 Ok(Failure {
@@ -315,7 +331,7 @@ impl Store {
 }
 
 const SELECT_KNOWN: &str = "
-    SELECT path, size_bytes, modified_ns, inode, state,
+    SELECT path, size_bytes, modified_ns, inode, state, sidecars,
            EXISTS (SELECT 1 FROM embeddings e WHERE e.model_id = ?1 AND e.image_id = files.image_id)
     FROM files";
 
@@ -329,7 +345,8 @@ fn known_file(row: &Row<'_>) -> Result<KnownFile> {
     Ok(KnownFile {
         stat,
         state: FileState::parse(&state)?,
-        is_embedded: row.get(5)?,
+        sidecars: row.get::<_, Option<String>>(5)?.map(SidecarStamp::from),
+        is_embedded: row.get(6)?,
     })
 }
 
@@ -380,6 +397,12 @@ fn record_file(
         reason,
         image.map(|image| image.0)
     ])?;
+    let keywords = record
+        .content
+        .as_ref()
+        .ok()
+        .map(|content| &content.keywords);
+    keywords::replace(db, &path, keywords)?;
     Ok(before.flatten().map(ImageId))
 }
 
@@ -439,6 +462,7 @@ mod tests {
                     format: "png".to_owned(),
                     ..Metadata::default()
                 },
+                keywords: FileKeywords::none(),
                 embedding: Embedding::new(vec![f32::from(seed), 1.0]).unwrap(),
                 tags: Vec::new(),
             });

@@ -2,12 +2,14 @@
 //!
 //! Writes are whole: each is one immediate transaction, so a reader and a crash see all of it or nothing.
 
+mod changes;
 mod decisions;
 mod facets;
 mod feed;
 mod files;
 mod gains;
 mod images;
+mod keywords;
 mod lock;
 mod outbox;
 mod paths;
@@ -21,6 +23,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use rusqlite_migration::{M, Migrations};
 use thiserror::Error;
 
+pub use changes::TagChange;
 pub use decisions::{BadDecision, Decision, Retagged, Verdict, WhichDecisions};
 pub use facets::{Count, Facets};
 pub use feed::{Change, Event, Feed, Indexed};
@@ -28,10 +31,11 @@ pub use files::{
     Content, Failure, FileRecord, FileStat, FileState, KnownFile, Recorded, Root, RootId,
 };
 pub use images::{ContentHash, ImageId, ImageRow, ModelId};
+pub use keywords::{FileId, FileKeywords, SidecarStamp, TaggedFile, Written};
 pub use lock::{Lock, LockError};
 pub use outbox::{Gained, HookId, HookStatus, Waiting};
 pub use select::{Area, Filter, Span};
-pub use tags::{AppliedLabel, AppliedSet, Difference, LabelId, Tag, TagCount};
+pub use tags::{AppliedLabel, AppliedSet, Difference, LabelId, Source, Tag, TagCount};
 
 /// Connections kept for readers. More may be open at a time; these are kept for the next reader.
 const IDLE_READERS: usize = 8;
@@ -85,6 +89,7 @@ struct Shared {
     writer: Mutex<Connection>,
     idle_readers: Mutex<Vec<Connection>>,
     feed: Feed,
+    changes: changes::Changes,
 }
 
 impl Store {
@@ -115,6 +120,7 @@ impl Store {
             writer: Mutex::new(writer),
             idle_readers: Mutex::default(),
             feed: Feed::default(),
+            changes: changes::Changes::default(),
         };
         Ok(Store {
             shared: Arc::new(shared),
@@ -191,6 +197,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../../migrations/0003_decisions.sql")),
         M::up(include_str!("../../migrations/0004_file_names.sql")),
         M::up(include_str!("../../migrations/0005_hooks.sql")),
+        M::up(include_str!("../../migrations/0006_keywords.sql")),
     ])
 }
 

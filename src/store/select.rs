@@ -187,15 +187,19 @@ fn not((condition, values): Condition) -> Condition {
     (format!("NOT {condition}"), values)
 }
 
-/// Carries one of these labels.
+/// Carries one of these labels, or of these keywords of its files.
 fn tagged(tags: &[impl AsRef<str>]) -> Condition {
     let places = places(tags.len());
     let carries = format!(
         "(i.id IN (SELECT t.image_id FROM tags t JOIN labels l ON l.id = t.label_id
-          JOIN label_sets s ON s.id = l.label_set_id WHERE l.name IN ({places}) OR s.name || '/' || l.name IN ({places})))"
+          JOIN label_sets s ON s.id = l.label_set_id WHERE l.name IN ({places}) OR s.name || '/' || l.name IN ({places})
+          UNION ALL SELECT f.image_id FROM keywords k JOIN files f ON f.id = k.file_id
+          WHERE k.keyword IN ({places}) AND f.state IN ('indexed', 'offline')))"
     );
     let names = || tags.iter().map(text);
-    (carries, names().chain(names()).collect())
+    let keyword = |tag: &str| text(tag.strip_prefix("file/").unwrap_or(tag));
+    let keywords = tags.iter().map(|tag| keyword(tag.as_ref()));
+    (carries, names().chain(names()).chain(keywords).collect())
 }
 
 fn inside(area: Area) -> Condition {

@@ -6,21 +6,35 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use serde::Serialize;
 
 use super::gains::{self, Gains};
-use super::{ImageId, Result, Store, Verdict};
+use super::{ImageId, Result, Store, TagChange, Verdict, keywords};
 
 /// A label's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LabelId(pub(super) i64);
 
+/// Who says that an image has a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The model, by its score.
+    Model,
+    /// A person, who confirmed it.
+    Person,
+    /// A keyword in a file or in the sidecar beside it.
+    File,
+}
+
 /// A label kept for an image.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Tag {
-    /// Name of the label set.
+    /// Name of the label set; `file` for keywords of files.
     pub set: String,
     /// Name of the label.
     pub label: String,
     /// Probability, 0 to 1; 1 where a person confirmed it.
     pub score: f32,
+    /// Who says so.
+    pub source: Source,
     /// Whether a person confirmed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<Verdict>,
@@ -132,7 +146,7 @@ impl Store {
         labels: &[AppliedLabel],
         tags: &[Vec<(ImageId, f32)>],
     ) -> Result<(Vec<LabelId>, Difference)> {
-        self.write_tags(|db| {
+        let applied = self.write_tags(|db| {
             let upsert =
                 "INSERT INTO label_sets (name, key, signature, definition) VALUES (?1, ?2, ?3, ?4)
                           ON CONFLICT (name) DO UPDATE SET key = excluded.key,
@@ -160,7 +174,9 @@ impl Store {
                 apply_label(db, *id, tags, &mut difference, &mut gains)?;
             }
             Ok(((ids, difference), gains))
-        })
+        })?;
+        self.shared.changes.note(TagChange::All);
+        Ok(applied)
     }
 
     /// The images that carry each label of a set, in the order of their rows.
@@ -182,13 +198,15 @@ impl Store {
 
     /// Forgets a label set with its tags and returns how many there were.
     pub fn delete_label_set(&self, name: &str) -> Result<usize> {
-        self.write(|db| {
+        let removed = self.write(|db| {
             let count = "SELECT count(*) FROM tags t JOIN labels l ON l.id = t.label_id
                          JOIN label_sets s ON s.id = l.label_set_id WHERE s.name = ?1";
             let removed: i64 = db.query_row(count, [name], |row| row.get(0))?;
             db.execute("DELETE FROM label_sets WHERE name = ?1", [name])?;
             Ok(removed as usize)
-        })
+        })?;
+        self.shared.changes.note(TagChange::All);
+        Ok(removed)
     }
 
     /// All labels with the number of images that carry each, most first.
@@ -200,7 +218,11 @@ impl Store {
                  LEFT JOIN tags t ON t.label_id = l.id
                  LEFT JOIN (SELECT DISTINCT image_id FROM files WHERE state IN ('indexed', 'offline')) live
                      ON live.image_id = t.image_id
-                 GROUP BY l.id ORDER BY images DESC, s.name, l.name",
+                 GROUP BY l.id
+                 UNION ALL
+                 SELECT 'file', keyword, count(DISTINCT f.image_id) FROM keywords k JOIN files f ON f.id = k.file_id
+                 WHERE f.state IN ('indexed', 'offline') GROUP BY keyword
+                 ORDER BY 3 DESC, 1, 2",
             )?;
             let rows = select
                 .query_map([], |row| Ok(TagCount { set: row.get(0)?, label: row.get(1)?, count: row.get(2)? }))?;
@@ -329,14 +351,22 @@ pub(super) fn of_image(db: &Transaction<'_>, image: ImageId) -> Result<Vec<Tag>>
          WHERE t.image_id = ?1 ORDER BY s.name, t.score DESC, l.name",
     )?;
     let rows = select.query_map([image.0], |row| {
+        let is_confirmed = row.get(3)?;
         Ok(Tag {
             set: row.get(0)?,
             label: row.get(1)?,
             score: row.get(2)?,
-            decision: row.get::<_, bool>(3)?.then_some(Verdict::Confirmed),
+            source: if is_confirmed {
+                Source::Person
+            } else {
+                Source::Model
+            },
+            decision: is_confirmed.then_some(Verdict::Confirmed),
         })
     })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut tags: Vec<Tag> = rows.collect::<rusqlite::Result<_>>()?;
+    tags.extend(keywords::of_image(db, image)?);
+    Ok(tags)
 }
 
 #[cfg(test)]
@@ -344,7 +374,7 @@ pub(super) mod tests {
     use super::*;
     use crate::decode::Metadata;
     use crate::embed::Embedding;
-    use crate::store::{Content, ContentHash, FileRecord, FileStat, Filter};
+    use crate::store::{Content, ContentHash, FileKeywords, FileRecord, FileStat, Filter};
 
     /// A library of three images.
     pub(in crate::store) fn library() -> (tempfile::TempDir, Store, Vec<ImageId>) {
@@ -366,6 +396,7 @@ pub(super) mod tests {
                     taken_at: Some(format!("202{seed}-05-01T10:00:00")),
                     ..Metadata::default()
                 },
+                keywords: FileKeywords::none(),
                 embedding: Embedding::new(vec![1.0]).unwrap(),
                 tags: Vec::new(),
             }),

@@ -86,6 +86,11 @@ pub fn write(bytes: Option<&[u8]>, wanted: &Keywords) -> Result<Option<Vec<u8>>,
     Ok((written != edit::EMPTY).then(|| written.into_bytes()))
 }
 
+/// Whether pixdex wrote some of these bytes.
+pub fn has_own(bytes: &[u8]) -> bool {
+    memchr::memmem::find(bytes, packet::OWN.as_bytes()).is_some()
+}
+
 fn text(bytes: &[u8]) -> Result<&str, XmpError> {
     std::str::from_utf8(bytes).map_err(|_| XmpError::NotUtf8)
 }

@@ -13,5 +13,6 @@ mod index;
 mod lab;
 mod queries;
 mod restart;
+mod sidecars;
 mod tags;
 mod watch;

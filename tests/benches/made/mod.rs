@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use pixdex::decode::Metadata;
 use pixdex::embed::{Embedder, Embedding};
-use pixdex::store::{Content, ContentHash, FileRecord, FileStat, ImageId, ModelId, RootId, Store};
+use pixdex::store::{
+    Content, ContentHash, FileKeywords, FileRecord, FileStat, ImageId, ModelId, RootId, Store,
+};
 
 /// Files written in one transaction.
 const BATCH: usize = 2_000;
@@ -126,6 +128,7 @@ fn record(
             let content = Content {
                 hash: ContentHash(hash),
                 metadata,
+                keywords: FileKeywords::none(),
                 embedding: embedding.clone(),
                 tags: Vec::new(),
             };

@@ -1,0 +1,115 @@
+//! Keywords inside a picture's file: in its XMP packet, and in the IPTC block of a JPEG.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use image::ImageDecoder;
+use tracing::warn;
+
+use crate::xmp;
+
+/// More of them are not read.
+const MAX_KEYWORDS: usize = 1024;
+
+/// The resource of Photoshop's that holds IPTC data sets.
+const IPTC_RESOURCE: u16 = 0x0404;
+
+/// Damaged metadata cost the keywords, not the picture.
+pub(super) fn of(decoder: &mut impl ImageDecoder) -> BTreeSet<String> {
+    let packet = decoder.xmp_metadata().ok().flatten();
+    let mut keywords = packet.map_or_else(BTreeSet::new, |packet| of_packet(&packet));
+    if let Ok(Some(resources)) = decoder.iptc_metadata() {
+        keywords.extend(of_resources(&resources).into_iter().take(MAX_KEYWORDS));
+    }
+    keywords
+}
+
+fn of_packet(packet: &[u8]) -> BTreeSet<String> {
+    xmp::read(packet).unwrap_or_else(|error| {
+        warn!(%error, "the XMP in a picture cannot be read");
+        BTreeSet::new()
+    })
+}
+
+/// Each resource is `8BIM`, a number, a name and its data, the last two padded to even lengths.
+fn of_resources(mut bytes: &[u8]) -> Vec<String> {
+    let mut keywords = Vec::new();
+    while let Some((number, data, rest)) = resource(bytes) {
+        if number == IPTC_RESOURCE {
+            keywords.extend(of_data_sets(data));
+        }
+        bytes = rest;
+    }
+    keywords
+}
+
+fn resource(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
+    let bytes = bytes.strip_prefix(b"8BIM")?;
+    let (number, bytes) = bytes.split_first_chunk()?;
+    let name_length = 1 + usize::from(*bytes.first()?);
+    let (length, bytes) = bytes
+        .get(name_length.next_multiple_of(2)..)?
+        .split_first_chunk()?;
+    let length = u32::from_be_bytes(*length) as usize;
+    let rest = bytes.get(length.checked_next_multiple_of(2)?..);
+    Some((
+        u16::from_be_bytes(*number),
+        bytes.get(..length)?,
+        rest.unwrap_or_default(),
+    ))
+}
+
+/// Each data set is 0x1C, a record, a number, a length and that many bytes; 2:25 is one keyword.
+fn of_data_sets(mut bytes: &[u8]) -> Vec<String> {
+    let mut keywords = Vec::new();
+    while let [0x1C, record, number, high, low, rest @ ..] = bytes {
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        let Some((data, rest)) = rest.split_at_checked(length) else {
+            break;
+        };
+        if (*record, *number) == (2, 25) {
+            let keyword = text(data);
+            keywords.extend(Some(keyword.trim().to_owned()).filter(|keyword| !keyword.is_empty()));
+        }
+        bytes = rest;
+    }
+    keywords
+}
+
+/// UTF-8 as nearly all write it now, else Latin-1 as it was before.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => bytes.iter().copied().map(char::from).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data_set(number: u8, data: &[u8]) -> Vec<u8> {
+        let length = (data.len() as u16).to_be_bytes();
+        [&[0x1C, 2, number], &length[..], data].concat()
+    }
+
+    fn resource(number: u16, data: &[u8]) -> Vec<u8> {
+        let length = (data.len() as u32).to_be_bytes();
+        let padding = vec![0; data.len() % 2];
+        let number = number.to_be_bytes();
+        [b"8BIM", &number[..], &[0, 0], &length, data, &padding].concat()
+    }
+
+    #[test]
+    fn keywords_are_told_from_other_data_sets() {
+        let sets = [
+            data_set(5, b"a title"),
+            data_set(25, "Straße".as_bytes()),
+            data_set(25, b"caf\xE9"),
+            data_set(25, b" "),
+        ];
+        let bytes = [resource(1, b"odd"), resource(IPTC_RESOURCE, &sets.concat())].concat();
+        assert_eq!(of_resources(&bytes), ["Straße", "café"]);
+        (0..bytes.len()).for_each(|cut| drop(of_resources(&bytes[..cut])));
+    }
+}

@@ -1,0 +1,240 @@
+//! Brings sidecars to what the library's tags say: what is wanted beside each picture is compared with what was written there,
+//! and only where they differ is a sidecar opened.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use anyhow::{Context, Result};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
+use tracing::{error, info, warn};
+
+use super::replace::Replacement;
+use super::{places, read, reason, stat};
+use crate::config::SidecarNames;
+use crate::store::{FileId, SidecarStamp, Store, TagChange, TaggedFile, Written};
+use crate::tag::Tagger;
+use crate::xmp::{self, Keywords};
+
+/// Files that are brought up to date together.
+const BATCH: usize = 64;
+
+/// The ancestors of each label that has some, topmost first, by label set and label.
+type Ancestors = BTreeMap<(String, String), Vec<String>>;
+
+/// What writes sidecars.
+#[derive(Debug, Clone)]
+pub struct Sidecars {
+    store: Store,
+    tagger: Arc<Tagger>,
+    names: SidecarNames,
+}
+
+/// A thread that keeps sidecars up to date.
+#[derive(Debug)]
+pub struct Running {
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Running {
+    /// Ends with the files at hand; the next start goes on.
+    pub fn stop(self) {
+        drop(self.stop);
+        if self.thread.join().is_err() {
+            error!("the thread that writes sidecars panicked");
+        }
+    }
+}
+
+impl Sidecars {
+    /// For the pictures of a library; none where its owner wants no sidecars.
+    pub fn new(store: Store, tagger: Arc<Tagger>, names: SidecarNames) -> Option<Sidecars> {
+        (names != SidecarNames::Off).then_some(Sidecars {
+            store,
+            tagger,
+            names,
+        })
+    }
+
+    /// Brings all sidecars up to date, then those of images whose tags change.
+    pub fn start(self) -> Result<Running> {
+        let (stop, stopped) = bounded(0);
+        let woken = self.store.follow_tags();
+        let follow = move || self.follow(&woken, &stopped);
+        let thread = thread::Builder::new()
+            .name("sidecars".to_owned())
+            .spawn(follow)?;
+        Ok(Running { stop, thread })
+    }
+
+    /// Brings all sidecars up to date, once.
+    pub fn run_once(&self) -> Result<()> {
+        let (_stop, stopped) = bounded(0);
+        self.converge(&TagChange::All, &stopped)
+    }
+
+    fn follow(&self, woken: &Receiver<()>, stopped: &Receiver<()>) {
+        loop {
+            select! {
+                recv(stopped) -> _ => return,
+                recv(woken) -> _ => {}
+            }
+            let change = self.store.take_tag_change();
+            if let Err(error) = self.converge(&change, stopped) {
+                error!(
+                    error = format!("{error:#}"),
+                    "failed to bring sidecars up to date"
+                );
+            }
+        }
+    }
+
+    fn converge(&self, change: &TagChange, stopped: &Receiver<()>) -> Result<()> {
+        let ancestors = self.tagger.ancestors();
+        let mut written = 0;
+        if let TagChange::Images(images) = change {
+            let files = self.store.tagged_files_of(images)?;
+            for files in files.chunks(BATCH) {
+                written += self.converge_batch(files, &ancestors)?;
+            }
+        } else {
+            let mut after = FileId::default();
+            // Closed: told to stop. The next start goes on.
+            while stopped.try_recv() != Err(crossbeam_channel::TryRecvError::Disconnected) {
+                let files = self.store.tagged_files(after, BATCH)?;
+                let Some(last) = files.last() else { break };
+                after = last.id;
+                written += self.converge_batch(&files, &ancestors)?;
+            }
+        }
+        if written > 0 {
+            info!(sidecars = written, "sidecars written");
+        }
+        Ok(())
+    }
+
+    /// Two transactions for each batch. The first, before anything is put in place, says what the sidecars will look like, so that
+    /// pixdex's own writing is no news to it; the second, after it, says what they were brought up to date with.
+    fn converge_batch(&self, files: &[TaggedFile], ancestors: &Ancestors) -> Result<usize> {
+        let wanted = files.iter().map(|file| (file, wanted(file, ancestors)));
+        let differing: Vec<_> = wanted
+            .filter(|(file, wanted)| differs(file, wanted))
+            .collect();
+        if differing.is_empty() {
+            return Ok(0);
+        }
+        let (mut expected, mut prepared) = (Vec::new(), Vec::new());
+        for (file, wanted) in differing {
+            let place = self.place(&file.path)?;
+            let replacement = prepare(&place, &wanted);
+            if let Ok(Some(replacement)) = &replacement {
+                expected.push((file.id, stamp_after(&file.path, replacement)));
+            }
+            prepared.push((file, place, wanted, replacement));
+        }
+        self.store.expect_sidecars(&expected)?;
+        let mut written = Vec::new();
+        for (file, place, wanted, replacement) in prepared {
+            let done = replacement.and_then(|replacement| commit(replacement, &place));
+            written.push((file.id, outcome(file, &wanted, &place, done)));
+        }
+        self.store.note_written(&written)?;
+        Ok(expected.len())
+    }
+
+    /// The sidecar that is there, else one of the name that the owner wants. `photo.xmp` is taken only where it is of one picture.
+    fn place(&self, picture: &Path) -> Result<PathBuf> {
+        let [appended, replaced] = places(picture);
+        let is_ours = |place: &Path| {
+            let packet = read(place).ok().flatten();
+            packet.is_some_and(|(bytes, _)| xmp::has_own(&bytes))
+        };
+        let takes_replaced = match (stat(&appended).is_some(), stat(&replaced).is_some()) {
+            (true, true) => is_ours(&replaced) && !is_ours(&appended),
+            (false, false) => self.names == SidecarNames::Replaced,
+            (_, is_replaced) => is_replaced,
+        };
+        let shared = || self.store.files_of_stem(&picture.with_extension(""));
+        let takes_replaced = takes_replaced
+            && shared()?
+                .iter()
+                .all(|other| other == picture || other.with_extension("xmp") != replaced);
+        Ok(if takes_replaced { replaced } else { appended })
+    }
+}
+
+/// A tag is a subject, and in the hierarchy it stands below the parents of its label.
+fn wanted(file: &TaggedFile, ancestors: &Ancestors) -> Keywords {
+    let mut wanted = Keywords::default();
+    for tag in &file.tags {
+        let above = ancestors.get(tag).into_iter().flatten();
+        let path: Vec<String> = above.chain([&tag.1]).map(|name| printable(name)).collect();
+        // A `|` within a name would be taken for a level of its own.
+        let path: Vec<String> = path.iter().map(|name| name.replace('|', "/")).collect();
+        wanted.hierarchical.insert(path.join("|"));
+        wanted.subjects.insert(printable(&tag.1));
+    }
+    wanted
+}
+
+/// XML has no place for control characters.
+fn printable(name: &str) -> String {
+    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    name.chars().map(printable).collect()
+}
+
+/// What a sidecar is brought up to date with, as it is remembered.
+fn remembered(wanted: &Keywords) -> String {
+    let all = wanted.subjects.iter().chain(&wanted.hierarchical);
+    all.map(|keyword| format!("{keyword}\n")).collect()
+}
+
+fn differs(file: &TaggedFile, wanted: &Keywords) -> bool {
+    match &file.written {
+        Some(written) => file.is_gone || *written != remembered(wanted),
+        // Never looked at: a sidecar that came with its picture may hold what pixdex wrote elsewhere.
+        None => file.has_sidecar || !wanted.is_empty(),
+    }
+}
+
+/// What is to stand at the place; none where it is so already.
+fn prepare(place: &Path, wanted: &Keywords) -> Result<Option<Replacement>> {
+    let found = read(place)?;
+    let (bytes, before) = found.unzip();
+    let after = xmp::write(bytes.as_deref(), wanted)?;
+    if after == bytes {
+        return Ok(None);
+    }
+    let replacement = Replacement::prepare(place, before.as_ref(), after.as_deref());
+    Ok(Some(replacement.context("it cannot be written")?))
+}
+
+fn stamp_after(picture: &Path, replacement: &Replacement) -> SidecarStamp {
+    SidecarStamp::of(places(picture).map(|place| {
+        if place == replacement.place() {
+            replacement.after()
+        } else {
+            stat(&place)
+        }
+    }))
+}
+
+fn commit(replacement: Option<Replacement>, place: &Path) -> Result<()> {
+    let committed = replacement.map_or(Ok(()), Replacement::commit);
+    committed.with_context(|| format!("failed to put `{}` in place", place.display()))
+}
+
+fn outcome(file: &TaggedFile, wanted: &Keywords, place: &Path, done: Result<()>) -> Written {
+    match done {
+        Ok(()) => Ok((!file.is_gone).then(|| remembered(wanted))),
+        Err(cause) => {
+            let reason = reason(place, &cause);
+            if file.error.as_ref() != Some(&reason) {
+                warn!(picture = %file.path.display(), reason, "cannot write a sidecar");
+            }
+            Err(reason)
+        }
+    }
+}

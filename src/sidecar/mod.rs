@@ -1,0 +1,88 @@
+//! Sidecars: XMP files beside pictures, which hold what cannot or must not be written into the pictures themselves.
+//!
+//! Their keywords are read whenever pictures are. They are written only where the owner asked for it: [`Sidecars`] compares
+//! what is wanted with what was written, and so comes to the same end after whatever went wrong in between.
+
+mod converge;
+mod replace;
+
+use std::collections::BTreeSet;
+use std::fs::{self, Metadata};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use tracing::warn;
+
+use crate::store::{FileKeywords, FileStat, SidecarStamp};
+use crate::xmp;
+
+pub use converge::{Running, Sidecars};
+
+/// A larger file is no sidecar.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Where the sidecars of a picture lie: `photo.jpg.xmp` and `photo.xmp`.
+pub fn places(picture: &Path) -> [PathBuf; 2] {
+    let mut appended = picture.as_os_str().to_owned();
+    appended.push(".xmp");
+    [appended.into(), picture.with_extension("xmp")]
+}
+
+/// Whether a file of this name is a sidecar.
+pub fn is_sidecar_name(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "xmp")
+}
+
+/// What the sidecars of a picture look like now.
+pub fn stamp(picture: &Path) -> SidecarStamp {
+    SidecarStamp::of(places(picture).map(|place| stat(&place)))
+}
+
+fn stat(place: &Path) -> Option<FileStat> {
+    let metadata = fs::symlink_metadata(place).ok()?;
+    metadata.is_file().then(|| FileStat::of(&metadata))
+}
+
+/// The keywords of a picture's file: those in its sidecars, and those that were found in itself.
+pub fn keywords(picture: &Path, mut embedded: BTreeSet<String>) -> FileKeywords {
+    // Looked at before it is read, so that a change in between shows.
+    let (stamp, mut error) = (stamp(picture), None);
+    for place in places(picture) {
+        match read(&place)
+            .and_then(|bytes| Ok(bytes.map(|(bytes, _)| xmp::read(&bytes)).transpose()?))
+        {
+            Ok(keywords) => embedded.extend(keywords.unwrap_or_default()),
+            Err(cause) => {
+                warn!(sidecar = %place.display(), error = format!("{cause:#}"), "cannot read a sidecar");
+                error = Some(reason(&place, &cause));
+            }
+        }
+    }
+    FileKeywords {
+        stamp,
+        keywords: embedded,
+        error,
+    }
+}
+
+/// Why something cannot be done with a sidecar, for people.
+fn reason(place: &Path, cause: &anyhow::Error) -> String {
+    format!("its sidecar `{}`: {cause:#}", place.display())
+}
+
+/// A sidecar's bytes and what it looked like before they were read; none where there is no such file.
+fn read(place: &Path) -> anyhow::Result<Option<(Vec<u8>, Metadata)>> {
+    let metadata = match fs::symlink_metadata(place) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        metadata => metadata?,
+    };
+    anyhow::ensure!(metadata.is_file(), "it is not a regular file");
+    let mut bytes = Vec::new();
+    let mut file = fs::File::open(place)?.take(MAX_BYTES + 1);
+    file.read_to_end(&mut bytes)?;
+    anyhow::ensure!(
+        bytes.len() as u64 <= MAX_BYTES,
+        "it has more than {MAX_BYTES} bytes"
+    );
+    Ok(Some((bytes, metadata)))
+}

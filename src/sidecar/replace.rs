@@ -1,0 +1,97 @@
+//! Puts a file in the place of another, whole or not at all.
+
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::store::FileStat;
+
+/// What is to stand at a place, ready on the disk beside it.
+#[derive(Debug)]
+pub(super) struct Replacement {
+    place: PathBuf,
+    /// What stands there now.
+    before: Option<FileStat>,
+    /// None takes away what stands there.
+    temporary: Option<(PathBuf, FileStat)>,
+}
+
+impl Replacement {
+    /// `before` is what the caller read and worked on; `bytes` shall stand there instead, or nothing.
+    pub(super) fn prepare(
+        place: &Path,
+        before: Option<&Metadata>,
+        bytes: Option<&[u8]>,
+    ) -> io::Result<Replacement> {
+        let temporary = bytes.map(|bytes| write_beside(place, bytes, before));
+        Ok(Replacement {
+            place: place.to_owned(),
+            before: before.map(FileStat::of),
+            temporary: temporary.transpose()?,
+        })
+    }
+
+    pub(super) fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// What will stand there: a file keeps its times and its number when it is renamed.
+    pub(super) fn after(&self) -> Option<FileStat> {
+        self.temporary.as_ref().map(|(_, stat)| *stat)
+    }
+
+    /// Does it, unless another program changed the file meanwhile.
+    pub(super) fn commit(self) -> io::Result<()> {
+        if super::stat(&self.place) != self.before {
+            self.discard();
+            return Err(io::Error::other("it was changed meanwhile"));
+        }
+        match &self.temporary {
+            Some((temporary, _)) => fs::rename(temporary, &self.place),
+            None => fs::remove_file(&self.place),
+        }
+    }
+
+    fn discard(self) {
+        // Overwritten the next time, where it stays.
+        let _ = self.temporary.map(|(path, _)| fs::remove_file(path));
+    }
+}
+
+/// Hidden, so that nobody looks at it, and always the same, so that what a killed process leaves is found again.
+fn temporary_name(place: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(place.file_name().unwrap_or_default());
+    name.push(".pixdex");
+    place.with_file_name(name)
+}
+
+fn write_beside(
+    place: &Path,
+    bytes: &[u8],
+    before: Option<&Metadata>,
+) -> io::Result<(PathBuf, FileStat)> {
+    let path = temporary_name(place);
+    let written = write_new(&path, bytes, before);
+    if written.is_err() {
+        // A full disk wants nothing left on it.
+        let _ = fs::remove_file(&path);
+    }
+    Ok((path, written?))
+}
+
+fn write_new(path: &Path, bytes: &[u8], before: Option<&Metadata>) -> io::Result<FileStat> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // New, so that a link that somebody put there is not followed.
+    let mut file: File = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(bytes)?;
+    if let Some(before) = before {
+        file.set_permissions(before.permissions())?;
+    }
+    file.sync_all()?;
+    Ok(FileStat::of(&file.metadata()?))
+}

@@ -1,0 +1,242 @@
+//! Keywords that files carry, and what the sidecars beside them were brought up to date with.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Row, Transaction, params};
+
+use super::tags::Source;
+use super::{FileStat, ImageId, Result, Store, Tag, paths};
+
+/// The name under which keywords of files stand beside the label sets.
+pub(super) const FILE_SET: &str = "file";
+
+/// A file's row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct FileId(i64);
+
+/// What the places of a picture's sidecars look like from outside; a difference means that its keywords must be read again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SidecarStamp(String);
+
+impl SidecarStamp {
+    /// For the places in their order; none where there is no file.
+    pub fn of(places: [Option<FileStat>; 2]) -> SidecarStamp {
+        let text = |place: Option<FileStat>| match place {
+            Some(stat) => format!("{}:{}:{}", stat.size_bytes, stat.modified_ns, stat.inode),
+            None => "-".to_owned(),
+        };
+        SidecarStamp(places.map(text).join(" "))
+    }
+
+    /// Whether there is a sidecar at all.
+    fn is_there(&self) -> bool {
+        self.0 != "- -"
+    }
+}
+
+impl From<String> for SidecarStamp {
+    fn from(text: String) -> SidecarStamp {
+        SidecarStamp(text)
+    }
+}
+
+/// The keywords of a file.
+#[derive(Debug, Clone)]
+pub struct FileKeywords {
+    /// What the sidecars looked like before they were read.
+    pub stamp: SidecarStamp,
+    /// Those that pixdex did not write.
+    pub keywords: BTreeSet<String>,
+    /// Why a sidecar could not be read.
+    pub error: Option<String>,
+}
+
+impl FileKeywords {
+    /// Those of a file that has none, and no sidecar.
+    pub fn none() -> FileKeywords {
+        FileKeywords {
+            stamp: SidecarStamp::of([None; 2]),
+            keywords: BTreeSet::new(),
+            error: None,
+        }
+    }
+}
+
+/// A file with the tags that its sidecar may want.
+#[derive(Debug, Clone)]
+pub struct TaggedFile {
+    /// Its row.
+    pub id: FileId,
+    /// The picture.
+    pub path: PathBuf,
+    /// Whether it is no longer there, so that nothing is wanted beside it.
+    pub is_gone: bool,
+    /// Label sets and labels of its tags.
+    pub tags: Vec<(String, String)>,
+    /// What its sidecar was last brought up to date with.
+    pub written: Option<String>,
+    /// Whether there was a sidecar when it was last looked for.
+    pub has_sidecar: bool,
+    /// Why that failed the last time.
+    pub error: Option<String>,
+}
+
+/// What came of bringing a sidecar up to date: with what, or why not.
+pub type Written = std::result::Result<Option<String>, String>;
+
+impl Store {
+    /// Up to `limit` files behind `after` that are there, or that are gone and had something written beside them.
+    pub fn tagged_files(&self, after: FileId, limit: usize) -> Result<Vec<TaggedFile>> {
+        self.read(|db| {
+            let mut select = db.prepare_cached(&format!(
+                "{SELECT_FILES} WHERE id > ?1 AND (state = 'indexed' OR state = 'gone' AND written IS NOT NULL)
+                 ORDER BY id LIMIT ?2"
+            ))?;
+            let rows = select.query_map(params![after.0, limit as i64], row)?;
+            with_tags(db, rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// The same for the files that hold, or held, these images.
+    pub fn tagged_files_of(&self, images: &BTreeSet<ImageId>) -> Result<Vec<TaggedFile>> {
+        self.read(|db| {
+            let mut select = db.prepare_cached(&format!(
+                "{SELECT_FILES} WHERE image_id = ?1 AND (state = 'indexed' OR state = 'gone' AND written IS NOT NULL)"
+            ))?;
+            let mut files = Vec::new();
+            for image in images {
+                for file in select.query_map([image.0], row)? {
+                    files.push(file?);
+                }
+            }
+            with_tags(db, files)
+        })
+    }
+
+    /// Pictures that are there and whose paths are `stem` with an ending.
+    pub fn files_of_stem(&self, stem: &Path) -> Result<Vec<PathBuf>> {
+        let first = [paths::to_bytes(stem), b".".to_vec()].concat();
+        // `/` follows `.`, and so ends what begins with `stem.`.
+        let end = [paths::to_bytes(stem), b"/".to_vec()].concat();
+        self.read(|db| {
+            let mut select = db.prepare_cached(
+                "SELECT path FROM files WHERE state = 'indexed' AND (path = ?1 OR path >= ?2 AND path < ?3)",
+            )?;
+            let rows = select.query_map(params![paths::to_bytes(stem), first, end], |row| {
+                Ok(paths::from_bytes(row.get(0)?))
+            })?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// Remembers what sidecars look like that are about to be put in place: no reason to read keywords again.
+    pub fn expect_sidecars(&self, expected: &[(FileId, SidecarStamp)]) -> Result<()> {
+        self.write(|db| {
+            let mut update = db.prepare_cached("UPDATE files SET sidecars = ?2 WHERE id = ?1")?;
+            for (file, stamp) in expected {
+                update.execute(params![file.0, stamp.0])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Remembers what came of bringing sidecars up to date.
+    pub fn note_written(&self, written: &[(FileId, Written)]) -> Result<()> {
+        self.write(|db| {
+            let mut succeeded = db.prepare_cached(
+                "UPDATE files SET written = ?2, sidecar_error = NULL WHERE id = ?1",
+            )?;
+            let mut failed =
+                db.prepare_cached("UPDATE files SET sidecar_error = ?2 WHERE id = ?1")?;
+            for (file, written) in written {
+                match written {
+                    Ok(written) => succeeded.execute(params![file.0, written])?,
+                    Err(reason) => failed.execute(params![file.0, reason])?,
+                };
+            }
+            Ok(())
+        })
+    }
+}
+
+const SELECT_FILES: &str =
+    "SELECT id, path, state = 'gone', written, sidecars, sidecar_error, image_id FROM files";
+
+/// A file without its tags, and its image.
+fn row(row: &Row<'_>) -> rusqlite::Result<(TaggedFile, Option<i64>)> {
+    let stamp: Option<String> = row.get(4)?;
+    let file = TaggedFile {
+        id: FileId(row.get(0)?),
+        path: paths::from_bytes(row.get(1)?),
+        is_gone: row.get(2)?,
+        tags: Vec::new(),
+        written: row.get(3)?,
+        has_sidecar: stamp.is_some_and(|stamp| SidecarStamp(stamp).is_there()),
+        error: row.get(5)?,
+    };
+    Ok((file, row.get(6)?))
+}
+
+fn with_tags(
+    db: &Transaction<'_>,
+    files: Vec<(TaggedFile, Option<i64>)>,
+) -> Result<Vec<TaggedFile>> {
+    let mut select = db.prepare_cached(
+        "SELECT s.name, l.name FROM tags t JOIN labels l ON l.id = t.label_id
+         JOIN label_sets s ON s.id = l.label_set_id WHERE t.image_id = ?1",
+    )?;
+    let mut tagged = Vec::with_capacity(files.len());
+    for (mut file, image) in files {
+        if !file.is_gone {
+            let tags = select.query_map([image], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            file.tags = tags.collect::<rusqlite::Result<_>>()?;
+        }
+        tagged.push(file);
+    }
+    Ok(tagged)
+}
+
+/// Makes these the keywords of the file at `path`; none where the file holds no picture.
+pub(super) fn replace(
+    db: &Transaction<'_>,
+    path: &[u8],
+    keywords: Option<&FileKeywords>,
+) -> Result<()> {
+    let mut delete = db.prepare_cached(
+        "DELETE FROM keywords WHERE file_id = (SELECT id FROM files WHERE path = ?1)",
+    )?;
+    delete.execute([path])?;
+    let Some(found) = keywords else {
+        return Ok(());
+    };
+    let mut update = db.prepare_cached(
+        "UPDATE files SET sidecars = ?2, sidecar_error = ?3 WHERE path = ?1 RETURNING id",
+    )?;
+    let values = params![path, found.stamp.0, found.error];
+    let file: i64 = update.query_row(values, |row| row.get(0))?;
+    let mut insert =
+        db.prepare_cached("INSERT INTO keywords (file_id, keyword) VALUES (?1, ?2)")?;
+    for keyword in &found.keywords {
+        insert.execute(params![file, keyword])?;
+    }
+    Ok(())
+}
+
+/// The keywords of the files that hold an image, as tags.
+pub(super) fn of_image(db: &Transaction<'_>, image: ImageId) -> Result<Vec<Tag>> {
+    let mut select = db.prepare_cached(
+        "SELECT DISTINCT keyword FROM files f JOIN keywords k ON k.file_id = f.id
+         WHERE f.image_id = ?1 AND f.state IN ('indexed', 'offline') ORDER BY keyword",
+    )?;
+    let rows = select.query_map([image.0], |row| {
+        Ok(Tag {
+            set: FILE_SET.to_owned(),
+            label: row.get(0)?,
+            score: 1.0,
+            source: Source::File,
+            decision: None,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}

@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, never, select};
 use tracing::{error, info, warn};
 
 use super::pipeline::{Job, Pipeline};
-use super::scan::{self, Plan};
+use super::scan::{self, Plan, stat};
 use super::{Parts, Progress, WatchedRoot, count};
 use crate::sidecar;
 use crate::store::{FileStat, RootId};
@@ -239,13 +239,8 @@ impl Looker {
 
     /// A sidecar came, changed or went: looks at the pictures it belongs to.
     fn look_beside(&mut self, root: &WatchedRoot, sidecar: &Path) -> Result<()> {
-        let stem = sidecar.with_extension("");
-        for picture in self.parts.store.files_of_stem(&stem)? {
-            if sidecar::places(&picture)
-                .iter()
-                .any(|place| place == sidecar)
-                && let Some(stat) = stat(&picture)
-            {
+        for picture in sidecar::pictures(&self.parts.store, sidecar)? {
+            if let Some(stat) = stat(&picture) {
                 self.look_at_file(root, &picture, stat)?;
             }
         }
@@ -269,7 +264,7 @@ impl Looker {
     /// A file, or a folder with all that was in it, is no longer there.
     fn forget(&mut self, root: &WatchedRoot, path: &Path) -> Result<()> {
         // With its root away it may well come back.
-        if !has_entries(&root.path) {
+        if !scan::has_entries(&root.path) {
             return self.scan_root(root);
         }
         let mut gone: Vec<PathBuf> = self
@@ -308,7 +303,7 @@ impl Looker {
     }
 
     fn scan_root(&mut self, root: &WatchedRoot) -> Result<()> {
-        let is_there = has_entries(&root.path);
+        let is_there = scan::has_entries(&root.path);
         if is_there || self.knows_files(root)? {
             // A root that is missing or empty while files in it are known is taken to be away, not emptied.
             self.set_online(root, is_there)?;
@@ -398,14 +393,4 @@ impl Looker {
             self.queue.push_back(job);
         }
     }
-}
-
-fn stat(path: &Path) -> Option<FileStat> {
-    std::fs::symlink_metadata(path)
-        .ok()
-        .map(|metadata| FileStat::of(&metadata))
-}
-
-fn has_entries(folder: &Path) -> bool {
-    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
 }

@@ -66,6 +66,18 @@ pub(super) fn find(folder: &Path, exclude: &HashSet<String>) -> Found {
     found
 }
 
+/// What a path looks like now.
+pub(super) fn stat(path: &Path) -> Option<FileStat> {
+    std::fs::symlink_metadata(path)
+        .ok()
+        .map(|metadata| FileStat::of(&metadata))
+}
+
+/// Whether anything is in a folder.
+pub(super) fn has_entries(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+}
+
 /// Whether a file of this name is worth opening.
 pub(super) fn is_picture_name(path: &Path) -> bool {
     let extension = path
@@ -118,7 +130,7 @@ pub(super) fn plan(found: Found, mut known: HashMap<PathBuf, KnownFile>) -> Plan
 mod tests {
     use super::*;
 
-    fn stat(modified_ns: i64) -> FileStat {
+    fn changed(modified_ns: i64) -> FileStat {
         FileStat {
             size_bytes: 1,
             modified_ns,
@@ -128,7 +140,7 @@ mod tests {
 
     fn known(state: FileState, is_embedded: bool) -> KnownFile {
         KnownFile {
-            stat: stat(1),
+            stat: changed(1),
             state,
             sidecars: Some(SidecarStamp::of([None; 2])),
             is_embedded,
@@ -138,7 +150,7 @@ mod tests {
     fn found(names: &[(&str, i64)]) -> Found {
         let files = names
             .iter()
-            .map(|(name, time)| (PathBuf::from(name), stat(*time)))
+            .map(|(name, time)| (PathBuf::from(name), changed(*time)))
             .collect();
         Found {
             files,
@@ -182,7 +194,7 @@ mod tests {
     fn a_picture_is_read_again_when_its_sidecar_comes_changes_or_goes() {
         let beside = |stat| SidecarStamp::of([stat, None]);
         let was = |state, time: Option<i64>| KnownFile {
-            sidecars: Some(beside(time.map(stat))),
+            sidecars: Some(beside(time.map(changed))),
             ..known(state, true)
         };
         let library = HashMap::from([
@@ -202,7 +214,7 @@ mod tests {
         let sidecars = names.iter().filter(|name| **name != "/a/gone.jpg");
         let found = Found {
             sidecars: sidecars
-                .map(|name| (format!("{name}.xmp").into(), stat(1)))
+                .map(|name| (format!("{name}.xmp").into(), changed(1)))
                 .collect(),
             ..found(&names.map(|name| (name, 1)))
         };

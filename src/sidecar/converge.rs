@@ -1,7 +1,6 @@
 //! Brings sidecars to what the library's tags say: what is wanted beside each picture is compared with what was written there,
 //! and only where they differ is a sidecar opened.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -11,17 +10,14 @@ use crossbeam_channel::{Receiver, Sender, bounded, select};
 use tracing::{error, info, warn};
 
 use super::replace::Replacement;
-use super::{places, read, reason, stat};
+use super::{pictures, places, read, reason, stat};
 use crate::config::SidecarNames;
 use crate::store::{FileId, SidecarStamp, Store, TagChange, TaggedFile, Written};
-use crate::tag::Tagger;
+use crate::tag::{Ancestors, Tagger};
 use crate::xmp::{self, Keywords};
 
 /// Files that are brought up to date together.
 const BATCH: usize = 64;
-
-/// The ancestors of each label that has some, topmost first, by label set and label.
-type Ancestors = BTreeMap<(String, String), Vec<String>>;
 
 /// What writes sidecars.
 #[derive(Debug, Clone)]
@@ -156,12 +152,15 @@ impl Sidecars {
             (false, false) => self.names == SidecarNames::Replaced,
             (_, is_replaced) => is_replaced,
         };
-        let shared = || self.store.files_of_stem(&picture.with_extension(""));
-        let takes_replaced = takes_replaced
-            && shared()?
-                .iter()
-                .all(|other| other == picture || other.with_extension("xmp") != replaced);
-        Ok(if takes_replaced { replaced } else { appended })
+        let is_alone = || -> Result<bool> {
+            let pictures = pictures(&self.store, &replaced)?;
+            Ok(pictures.iter().all(|other| other == picture))
+        };
+        Ok(if takes_replaced && is_alone()? {
+            replaced
+        } else {
+            appended
+        })
     }
 }
 
@@ -188,7 +187,8 @@ fn printable(name: &str) -> String {
 /// What a sidecar is brought up to date with, as it is remembered.
 fn remembered(wanted: &Keywords) -> String {
     let all = wanted.subjects.iter().chain(&wanted.hierarchical);
-    all.map(|keyword| format!("{keyword}\n")).collect()
+    let all: Vec<&str> = all.map(String::as_str).collect();
+    all.join("\n")
 }
 
 fn differs(file: &TaggedFile, wanted: &Keywords) -> bool {

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
-use crate::store::{FileKeywords, FileStat, SidecarStamp};
+use crate::store::{FileKeywords, FileStat, SidecarStamp, Store, StoreError};
 use crate::xmp;
 
 pub use converge::{Running, Sidecars};
@@ -31,6 +31,13 @@ pub fn places(picture: &Path) -> [PathBuf; 2] {
 /// Whether a file of this name is a sidecar.
 pub fn is_sidecar_name(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "xmp")
+}
+
+/// The pictures of the library to which a sidecar belongs.
+pub fn pictures(store: &Store, sidecar: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let mut pictures = store.files_of_stem(&sidecar.with_extension(""))?;
+    pictures.retain(|picture| places(picture).iter().any(|place| place == sidecar));
+    Ok(pictures)
 }
 
 /// What the sidecars of a picture look like now.

@@ -75,3 +75,31 @@ impl Store {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_told_once_and_all_of_them_when_there_are_many() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let images = |ids: std::ops::Range<i64>| TagChange::Images(ids.map(ImageId).collect());
+        let note = |change| store.shared.changes.note(change);
+        note(images(0..1));
+        let woken = store.follow_tags();
+        woken.try_recv().unwrap();
+        assert_eq!(store.take_tag_change(), TagChange::All, "at first");
+        note(images(0..0));
+        assert!(woken.try_recv().is_err(), "nothing changed");
+        note(images(1..3));
+        note(images(2..5));
+        woken.try_recv().unwrap();
+        assert!(woken.try_recv().is_err());
+        assert_eq!(store.take_tag_change(), images(1..5));
+        note(images(0..1));
+        note(images(0..MOST_IMAGES as i64));
+        assert_eq!(store.take_tag_change(), TagChange::All);
+        assert_eq!(store.take_tag_change(), images(0..0));
+    }
+}

@@ -240,3 +240,98 @@ pub(super) fn of_image(db: &Transaction<'_>, image: ImageId) -> Result<Vec<Tag>>
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::Metadata;
+    use crate::embed::Embedding;
+    use crate::store::{Content, ContentHash, FileRecord, Filter};
+
+    const STAT: FileStat = FileStat {
+        size_bytes: 1,
+        modified_ns: 2,
+        inode: 3,
+    };
+
+    /// Records a file with keywords, each image by its seed.
+    fn record(store: &Store, path: &str, seed: u8, keywords: &[&str]) -> ImageId {
+        let root = store.root(Path::new("/photos")).unwrap();
+        let model = store.model("fingerprint", "name").unwrap();
+        let content = Content {
+            hash: ContentHash([seed; 32]),
+            metadata: Metadata::default(),
+            keywords: FileKeywords {
+                keywords: keywords.iter().map(|text| (*text).to_owned()).collect(),
+                ..FileKeywords::none()
+            },
+            embedding: Embedding::new(vec![1.0]).unwrap(),
+            tags: Vec::new(),
+        };
+        let record = FileRecord {
+            root,
+            path: path.into(),
+            stat: STAT,
+            content: Ok(content),
+        };
+        store.record(model, &[record]).unwrap().images[0].unwrap()
+    }
+
+    #[test]
+    fn keywords_are_of_files_and_found_by_their_images() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let image = record(&store, "/photos/a", 1, &["sea", "sun"]);
+        record(&store, "/photos/copy", 1, &["sea"]);
+        record(&store, "/photos/b", 2, &["sun"]);
+        let labels = || {
+            let tags = store.images(&[image]).unwrap().remove(0).tags;
+            tags.into_iter().map(|tag| tag.label).collect::<Vec<_>>()
+        };
+        let found = |tag: &str| {
+            let tags = vec![tag.to_owned()];
+            let filter = Filter {
+                tags,
+                ..Filter::default()
+            };
+            store.matching(&filter).unwrap().len()
+        };
+        assert_eq!(labels(), ["sea", "sun"]);
+        assert_eq!((found("sea"), found("sun"), found("file/sun")), (1, 2, 2));
+        let counts = store.tag_counts().unwrap();
+        let counts: Vec<_> = counts.iter().map(|tag| (&*tag.label, tag.count)).collect();
+        assert_eq!(counts, [("sun", 2), ("sea", 1)]);
+        record(&store, "/photos/a", 1, &[]);
+        assert_eq!(labels(), ["sea"]);
+        store.mark_gone(&["/photos/copy".into()]).unwrap();
+        assert!(labels().is_empty());
+        assert_eq!((found("sea"), found("sun")), (0, 1));
+    }
+
+    #[test]
+    fn what_was_written_is_remembered_until_its_file_is_gone_and_done_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let image = record(&store, "/photos/a", 1, &[]);
+        let all = || store.tagged_files(FileId::default(), 9).unwrap();
+        let id = all()[0].id;
+        store
+            .expect_sidecars(&[(id, SidecarStamp::of([Some(STAT), None]))])
+            .unwrap();
+        store
+            .note_written(&[(id, Err("no room".to_owned()))])
+            .unwrap();
+        assert_eq!(store.failures().unwrap()[0].reason, "no room");
+        assert!(all()[0].has_sidecar && all()[0].written.is_none());
+        store
+            .note_written(&[(id, Ok(Some("dog".to_owned())))])
+            .unwrap();
+        assert!(store.failures().unwrap().is_empty());
+        store.mark_gone(&["/photos/a".into()]).unwrap();
+        let of_image = store.tagged_files_of(&BTreeSet::from([image])).unwrap();
+        assert!(of_image[0].is_gone && of_image[0].written.as_deref() == Some("dog"));
+        assert_eq!(all().len(), 1);
+        store.note_written(&[(id, Ok(None))]).unwrap();
+        assert!(all().is_empty());
+    }
+}

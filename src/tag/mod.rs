@@ -1,6 +1,7 @@
 //! Label sets in, tags out: reads the owner's label files, scores embeddings against them, and keeps the library's tags
 //! what the files say.
 
+mod ancestors;
 mod classifier;
 mod decide;
 mod files;
@@ -10,6 +11,7 @@ mod set;
 mod tagger;
 mod told;
 
+pub use ancestors::Ancestors;
 pub(crate) use classifier::log_sum_exp;
 pub use classifier::{Classifier, Kept};
 pub use preview::{Dropped, LabelPreview, Near, Preview};

@@ -259,21 +259,6 @@ impl Tagger {
         all
     }
 
-    /// The ancestors of each label that has some, topmost first, by label set and label.
-    pub fn ancestors(&self) -> BTreeMap<(String, String), Vec<String>> {
-        let mut ancestors = BTreeMap::new();
-        for (name, active) in self.active().iter() {
-            let labels = &active.classifier.set().labels;
-            for (place, label) in labels.iter().enumerate() {
-                let above = active.classifier.set().ancestors(place).unwrap_or_default();
-                let above = above.into_iter().rev();
-                let above = above.map(|place| labels[place].name.clone()).collect();
-                ancestors.insert((name.clone(), label.name.clone()), above);
-            }
-        }
-        ancestors
-    }
-
     fn file(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.toml"))
     }

@@ -165,12 +165,12 @@ fn insert(packet: &Packet<'_>, additions: &[Addition]) -> Result<String, XmpErro
 type Change = (Range<usize>, String);
 
 fn changed(text: &str, mut changes: Vec<Change>) -> String {
-    let mut changed = text.to_owned();
+    let mut text = text.to_owned();
     changes.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
     for (range, new) in changes {
-        changed.replace_range(range, &new);
+        text.replace_range(range, &new);
     }
-    changed
+    text
 }
 
 fn into_bag(packet: &Packet<'_>, bag: &Bag<'_>, items: &BTreeSet<String>) -> Change {

@@ -7,6 +7,7 @@ mod edit;
 #[cfg(test)]
 mod layouts;
 mod packet;
+mod parse;
 
 use std::collections::BTreeSet;
 
@@ -146,9 +147,31 @@ mod tests {
                 written(original, &other),
                 "{name}"
             );
+            let packet = std::str::from_utf8(&with_two).unwrap();
+            let packet = Packet::parse(packet).unwrap();
+            let abouts: BTreeSet<_> = packet.descriptions.iter().map(|one| &one.about).collect();
+            assert_eq!(abouts.len(), 1, "{name}: all must be about the same");
             for some in [&with_two, &with_one] {
                 let without = written(some, &Keywords::default());
                 assert_eq!(String::from_utf8(without).unwrap(), text, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_damage_makes_it_lose_a_byte() {
+        let wanted = keywords(&["dog"], &["animal|dog"]);
+        for (name, text) in LAYOUTS {
+            let places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+            for (&at, end) in places.iter().zip(places.iter().skip(5)) {
+                let (before, damaged, after) = (&text[..at], &text[at..*end], &text[*end..]);
+                for damage in ["", "<", "/>", "\"", &damaged.repeat(2)] {
+                    let text = format!("{before}{damage}{after}");
+                    if let Ok(Some(written)) = write(Some(text.as_bytes()), &wanted) {
+                        let again = write(Some(&written), &Keywords::default()).unwrap();
+                        assert_eq!(again.as_deref(), Some(text.as_bytes()), "{name} at {at}");
+                    }
+                }
             }
         }
     }

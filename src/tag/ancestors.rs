@@ -1,0 +1,28 @@
+//! The hierarchy that the parents of labels make.
+
+use std::collections::BTreeMap;
+
+use super::{LabelSet, Tagger};
+
+/// The labels above each label, topmost first, by label set and label.
+pub type Ancestors = BTreeMap<(String, String), Vec<String>>;
+
+impl Tagger {
+    /// Those of the sets in force.
+    pub fn ancestors(&self) -> Ancestors {
+        let mut ancestors = Ancestors::new();
+        for (name, active) in self.active().iter() {
+            let set = active.classifier.set();
+            for (place, label) in set.labels.iter().enumerate() {
+                ancestors.insert((name.clone(), label.name.clone()), above(set, place));
+            }
+        }
+        ancestors
+    }
+}
+
+/// A set in force is sound, so that there is no circle.
+fn above(set: &LabelSet, label: usize) -> Vec<String> {
+    let places = set.ancestors(label).unwrap_or_default().into_iter().rev();
+    places.map(|place| set.labels[place].name.clone()).collect()
+}

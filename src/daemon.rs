@@ -28,7 +28,10 @@ use crate::watch::{Hint, Watch};
 const QUERIES: &str = include_str!("../config/queries.txt");
 
 /// The fact under which a library remembers the model it was last used with.
-const MODEL_FACT: &str = "model";
+pub const MODEL_FACT: &str = "model";
+
+/// The fact under which it remembers that model's fingerprint.
+pub const FINGERPRINT_FACT: &str = "model fingerprint";
 
 /// The longest wait for work under way when the daemon stops; what is not done then is pending, and done next time.
 const STOP_DEADLINE: Duration = Duration::from_secs(3);
@@ -51,6 +54,7 @@ impl Library {
         let embedder = load_model(&config.model, config, Some(&store), progress)?;
         let model = store.model(embedder.fingerprint(), embedder.name())?;
         store.set_fact(MODEL_FACT, embedder.name())?;
+        store.set_fact(FINGERPRINT_FACT, embedder.fingerprint())?;
         let index = load_index(&folder, &store, model, &embedder, config)?;
         let labels = config.labels_folder()?;
         let is_ours = config.labels_dir.as_os_str().is_empty();

@@ -5,7 +5,9 @@ pub mod demo;
 mod duplicates;
 mod embed;
 mod eval;
+mod export;
 mod failures;
+mod import;
 mod index;
 mod labels;
 mod library;
@@ -16,6 +18,7 @@ mod search;
 mod serve;
 mod status;
 mod tags;
+mod vectors;
 
 use std::path::PathBuf;
 
@@ -80,6 +83,10 @@ enum Command {
     /// Say which tags are right: what a person decided wins over every score, for ever
     #[command(subcommand)]
     Decisions(decisions::Decisions),
+    /// Write what is known about each picture, and the embeddings, for other programs
+    Export(export::Export),
+    /// Read embeddings that were made elsewhere with the same model
+    Import(import::Import),
     /// Show how the library stands
     Status(status::Status),
     /// List files that could not be indexed, each with the reason
@@ -114,6 +121,8 @@ impl Cli {
             Command::Tags(command) => command.run(&config),
             Command::Labels(command) => command.run(&config),
             Command::Decisions(command) => command.run(&config),
+            Command::Export(command) => command.run(&config),
+            Command::Import(command) => command.run(&config),
             Command::Status(command) => command.run(&config),
             Command::Failures(command) => command.run(&config),
             Command::Model(command) => command.run(&config),

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use exif::{Context, In, Tag, Value};
 use image::ImageDecoder;
 use tracing::warn;
 
@@ -14,14 +15,30 @@ const MAX_KEYWORDS: usize = 1024;
 /// The resource of Photoshop's that holds IPTC data sets.
 const IPTC_RESOURCE: u16 = 0x0404;
 
+/// The field of a TIFF that holds an XMP packet.
+const XMP_FIELD: Tag = Tag(Context::Tiff, 700);
+
 /// Damaged metadata cost the keywords, not the picture.
-pub(super) fn of(decoder: &mut impl ImageDecoder) -> BTreeSet<String> {
+pub(super) fn of(decoder: &mut impl ImageDecoder, bytes: &[u8]) -> BTreeSet<String> {
     let packet = decoder.xmp_metadata().ok().flatten();
+    let packet = packet.or_else(|| packet_of_tiff(bytes));
     let mut keywords = packet.map_or_else(BTreeSet::new, |packet| of_packet(&packet));
     if let Ok(Some(resources)) = decoder.iptc_metadata() {
         keywords.extend(of_resources(&resources).into_iter().take(MAX_KEYWORDS));
     }
     keywords
+}
+
+/// The decoder itself takes such a packet for too much memory.
+fn packet_of_tiff(bytes: &[u8]) -> Option<Vec<u8>> {
+    if !bytes.starts_with(b"II*\0") && !bytes.starts_with(b"MM\0*") {
+        return None;
+    }
+    let exif = exif::Reader::new().read_raw(bytes.to_vec()).ok()?;
+    match &exif.get_field(XMP_FIELD, In::PRIMARY)?.value {
+        Value::Byte(packet) | Value::Undefined(packet, _) => Some(packet.clone()),
+        _ => None,
+    }
 }
 
 fn of_packet(packet: &[u8]) -> BTreeSet<String> {

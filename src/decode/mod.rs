@@ -121,7 +121,7 @@ pub fn keywords(bytes: &[u8]) -> BTreeSet<String> {
     let read = || {
         let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
         let mut decoder = reader.ok()?.into_decoder().ok()?;
-        Some(keywords::of(&mut decoder))
+        Some(keywords::of(&mut decoder, bytes))
     };
     catch_unwind(read).ok().flatten().unwrap_or_default()
 }
@@ -152,11 +152,29 @@ pub fn check_size(size_bytes: u64, limits: &DecodeConfig) -> Result<(), DecodeEr
     }
 }
 
-fn decode_unguarded(
+/// What the file of a picture says about it, and its keywords; pixels are not looked at.
+pub fn describe(
     bytes: &[u8],
     limits: &DecodeConfig,
-    enough_side: Option<u32>,
-) -> Result<Picture, DecodeError> {
+) -> Result<(Metadata, BTreeSet<String>), DecodeError> {
+    check_size(bytes.len() as u64, limits)?;
+    let describe = || open(bytes, limits).map(|opened| (opened.metadata, opened.keywords));
+    catch_unwind(AssertUnwindSafe(describe)).unwrap_or(Err(DecodeError::Panicked))
+}
+
+/// A picture of which all is read but its pixels.
+struct Opened<D> {
+    decoder: D,
+    format: ImageFormat,
+    orientation: Orientation,
+    metadata: Metadata,
+    keywords: BTreeSet<String>,
+}
+
+fn open<'a>(
+    bytes: &'a [u8],
+    limits: &DecodeConfig,
+) -> Result<Opened<impl ImageDecoder + use<'a>>, DecodeError> {
     let format = image::guess_format(bytes).map_err(|_| DecodeError::UnknownFormat)?;
     if format == ImageFormat::Jpeg && !jpeg_is_complete(bytes) {
         return Err(DecodeError::Truncated);
@@ -171,11 +189,33 @@ fn decode_unguarded(
         .ok()
         .flatten()
         .and_then(|chunk| read_exif(&chunk));
-    let keywords = keywords::of(&mut decoder);
+    let keywords = keywords::of(&mut decoder, bytes);
     let orientation = decoder.orientation()?;
     let mut metadata = exif.as_ref().map(from_exif).unwrap_or_default();
     metadata.format = format!("{format:?}").to_lowercase();
     (metadata.width, metadata.height) = upright((width, height), orientation);
+    Ok(Opened {
+        decoder,
+        format,
+        orientation,
+        metadata,
+        keywords,
+    })
+}
+
+fn decode_unguarded(
+    bytes: &[u8],
+    limits: &DecodeConfig,
+    enough_side: Option<u32>,
+) -> Result<Picture, DecodeError> {
+    let Opened {
+        decoder,
+        format,
+        orientation,
+        metadata,
+        keywords,
+    } = open(bytes, limits)?;
+    let (width, height) = decoder.dimensions();
     let eighths = enough_side.map_or(8, |side| eighths(width.min(height), side));
     let scaled = (format == ImageFormat::Jpeg && eighths < 8)
         .then(|| jpeg::decode_scaled(bytes, eighths as usize))

@@ -81,26 +81,25 @@ impl Reader {
         decode::check_size(job.stat.size_bytes as u64, &self.parts.decode)?;
         let bytes = std::fs::read(&job.path).context("the file cannot be read")?;
         let hash = ContentHash::of(&bytes);
-        if let Some((metadata, embedding)) =
-            self.parts.store.known_content(&hash, self.parts.model)?
-        {
-            let keywords = sidecar::keywords(&job.path, decode::keywords(&bytes));
-            let facts = Facts {
-                hash,
-                metadata,
-                keywords,
-            };
+        let facts = |metadata, keywords| Facts {
+            hash,
+            metadata,
+            keywords: sidecar::keywords(&job.path, keywords),
+        };
+        let Parts { store, model, .. } = &self.parts;
+        if let Some((metadata, embedding)) = store.known_content(&hash, *model)? {
+            let facts = facts(metadata, decode::keywords(&bytes));
             return Ok(Outcome::Known(facts, embedding));
+        }
+        if let Some(embedding) = store.imported_embedding(&hash, *model)? {
+            let (metadata, keywords) = decode::describe(&bytes, &self.parts.decode)?;
+            return Ok(Outcome::Known(facts(metadata, keywords), embedding));
         }
         // Held until the picture is small: memory stays bounded whatever the number of threads.
         let _alone = decode::is_large(&bytes).then(|| locked(&self.large));
         let picture = decode::decode_enough(&bytes, &self.parts.decode, self.maker.enough_side())?;
         let pixels = self.maker.make(&picture.pixels)?;
-        let facts = Facts {
-            hash,
-            metadata: picture.metadata,
-            keywords: sidecar::keywords(&job.path, picture.keywords),
-        };
+        let facts = facts(picture.metadata, picture.keywords);
         Ok(Outcome::New(facts, pixels))
     }
 }

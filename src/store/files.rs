@@ -9,8 +9,8 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use super::gains::Gains;
 use super::images::{self, ContentHash, ImageId, ModelId};
 use super::{
-    FileKeywords, LabelId, Result, SidecarStamp, Store, StoreError, TagChange, keywords, paths,
-    tags,
+    FileKeywords, LabelId, Result, SidecarStamp, Store, StoreError, TagChange, imported, keywords,
+    paths, tags,
 };
 use crate::decode::Metadata;
 use crate::embed::Embedding;
@@ -359,6 +359,7 @@ fn record_content(
 ) -> Result<ImageId> {
     let image = images::upsert(db, &content.hash, size_bytes, &content.metadata)?;
     images::put_embedding(db, model, image, &content.embedding)?;
+    imported::forget(db, model, &content.hash)?;
     tags::replace_of_image(db, image, &content.tags, gains)?;
     Ok(image)
 }

@@ -190,7 +190,7 @@ fn metadata(row: &Row<'_>, first: usize) -> rusqlite::Result<Metadata> {
     })
 }
 
-fn embedding(bytes: &[u8]) -> Result<Embedding> {
+pub(super) fn embedding(bytes: &[u8]) -> Result<Embedding> {
     Embedding::from_le_bytes(bytes)
         .map_err(|error| StoreError::Damaged(format!("a bad embedding ({error})")))
 }

@@ -9,6 +9,7 @@ mod feed;
 mod files;
 mod gains;
 mod images;
+mod imported;
 mod keywords;
 mod lock;
 mod outbox;
@@ -198,6 +199,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../../migrations/0004_file_names.sql")),
         M::up(include_str!("../../migrations/0005_hooks.sql")),
         M::up(include_str!("../../migrations/0006_keywords.sql")),
+        M::up(include_str!("../../migrations/0007_imported.sql")),
     ])
 }
 

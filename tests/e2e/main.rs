@@ -15,4 +15,5 @@ mod queries;
 mod restart;
 mod sidecars;
 mod tags;
+mod transfer;
 mod watch;

@@ -87,6 +87,12 @@ fn decide(daemon: &Daemon, label: &str, decision: &str) {
     assert_eq!(daemon.send("PUT", &path, &[], &body).0, 200);
 }
 
+fn reject(daemon: &Daemon, labels: &[&str]) {
+    for label in labels {
+        decide(daemon, label, "rejected");
+    }
+}
+
 /// Keywords of the first picture's files.
 fn keywords(daemon: &Daemon) -> Vec<String> {
     let image = daemon.images().remove(0);
@@ -157,7 +163,7 @@ fn tags_are_written_and_go_with_the_tag() {
 
     decide(&daemon, "tree", "confirmed");
     daemon.wait_until(|_| subjects(&sidecar) == ["animal", "dog", "tree"]);
-    ["dog", "animal", "tree"].map(|label| decide(&daemon, label, "rejected"));
+    reject(&daemon, &["dog", "animal", "tree"]);
     daemon.wait_until(|_| names(&lab.photos()) == ["a.png"]);
     decide(&daemon, "tree", "confirmed");
     daemon.wait_until(|_| subjects(&sidecar) == ["tree"]);
@@ -217,7 +223,7 @@ fn what_a_person_wrote_stays_to_the_byte() {
     assert_eq!(names(&lab.photos()), ["a.png", "a.xmp"]);
     assert_eq!(keywords(&daemon), ["dog", "mine"]);
     assert_settled(&daemon);
-    ["dog", "animal"].map(|label| decide(&daemon, label, "rejected"));
+    reject(&daemon, &["dog", "animal"]);
     daemon.wait_until(|_| fs::read(&sidecar).unwrap() == original);
 
     // Rewritten by another program while pixdex has something in it.
@@ -245,7 +251,7 @@ fn a_sidecar_goes_along_with_its_picture() {
     let daemon = serve(&lab, "appended");
     daemon.wait_until(|daemon| daemon.paths() == [lab.photo("folder/b.png").display().to_string()]);
     assert!(keywords(&daemon).is_empty());
-    ["dog", "animal"].map(|label| decide(&daemon, label, "rejected"));
+    reject(&daemon, &["dog", "animal"]);
     daemon.wait_until(|_| !new.exists());
     // Of a picture that goes alone nothing stays.
     decide(&daemon, "tree", "confirmed");

@@ -1,0 +1,269 @@
+//! `pixdex export`: everything that is known about the pictures, for other programs.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use tempfile::NamedTempFile;
+
+use super::output;
+use super::vectors::{self, Shape};
+use crate::config::Config;
+use crate::daemon;
+use crate::search::Item;
+use crate::store::{ContentHash, Decision, Filter, ImageId, ModelId, Store, WhichDecisions};
+
+/// Images that are read together.
+const BATCH: usize = 256;
+
+/// Standard output instead of a file.
+const STDOUT: &str = "-";
+
+/// Write what is known about each picture: paths, metadata, tags with scores, decisions; and the embeddings.
+///
+/// A running daemon goes on meanwhile. A file is there as a whole or not at all.
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// The file, or `-` for standard output
+    #[arg(value_name = "FILE", required_unless_present = "embeddings")]
+    file: Option<PathBuf>,
+    /// How pictures are written
+    #[arg(long, value_enum, default_value_t = Format::Jsonl)]
+    format: Format,
+    /// Write the embeddings too: to FILE.safetensors, or to FILE.npy with the ids in FILE.ids
+    #[arg(long, value_name = "FILE")]
+    embeddings: Option<PathBuf>,
+    /// Print one JSON document on what was written
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// A JSON document a line
+    Jsonl,
+    /// Comma-separated values; lists are JSON within their cells
+    Csv,
+}
+
+#[derive(Serialize)]
+struct Report {
+    images: usize,
+    embeddings: usize,
+}
+
+/// All about one image.
+#[derive(Serialize)]
+struct Line {
+    #[serde(flatten)]
+    item: Item,
+    decisions: Vec<Decision>,
+}
+
+/// The same in cells.
+#[derive(Serialize)]
+struct Cells<'a> {
+    id: &'a str,
+    paths: String,
+    format: &'a str,
+    width: u32,
+    height: u32,
+    size_bytes: i64,
+    taken_at: Option<&'a str>,
+    camera: Option<&'a str>,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+    tags: String,
+    decisions: String,
+}
+
+impl Export {
+    pub(super) fn run(self, config: &Config) -> Result<()> {
+        let store = Store::open_existing(&config.library_dir()?)?;
+        let to_stdout = self.file.as_deref() == Some(Path::new(STDOUT));
+        ensure!(
+            !(to_stdout && self.json),
+            "--json answers on standard output, where the pictures go: name a file"
+        );
+        let mut report = Report {
+            images: 0,
+            embeddings: 0,
+        };
+        if let Some(file) = &self.file {
+            report.images = if to_stdout {
+                write_lines(
+                    &store,
+                    self.format,
+                    &mut BufWriter::new(io::stdout().lock()),
+                )?
+            } else {
+                whole_file(file, |out| write_lines(&store, self.format, out))?
+            };
+        }
+        if let Some(file) = &self.embeddings {
+            report.embeddings = write_embeddings(&store, file)?;
+        }
+        if self.json {
+            output::print_json(&report)?;
+        } else if !to_stdout {
+            let Report { images, embeddings } = report;
+            println!("{images} images and {embeddings} embeddings exported");
+        }
+        Ok(())
+    }
+}
+
+/// Writes beside the file, and puts it in its place when it is whole.
+fn whole_file<T>(path: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> Result<T>) -> Result<T> {
+    let name = || format!("failed to write `{}`", path.display());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let temporary = NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).with_context(name)?;
+    let mut out = BufWriter::new(temporary.as_file());
+    let answer = write(&mut out).with_context(name)?;
+    out.flush().with_context(name)?;
+    drop(out);
+    temporary.as_file().sync_all().with_context(name)?;
+    temporary.persist(path).with_context(name)?;
+    Ok(answer)
+}
+
+fn write_lines(store: &Store, format: Format, out: &mut impl Write) -> Result<usize> {
+    match format {
+        Format::Jsonl => each_line(store, |line| {
+            serde_json::to_writer(&mut *out, &line)?;
+            Ok(writeln!(out)?)
+        }),
+        Format::Csv => {
+            let mut csv = csv::Writer::from_writer(out);
+            let written = each_line(store, |line| Ok(csv.serialize(cells(&line)?)?))?;
+            csv.flush()?;
+            Ok(written)
+        }
+    }
+}
+
+fn cells(line: &Line) -> Result<Cells<'_>> {
+    let item = &line.item;
+    Ok(Cells {
+        id: &item.id,
+        paths: serde_json::to_string(&item.paths)?,
+        format: &item.format,
+        width: item.width,
+        height: item.height,
+        size_bytes: item.size_bytes,
+        taken_at: item.taken_at.as_deref(),
+        camera: item.camera.as_deref(),
+        latitude: item.latitude,
+        longitude: item.longitude,
+        tags: serde_json::to_string(&item.tags)?,
+        decisions: serde_json::to_string(&line.decisions)?,
+    })
+}
+
+fn each_line(store: &Store, mut each: impl FnMut(Line) -> Result<()>) -> Result<usize> {
+    let ids = store.matching(&Filter::default())?;
+    let bar = output::counting("exporting", ids.len());
+    let mut lines = 0;
+    for ids in ids.chunks(BATCH) {
+        for row in store.images(ids)? {
+            let which = WhichDecisions {
+                image: Some(row.hash),
+                ..WhichDecisions::default()
+            };
+            each(Line {
+                decisions: store.decisions(&which)?,
+                item: row.into(),
+            })?;
+            lines += 1;
+        }
+        bar.inc(ids.len() as u64);
+    }
+    bar.finish_and_clear();
+    Ok(lines)
+}
+
+fn write_embeddings(store: &Store, file: &Path) -> Result<usize> {
+    let (model, mut shape) = known_model(store)?;
+    let ids = store.live_images(model)?;
+    shape.rows = ids.len();
+    match file.extension().and_then(|extension| extension.to_str()) {
+        Some("safetensors") => whole_file(file, |out| {
+            vectors::write_safetensors_header(out, &shape)?;
+            write_rows(store, model, &ids, out)?;
+            each_hash(store, &ids, |hash| Ok(out.write_all(&hash.0)?))
+        }),
+        Some("npy") => {
+            whole_file(&file.with_extension("ids"), |out| {
+                each_hash(store, &ids, |hash| Ok(writeln!(out, "{hash}")?))
+            })?;
+            whole_file(file, |out| {
+                vectors::write_npy_header(out, &shape)?;
+                write_rows(store, model, &ids, out)
+            })
+        }
+        _ => bail!(
+            "`{}` ends neither with .safetensors nor with .npy",
+            file.display()
+        ),
+    }
+}
+
+fn write_rows(
+    store: &Store,
+    model: ModelId,
+    ids: &[ImageId],
+    out: &mut impl Write,
+) -> Result<usize> {
+    let bar = output::counting("exporting embeddings", ids.len());
+    let (mut rows, mut failure) = (0, Ok(()));
+    for ids in ids.chunks(BATCH) {
+        store.each_embedding(model, ids, |_, embedding| {
+            rows += 1;
+            if failure.is_ok() {
+                failure = out.write_all(&embedding.to_le_bytes());
+            }
+        })?;
+        bar.inc(ids.len() as u64);
+    }
+    bar.finish_and_clear();
+    failure?;
+    ensure!(rows == ids.len(), "embeddings went meanwhile: try again");
+    Ok(rows)
+}
+
+fn each_hash(
+    store: &Store,
+    ids: &[ImageId],
+    mut each: impl FnMut(ContentHash) -> Result<()>,
+) -> Result<usize> {
+    for ids in ids.chunks(BATCH) {
+        store.hashes(ids)?.into_iter().try_for_each(&mut each)?;
+    }
+    Ok(ids.len())
+}
+
+/// The model whose embeddings the library uses, and what a file of them says about it.
+fn known_model(store: &Store) -> Result<(ModelId, Shape)> {
+    let unknown =
+        "the library does not say which model it uses: start `pixdex serve` or `pixdex index` once";
+    let fact = |name| store.fact(name)?.context(unknown);
+    let (fingerprint, model) = (fact(daemon::FINGERPRINT_FACT)?, fact(daemon::MODEL_FACT)?);
+    let id = store.model(&fingerprint, &model)?;
+    let mut embedding_dim = 0;
+    let first: Vec<ImageId> = store.live_images(id)?.into_iter().take(1).collect();
+    store.each_embedding(id, &first, |_, embedding| {
+        embedding_dim = embedding.as_slice().len();
+    })?;
+    let shape = Shape {
+        rows: 0,
+        embedding_dim,
+        fingerprint,
+        model,
+    };
+    Ok((id, shape))
+}

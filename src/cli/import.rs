@@ -1,0 +1,98 @@
+//! `pixdex import`: embeddings that were made elsewhere, so that their pictures need not be embedded here.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use serde::Serialize;
+
+use super::output;
+use super::vectors::{Reader, Shape};
+use crate::config::Config;
+use crate::daemon::Library;
+use crate::ingest::Parts;
+
+/// Rows that are read, and written, together.
+const BATCH: usize = 1024;
+
+/// Read embeddings that another pixdex exported with the same model; their pictures need not be there yet.
+///
+/// The library must not be in use: stop the daemon first.
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    /// The file, as `pixdex export --embeddings FILE.safetensors` writes it
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    /// In the file.
+    embeddings: usize,
+    /// Of these, those that the library had not.
+    imported: usize,
+}
+
+impl Import {
+    pub(super) fn run(self, config: &Config) -> Result<()> {
+        let library = Library::open(config, &output::download())?;
+        let report = self.import(&library.parts);
+        let report =
+            report.with_context(|| format!("failed to import `{}`", self.file.display()))?;
+        if self.json {
+            return output::print_json(&report);
+        }
+        let Report {
+            embeddings,
+            imported,
+        } = report;
+        println!("{imported} of {embeddings} embeddings imported");
+        Ok(())
+    }
+
+    fn import(&self, parts: &Parts) -> Result<Report> {
+        // All are checked before the first is kept.
+        let mut check = Reader::open(&self.file)?;
+        fits(&check.shape, parts)?;
+        while !check.read(BATCH)?.is_empty() {}
+        let mut reader = Reader::open(&self.file)?;
+        let bar = output::counting("importing", reader.shape.rows);
+        let mut imported = 0;
+        loop {
+            let rows = reader.read(BATCH)?;
+            if rows.is_empty() {
+                break;
+            }
+            imported += parts.store.import_embeddings(parts.model, &rows)?;
+            bar.inc(rows.len() as u64);
+        }
+        bar.finish_and_clear();
+        Ok(Report {
+            embeddings: reader.shape.rows,
+            imported,
+        })
+    }
+}
+
+fn fits(shape: &Shape, parts: &Parts) -> Result<()> {
+    let embedder = &parts.embedder;
+    ensure!(
+        shape.fingerprint == embedder.fingerprint(),
+        "its embeddings are of the model `{}` with the fingerprint {}, and the library's are of `{}` with {}: vectors of two \
+         models cannot be compared",
+        shape.model,
+        shape.fingerprint,
+        embedder.name(),
+        embedder.fingerprint()
+    );
+    ensure!(
+        shape.embedding_dim == embedder.embedding_dim(),
+        "its embeddings have {} values, and the model's have {}",
+        shape.embedding_dim,
+        embedder.embedding_dim()
+    );
+    Ok(())
+}

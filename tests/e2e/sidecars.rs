@@ -348,3 +348,33 @@ fn a_sidecar_that_cannot_be_read_or_written_is_a_reason_and_no_more() {
             && daemon.get("/api/v1/failures").1["failures"] == json!([])
     });
 }
+
+#[test]
+fn a_killed_process_is_made_up_for() {
+    const PICTURES: usize = 40;
+    let lab = lab();
+    lab.write_labels("set", "labels = []");
+    (0..PICTURES as u32).for_each(|seed| drop(lab.add(&format!("p/{seed}.png"), 100 + seed)));
+    let folder = lab.photo("p");
+    let mut daemon = serve(&lab, "appended");
+    daemon.wait_for_images(PICTURES + 1);
+    assert_eq!(names(&folder).len(), PICTURES);
+    lab.write_labels("set", SET);
+    daemon.wait_until(|_| names(&folder).len() > PICTURES);
+    daemon.signal("-KILL");
+    daemon.wait();
+    let daemon = serve(&lab, "appended");
+    daemon.wait_until(|_| {
+        let names = names(&folder);
+        let is_sidecar = |name: &&String| name.ends_with(".png.xmp") && !name.starts_with('.');
+        names.len() == 2 * PICTURES && names.iter().filter(is_sidecar).count() == PICTURES
+    });
+    assert_eq!(subjects(&folder.join("39.png.xmp")), ["animal", "dog"]);
+    daemon.send("POST", "/api/v1/rescan", &[], "");
+    daemon.wait_for_images(PICTURES + 1);
+    let images = daemon.images();
+    let mut tags = images
+        .iter()
+        .flat_map(|image| image["tags"].as_array().unwrap());
+    assert!(tags.all(|tag| tag["source"] == "model"));
+}

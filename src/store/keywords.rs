@@ -289,9 +289,8 @@ mod tests {
             tags.into_iter().map(|tag| tag.label).collect::<Vec<_>>()
         };
         let found = |tag: &str| {
-            let tags = vec![tag.to_owned()];
             let filter = Filter {
-                tags,
+                all_tags: vec![tag.to_owned()],
                 ..Filter::default()
             };
             store.matching(&filter).unwrap().len()

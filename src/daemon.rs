@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, select};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -328,7 +328,8 @@ fn roots_of(store: &Store, folders: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(roots)
 }
 
-/// Brings the tags up to date whenever something changes in the labels folder, until `stop` is cancelled.
+/// Brings the tags up to date whenever something changes in the labels folder or in what sets learn from, until `stop` is
+/// cancelled.
 fn watch_labels(tagger: Arc<Tagger>, stop: CancellationToken) -> Result<()> {
     let watch =
         Watch::start(&[tagger.folder().to_owned()], &[]).context("failed to watch label files")?;
@@ -338,10 +339,13 @@ fn watch_labels(tagger: Arc<Tagger>, stop: CancellationToken) -> Result<()> {
             if let Err(error) = tagger.sync() {
                 error!(%error, "failed to bring the tags up to date, they stay as they are");
             }
-            let Ok(hint) = watch.hints().recv() else {
-                return;
-            };
-            wait_until_still(watch.hints(), hint);
+            select! {
+                recv(watch.hints()) -> hint => match hint {
+                    Ok(hint) => wait_until_still(watch.hints(), hint),
+                    Err(_) => return,
+                },
+                recv(tagger.news()) -> _ => std::thread::sleep(NEWS_WAIT),
+            }
         }
     };
     std::thread::Builder::new()
@@ -349,6 +353,9 @@ fn watch_labels(tagger: Arc<Tagger>, stop: CancellationToken) -> Result<()> {
         .spawn(follow)?;
     Ok(())
 }
+
+/// Scoring a library again is work: pictures and decisions that come together are learned from together.
+const NEWS_WAIT: Duration = Duration::from_millis(500);
 
 /// Editors write a file in several steps: waits until it is closed, or still for a moment.
 fn wait_until_still(hints: &Receiver<Hint>, mut last: Hint) {

@@ -1,15 +1,15 @@
 //! `pixdex labels`: is a label file right, and what would it do to the library?
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 use serde::Serialize;
 
+use super::library::Library;
 use super::{output, preview};
 use crate::config::Config;
-use crate::tag::LabelSet;
+use crate::tag::{LabelSet, missing_examples};
 
 /// Label files.
 #[derive(Debug, Subcommand)]
@@ -66,8 +66,7 @@ fn check_all(mut files: Vec<PathBuf>, json: bool, config: &Config) -> Result<()>
     if files.is_empty() {
         files = label_files(&config.labels_folder()?)?;
     }
-    let hooks = config.hooks.keys().cloned().collect();
-    let checked = files.iter().map(|path| check(path, &hooks));
+    let checked = files.iter().map(|path| check(path, config));
     let report = Report {
         files: checked.collect::<Result<_>>()?,
     };
@@ -103,20 +102,48 @@ fn label_files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn check(path: &Path, hooks: &BTreeSet<String>) -> Result<Checked> {
+fn check(path: &Path, config: &Config) -> Result<Checked> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("failed to read `{}`", path.display()))?;
-    let (set, error) = match LabelSet::parse(&text) {
-        Ok(set) => (Some(set), None),
-        Err(error) => (None, Some(error.to_string())),
+    let (labels, error, warnings) = match LabelSet::parse(&text) {
+        Ok(set) => {
+            let warnings = warnings(path, &text, &set, config)?;
+            (Some(set.labels.len()), None, warnings)
+        }
+        Err(error) => (None, Some(error.to_string()), Vec::new()),
     };
-    let warnings = set.as_ref().map(|set| set.warnings(hooks));
     Ok(Checked {
         path: path.display().to_string(),
-        labels: set.map(|set| set.labels.len()),
+        labels,
         error,
-        warnings: warnings.unwrap_or_default(),
+        warnings,
     })
+}
+
+fn warnings(path: &Path, text: &str, set: &LabelSet, config: &Config) -> Result<Vec<String>> {
+    let hooks = config.hooks.keys().cloned().collect();
+    let mut warnings = set.warnings(&hooks);
+    if set.has_examples() {
+        warnings.extend(example_warnings(path, text, set, config)?);
+    }
+    Ok(warnings)
+}
+
+fn example_warnings(
+    path: &Path,
+    text: &str,
+    set: &LabelSet,
+    config: &Config,
+) -> Result<Vec<String>> {
+    match Library::find(config) {
+        Ok(Library::Own(store)) => Ok(missing_examples(set, &store)?),
+        Ok(Library::Daemon(address)) => {
+            let answer = preview::ask(&address, path, text)?;
+            Ok(preview::warnings(&answer))
+        }
+        // A file can be checked before there is a library.
+        Err(_) => Ok(Vec::new()),
+    }
 }
 
 fn print(file: &Checked) {

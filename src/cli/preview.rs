@@ -1,5 +1,6 @@
 //! `pixdex labels preview`: what a label file would change.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -16,14 +17,11 @@ const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '
 pub(super) fn run(file: &Path, json: bool, config: &Config) -> Result<()> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("failed to read `{}`", file.display()))?;
-    let name = file.file_stem().unwrap_or_default().to_string_lossy();
     let answer = match Library::find(config)? {
-        Library::Daemon(address) => {
-            library::post(&address, &format!("label-sets/{name}/preview"), &text)
-        }
+        Library::Daemon(address) => ask(&address, file, &text),
         Library::Own(_) => {
             let tagger = daemon::open_tagger(config, &output::download())?;
-            let preview = tagger.preview(&name, &text);
+            let preview = tagger.preview(&set_name(file), &text);
             preview
                 .map_err(anyhow::Error::from)
                 .and_then(|preview| output::to_value(&preview))
@@ -37,6 +35,23 @@ pub(super) fn run(file: &Path, json: bool, config: &Config) -> Result<()> {
         println!("{line}");
     }
     Ok(())
+}
+
+/// A daemon's preview of a label file.
+pub(super) fn ask(address: &str, file: &Path, text: &str) -> Result<Value> {
+    let path = format!("label-sets/{}/preview", set_name(file));
+    library::post(address, &path, text)
+}
+
+fn set_name(file: &Path) -> Cow<'_, str> {
+    file.file_stem().unwrap_or_default().to_string_lossy()
+}
+
+/// The examples that do not count, as a preview tells.
+pub(super) fn warnings(answer: &Value) -> Vec<String> {
+    let warnings = list(&answer["warnings"]).iter();
+    let text = |warning: &Value| warning.as_str().unwrap_or_default().to_owned();
+    warnings.map(text).collect()
 }
 
 fn lines(answer: &Value) -> Vec<String> {
@@ -56,7 +71,8 @@ fn lines(answer: &Value) -> Vec<String> {
             name(label)
         )
     });
-    [head].into_iter().chain(labels).chain(dropped).collect()
+    let lines = [head].into_iter().chain(warnings(answer));
+    lines.chain(labels).chain(dropped).collect()
 }
 
 fn label_lines(label: &Value) -> Vec<String> {

@@ -83,7 +83,12 @@ pub fn index_once(
     roots: &[PathBuf],
     tick: impl FnMut(&Progress),
 ) -> Result<Progress> {
-    Looker::new(parts, roots, Progress::default())?.run_once(tick)
+    let tagger = Arc::clone(&parts.tagger);
+    let progress = Looker::new(parts, roots, Progress::default())?.run_once(tick)?;
+    if tagger.news().try_recv().is_ok() {
+        tagger.sync()?;
+    }
+    Ok(progress)
 }
 
 /// What the pipeline works on and with.
@@ -110,6 +115,7 @@ impl Parts {
     fn forget_files(&self, files: &[PathBuf]) -> std::result::Result<(), StoreError> {
         let orphaned = self.store.mark_gone(files)?;
         self.index.remove(&orphaned);
+        self.tagger.tell_news();
         Ok(())
     }
 }

@@ -36,6 +36,7 @@ impl Writer {
                 Err(error) => self.trouble.give_up(&paths, error),
             }
             self.being_written.fetch_sub(paths.len(), Ordering::Relaxed);
+            self.parts.tagger.tell_news();
             let duration_ms = started.elapsed().as_millis() as u64;
             info!(
                 files = paths.len(),

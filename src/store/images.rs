@@ -1,7 +1,7 @@
 //! Images and their embeddings.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
@@ -98,6 +98,20 @@ impl Store {
                 .query_row([hash.0], |row| row.get(0))
                 .optional()?
                 .map(ImageId))
+        })
+    }
+
+    /// The image that a file of the library holds.
+    pub fn image_at(&self, path: &Path) -> Result<Option<(ImageId, ContentHash)>> {
+        self.read(|db| {
+            let mut select = db.prepare_cached(
+                "SELECT i.id, i.hash FROM files f JOIN images i ON i.id = f.image_id
+                 WHERE f.path = ?1 AND f.state IN ('indexed', 'offline')",
+            )?;
+            let found = select.query_row([paths::to_bytes(path)], |row| {
+                Ok((ImageId(row.get(0)?), ContentHash(row.get(1)?)))
+            });
+            Ok(found.optional()?)
         })
     }
 

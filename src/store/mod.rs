@@ -11,6 +11,7 @@ mod gains;
 mod images;
 mod imported;
 mod keywords;
+mod learned;
 mod lock;
 mod outbox;
 mod paths;
@@ -33,6 +34,7 @@ pub use files::{
 };
 pub use images::{ContentHash, ImageId, ImageRow, ModelId};
 pub use keywords::{FileId, FileKeywords, SidecarStamp, TaggedFile, Written};
+pub use learned::{Learned, Likeness, Standard};
 pub use lock::{Lock, LockError};
 pub use outbox::{Gained, HookId, HookStatus, Waiting};
 pub use select::{Area, Filter, Span};
@@ -200,6 +202,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../../migrations/0005_hooks.sql")),
         M::up(include_str!("../../migrations/0006_keywords.sql")),
         M::up(include_str!("../../migrations/0007_imported.sql")),
+        M::up(include_str!("../../migrations/0008_scores.sql")),
     ])
 }
 

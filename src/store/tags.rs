@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use serde::Serialize;
 
 use super::gains::{self, Gains};
-use super::{ImageId, Result, Store, TagChange, Verdict, keywords};
+use super::{ImageId, Learned, Result, Store, TagChange, Verdict, keywords, learned};
 
 /// A label's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,7 +52,7 @@ pub struct TagCount {
 }
 
 /// A label set as it was last applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AppliedSet {
     /// What decisions know it by.
     pub key: String,
@@ -60,6 +60,8 @@ pub struct AppliedSet {
     pub signature: String,
     /// The text of its file.
     pub definition: String,
+    /// What its examples have taught.
+    pub learned: Learned,
 }
 
 /// A label of a set that is applied.
@@ -95,10 +97,15 @@ impl Store {
                         key: row.get(1)?,
                         signature: row.get(2)?,
                         definition: row.get(3)?,
+                        learned: Learned::default(),
                     },
                 ))
             })?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
+            let mut sets: BTreeMap<String, AppliedSet> = rows.collect::<rusqlite::Result<_>>()?;
+            for (name, set) in &mut sets {
+                set.learned = learned::of_set(db, name)?;
+            }
+            Ok(sets)
         })
     }
 
@@ -156,9 +163,11 @@ impl Store {
                 key,
                 signature,
                 definition,
+                learned,
             } = applied;
             let set: i64 =
                 db.query_row(upsert, [name, key, signature, definition], |row| row.get(0))?;
+            learned::replace_of_set(db, set, learned)?;
             let mut difference = Difference {
                 removed: drop_other_labels(db, set, labels)?,
                 ..Difference::default()
@@ -167,6 +176,7 @@ impl Store {
             for label in labels {
                 let id = label_id(db, set, &label.name)?;
                 gains::name_hooks(db, id, &label.hooks)?;
+                learned::replace_of_label(db, id, &label.name, learned)?;
                 ids.push(id);
             }
             let mut gains = Gains::begin(db)?;
@@ -417,6 +427,7 @@ pub(super) mod tests {
             key: "set".to_owned(),
             signature: "s".to_owned(),
             definition: String::new(),
+            learned: Learned::default(),
         };
         let label = |name: &&str| AppliedLabel {
             name: (*name).to_owned(),

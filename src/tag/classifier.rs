@@ -1,11 +1,14 @@
 //! A label set with the embeddings of its prompts: scores embeddings.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::likeness::Taught;
 use super::set::{Label, LabelSet, Mode};
+use super::standard::standardise;
 use crate::embed::{EmbedError, Embedder, Embedding};
 use crate::kernels::PackedF32;
-use crate::store::Verdict;
+use crate::store::{Likeness, Standard, Verdict};
 
 /// A label that an image keeps.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,15 +27,19 @@ pub struct Classifier {
     set: LabelSet,
     /// The embeddings of all texts, one column of logits each: labels, then the background, then negatives.
     texts: PackedF32,
-    text_count: usize,
+    pub(super) text_count: usize,
     embedding_dim: usize,
     /// Columns of the background.
-    background: Range<usize>,
+    pub(super) background: Range<usize>,
     /// For each label the columns of its negatives.
-    negatives: Vec<Range<usize>>,
+    pub(super) negatives: Vec<Range<usize>>,
     /// For each label the labels that an image has with it.
     ancestors: Vec<Vec<usize>>,
     logit_scale: f32,
+    /// The library's measure, where scores are in it.
+    standard: Option<Standard>,
+    /// What example pictures have taught, where some have.
+    taught: Option<Taught>,
 }
 
 impl Classifier {
@@ -76,6 +83,21 @@ impl Classifier {
             negatives,
             ancestors,
             logit_scale,
+            standard: None,
+            taught: None,
+        }
+    }
+
+    /// The same in the measure of a library.
+    pub(super) fn standardised(self, standard: Option<Standard>) -> Classifier {
+        Classifier { standard, ..self }
+    }
+
+    /// The same with what examples have taught, by label.
+    pub(super) fn taught(self, likenesses: &BTreeMap<String, Likeness>) -> Classifier {
+        Classifier {
+            taught: Taught::new(&self.set, likenesses, self.embedding_dim),
+            ..self
         }
     }
 
@@ -162,11 +184,18 @@ impl Classifier {
     }
 
     /// For each image the logits of all texts.
-    fn logits(&self, images: &[f32]) -> Vec<f32> {
+    pub(super) fn logits(&self, images: &[f32]) -> Vec<f32> {
         let mut logits = vec![0.0; images.len() / self.embedding_dim * self.text_count];
         self.texts.multiply(images, &mut logits);
         for logit in &mut logits {
             *logit *= self.logit_scale;
+        }
+        if let Some(standard) = self.standard {
+            let rows = logits.chunks_exact_mut(self.text_count);
+            rows.for_each(|row| standardise(row, &self.background, standard));
+        }
+        if let Some(taught) = &self.taught {
+            taught.turn(images, &mut logits, self.text_count, &self.background);
         }
         logits
     }
@@ -186,37 +215,6 @@ impl Classifier {
     pub(super) fn threshold(&self, label: usize) -> f32 {
         self.set.threshold_of(&self.set.labels[label])
     }
-
-    /// The probability of every label of one image, in the order of the set, from the logits of all texts.
-    ///
-    /// `exclusive`: softmax of the logits over the background and all labels but those that abstain. `independent`: for each
-    /// label softmax over itself, its own negatives and the background, so that adding a label never moves the score of
-    /// another.
-    fn scores(&self, logits: &[f32]) -> Vec<f32> {
-        let labels = &logits[..self.set.labels.len()];
-        match self.set.mode {
-            Mode::Exclusive => {
-                let mut competing = logits[..self.background.end].to_vec();
-                for (logit, negatives) in competing.iter_mut().zip(&self.negatives) {
-                    if abstains(*logit, &logits[negatives.clone()]) {
-                        *logit = f32::NEG_INFINITY;
-                    }
-                }
-                let sum = log_sum_exp(&competing);
-                competing.truncate(labels.len());
-                competing.iter().map(|label| (label - sum).exp()).collect()
-            }
-            Mode::Independent => {
-                let background = log_sum_exp(&logits[self.background.clone()]);
-                let score = |(label, negatives): (&f32, &Range<usize>)| {
-                    let odds = |other: f32| (other - label).exp();
-                    let negatives = logits[negatives.clone()].iter().copied();
-                    1.0 / (1.0 + odds(background) + negatives.map(odds).sum::<f32>())
-                };
-                labels.iter().zip(&self.negatives).map(score).collect()
-            }
-        }
-    }
 }
 
 /// What is embedded for a set, in the order of its columns; each group of prompts makes one embedding, their mean.
@@ -230,20 +228,8 @@ fn prompts(set: &LabelSet) -> Vec<Vec<String>> {
     labels.chain(background).chain(negatives).collect()
 }
 
-/// Whether a label of an exclusive set steps back: one of its own negatives fits the image better than the label does.
-fn abstains(label: f32, negatives: &[f32]) -> bool {
-    negatives.iter().any(|negative| *negative > label)
-}
-
-/// `ln Σ exp`, shifted by the largest term so that nothing overflows.
-pub(crate) fn log_sum_exp(logits: &[f32]) -> f32 {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f32 = logits.iter().map(|logit| (logit - largest).exp()).sum();
-    largest + sum.ln()
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     fn unit(vector: &[f32]) -> Embedding {
@@ -251,7 +237,7 @@ mod tests {
     }
 
     /// Labels along x and y, the background along z.
-    fn classifier(mode: &str, extra: &str) -> Classifier {
+    pub(in super::super) fn classifier(mode: &str, extra: &str) -> Classifier {
         let text = format!(
             "mode = '{mode}'\nbackground = ['z']\n[[labels]]\nname = 'x'\n{extra}\n[[labels]]\nname = 'y'"
         );
@@ -419,10 +405,5 @@ mod tests {
         });
         assert!(together.len() > 10, "{together:?}");
         assert_eq!(together, alone.collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn huge_logits_do_not_overflow() {
-        assert!(log_sum_exp(&[1e30_f32, 1.0]).is_finite());
     }
 }

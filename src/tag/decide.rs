@@ -120,7 +120,9 @@ impl Tagger {
                 retagged.extend(self.retag(image, decisions, &keys));
             }
         }
-        Ok(self.store.decide(decisions, &retagged)?)
+        let changed = self.store.decide(decisions, &retagged)?;
+        self.tell_news();
+        Ok(changed)
     }
 
     /// Decides about one label of a set in force on several images, as [`Tagger::decide`]; `set` is its name or its `id`.

@@ -4,20 +4,30 @@
 mod ancestors;
 mod classifier;
 mod decide;
+mod examples;
 mod files;
+mod likeness;
+mod odds;
 mod preview;
+mod ready;
 mod score;
 mod set;
+mod spread;
+mod standard;
+mod status;
 mod tagger;
 mod told;
 
 pub use ancestors::Ancestors;
-pub(crate) use classifier::log_sum_exp;
 pub use classifier::{Classifier, Kept};
+pub use examples::missing_examples;
+pub(crate) use odds::log_sum_exp;
 pub use preview::{Dropped, LabelPreview, Near, Preview};
 pub use score::score_library;
 pub use set::{Label, LabelSet, Mode, SetError};
-pub use tagger::{Applied, SetStatus, Sets, TagError, Tagger};
+pub use standard::Scoring;
+pub use status::SetStatus;
+pub use tagger::{Applied, Sets, TagError, Tagger};
 
 /// A label file: its name and its text.
 pub type LabelFile = (&'static str, &'static str);

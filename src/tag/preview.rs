@@ -7,8 +7,7 @@ use serde::Serialize;
 
 use super::decide::{Decided, decided_in};
 use super::score::{BLOCK_ROWS, beside_searches};
-use super::{Classifier, LabelSet, TagError};
-use crate::embed::Embedder;
+use super::{Classifier, TagError};
 use crate::index::{Index, Rows};
 use crate::store::{ImageId, Store};
 
@@ -33,6 +32,9 @@ pub struct Preview {
     pub labels: Vec<LabelPreview>,
     /// Labels that the set has no more, with the tags that go with them.
     pub dropped: Vec<Dropped>,
+    /// What keeps the set from learning from the library.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// What applying a set would change for one of its labels.
@@ -77,18 +79,15 @@ pub struct Dropped {
     pub removed: usize,
 }
 
-/// Scores the library against `set` and compares with the tags that the set `name` has given so far.
+/// Scores the library and compares with the tags that the set `name`, which decisions know by `key`, has given so far.
 pub(super) fn preview(
-    name: &str,
-    set: LabelSet,
+    [name, key]: [&str; 2],
+    classifier: &Classifier,
     store: &Store,
     index: &Index,
-    embedder: &Embedder,
 ) -> Result<Preview, TagError> {
-    let key = set.key(name);
-    let classifier = Classifier::build(set, embedder)?;
-    let decided = decided_in(&key, &classifier, store)?;
-    let mut scored = score(&classifier, index, &decided);
+    let decided = decided_in(key, classifier, store)?;
+    let mut scored = score(classifier, index, &decided);
     for (image, decided) in &decided {
         let embedding = index.embedding(*image);
         for (label, _) in classifier.tags_of_decided(embedding.as_deref(), decided) {
@@ -126,6 +125,7 @@ pub(super) fn preview(
             .sum(),
         labels,
         dropped,
+        warnings: Vec::new(),
     })
 }
 

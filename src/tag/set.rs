@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
+use super::standard::Scoring;
+
 /// Stands for the label in a template.
 const PLACEHOLDER: &str = "{label}";
 
@@ -19,6 +21,9 @@ pub struct LabelSet {
     /// How labels compete.
     #[serde(default)]
     pub mode: Mode,
+    /// What a score is.
+    #[serde(default)]
+    pub scoring: Scoring,
     /// Score from which on a label is kept, above 0 and up to 1.
     #[serde(default = "default_threshold")]
     pub threshold: f32,
@@ -63,6 +68,12 @@ pub struct Label {
     /// back before any that fits better.
     #[serde(default)]
     pub negative: Vec<String>,
+    /// Pictures of the library that show it, by id or by path; a relative path is one under any watched folder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<String>,
+    /// Whether the pictures that people confirmed are examples too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub learn: bool,
     /// Instead of the set's threshold.
     pub threshold: Option<f32>,
     /// The label of this set that every image with this one has too.

@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
+use crossbeam_channel::{Receiver, Sender, bounded};
 use thiserror::Error;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::decide::{decided_in, decisions_on, overrule};
 use super::files::{check_name, read_folder, write_whole};
 use super::preview::{self, Preview};
+use super::status::Notes;
 use super::told::applied_labels;
 use super::{Classifier, LabelSet, SetError, score_library};
 use crate::embed::{EmbedError, Embedder};
@@ -65,17 +67,6 @@ pub struct Applied {
     pub difference: Difference,
 }
 
-/// How a label set stands.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct SetStatus {
-    /// The set in force, with its signature; none where no good state is known.
-    pub active: Option<(LabelSet, String)>,
-    /// What is wrong with its file.
-    pub error: Option<SetError>,
-    /// What will not do what its owner expects.
-    pub warnings: Vec<String>,
-}
-
 /// A set in force.
 #[derive(Debug)]
 pub(super) struct ActiveSet {
@@ -84,8 +75,7 @@ pub(super) struct ActiveSet {
     pub(super) ids: Vec<LabelId>,
     /// What decisions know it by.
     pub(super) key: String,
-    signature: String,
-    warnings: Vec<String>,
+    pub(super) signature: String,
 }
 
 /// The sets in force, by name.
@@ -97,12 +87,14 @@ pub struct Tagger {
     folder: PathBuf,
     pub(super) store: Store,
     pub(super) index: Index,
-    embedder: Embedder,
+    pub(super) embedder: Embedder,
     /// Replaced as a whole, so that who looks at the sets never waits for one that is being applied.
     active: Mutex<Arc<Active>>,
     /// Read while images are recorded, written while a set is applied: no image slips in between with the old tags.
     recording: RwLock<()>,
-    broken: Mutex<BTreeMap<String, SetError>>,
+    pub(super) notes: Mutex<Notes>,
+    /// Holds something while there are images or decisions that a set may learn from.
+    news: (Sender<()>, Receiver<()>),
     /// One sync at a time.
     pub(super) syncing: Mutex<()>,
 }
@@ -132,7 +124,7 @@ impl Sets<'_> {
 impl Tagger {
     /// For the label files in `folder`; nothing is read before the first [`Tagger::sync`].
     pub fn new(folder: PathBuf, store: Store, index: Index, embedder: Embedder) -> Tagger {
-        let (active, recording, broken, syncing) = Default::default();
+        let (active, recording, notes, syncing) = Default::default();
         Tagger {
             folder,
             store,
@@ -140,7 +132,8 @@ impl Tagger {
             embedder,
             active,
             recording,
-            broken,
+            notes,
+            news: bounded(1),
             syncing,
         }
     }
@@ -148,6 +141,20 @@ impl Tagger {
     /// The labels folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Where to learn that a [`Tagger::sync`] may find more examples, or more to see them against.
+    pub fn news(&self) -> &Receiver<()> {
+        &self.news.1
+    }
+
+    /// Images or decisions have changed: says so where a set learns from them.
+    pub fn tell_news(&self) {
+        let mut sets = self.active().as_ref().clone().into_values();
+        if sets.any(|set| set.classifier.set().learns()) {
+            // Full: it is known already.
+            let _ = self.news.0.try_send(());
+        }
     }
 
     /// The sets in force. Images that are recorded while this is held get the tags of these sets; a set that changes
@@ -216,7 +223,14 @@ impl Tagger {
     pub fn preview(&self, name: &str, text: &str) -> Result<Preview, TagError> {
         check_name(name)?;
         let set = LabelSet::parse(text)?;
-        preview::preview(name, set, &self.store, &self.index, &self.embedder)
+        let (key, stored) = (set.key(name), self.store.label_sets()?.remove(name));
+        let wanted = self.wanted(name, &set, stored.as_ref())?;
+        let (classifier, _) = self.classifier(set, &wanted, stored.as_ref())?;
+        let preview = preview::preview([name, &key], &classifier, &self.store, &self.index)?;
+        Ok(Preview {
+            warnings: wanted.examples.warnings,
+            ..preview
+        })
     }
 
     /// Deletes a label file, and with it the set's tags.
@@ -239,27 +253,7 @@ impl Tagger {
         std::fs::read_to_string(self.file(name)).map_err(|_| TagError::Unknown(name.to_owned()))
     }
 
-    /// How every label set stands, by name.
-    pub fn status(&self) -> BTreeMap<String, SetStatus> {
-        let mut all: BTreeMap<String, SetStatus> = BTreeMap::new();
-        for (name, set) in self.active().iter() {
-            let active = Some((set.classifier.set().clone(), set.signature.clone()));
-            all.insert(
-                name.clone(),
-                SetStatus {
-                    active,
-                    error: None,
-                    warnings: set.warnings.clone(),
-                },
-            );
-        }
-        for (name, error) in locked(&self.broken).iter() {
-            all.entry(name.clone()).or_default().error = Some(error.clone());
-        }
-        all
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
+    pub(super) fn file(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.toml"))
     }
 
@@ -267,26 +261,12 @@ impl Tagger {
         self.active().contains_key(name)
     }
 
-    /// Remembers, and logs once, what is wrong with a file.
-    fn note(&self, name: &str, error: Option<&SetError>) {
-        let mut broken = locked(&self.broken);
-        match error {
-            None => drop(broken.remove(name)),
-            Some(error) if broken.get(name) == Some(error) => {}
-            Some(error) => {
-                let file = self.file(name);
-                warn!(file = %file.display(), %error, "label file is broken, its last good state stays in force");
-                broken.insert(name.to_owned(), error.clone());
-            }
-        }
-    }
-
     fn remove_missing(
         &self,
         files: &BTreeMap<String, String>,
         stored: &BTreeMap<String, AppliedSet>,
     ) -> Result<Vec<Applied>, TagError> {
-        locked(&self.broken).retain(|name, _| files.contains_key(name));
+        locked(&self.notes).forget_others(files);
         let mut applied = Vec::new();
         for name in stored.keys().filter(|name| !files.contains_key(*name)) {
             let _no_recording = self.hold_recording();
@@ -310,7 +290,11 @@ impl Tagger {
         definition: String,
         stored: Option<&AppliedSet>,
     ) -> Result<Option<Applied>, TagError> {
-        let signature = set.signature(self.embedder.fingerprint());
+        let wanted = self.wanted(&name, &set, stored)?;
+        let mut warnings = self.hook_warnings(&set)?;
+        warnings.extend_from_slice(&wanted.examples.warnings);
+        self.warn(&name, &warnings);
+        let signature = wanted.signature.clone();
         let is_in_force = |active: &Arc<ActiveSet>| {
             active.signature == signature && *active.classifier.set() == set
         };
@@ -319,7 +303,7 @@ impl Tagger {
         }
         let labels = applied_labels(&set);
         let key = set.key(&name);
-        let classifier = Classifier::build(set, &self.embedder)?;
+        let (classifier, learned) = self.classifier(set, &wanted, stored)?;
         let _no_recording = self.hold_recording();
         let is_applied = stored.is_some_and(|stored| stored.signature == signature);
         let known = if is_applied {
@@ -338,17 +322,16 @@ impl Tagger {
                 key: key.clone(),
                 signature: signature.clone(),
                 definition,
+                learned,
             };
             let (ids, difference) = self.converge(&name, &classifier, &labels, &applied)?;
             (ids, Some(difference))
         };
-        let warnings = self.warnings(&name, classifier.set())?;
         let set = ActiveSet {
             classifier,
             ids,
             key,
             signature,
-            warnings,
         };
         Arc::make_mut(&mut locked(&self.active)).insert(name.clone(), Arc::new(set));
         Ok(difference.map(|difference| self.tell(name, difference)))

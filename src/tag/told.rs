@@ -1,20 +1,14 @@
 //! Who is told of a set's tags: the hooks that its labels name, and the readers of the event stream.
 
-use tracing::warn;
-
 use super::{Applied, Label, LabelSet, TagError, Tagger};
 use crate::store::{AppliedLabel, Change, Difference, Event};
 
 impl Tagger {
-    /// What will not do what the owner of a set expects, logged too.
-    pub(super) fn warnings(&self, name: &str, set: &LabelSet) -> Result<Vec<String>, TagError> {
+    /// The hooks that a set names and that nobody declared.
+    pub(super) fn hook_warnings(&self, set: &LabelSet) -> Result<Vec<String>, TagError> {
         let hooks = self.store.hooks()?.into_iter();
         let declared = hooks.filter(|(_, hook)| hook.declared);
-        let warnings = set.warnings(&declared.map(|(name, _)| name).collect());
-        for warning in &warnings {
-            warn!(set = name, "{warning}");
-        }
-        Ok(warnings)
+        Ok(set.warnings(&declared.map(|(name, _)| name).collect()))
     }
 
     /// Tells that a set was applied.

@@ -6,6 +6,7 @@ mod cutoff;
 mod decisions;
 mod demo;
 mod eval;
+mod examples;
 mod figures;
 mod hooks;
 mod hub;

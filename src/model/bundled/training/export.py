@@ -7,16 +7,16 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from model import PROJECTION, TEXT, VISION
+from model import IMAGE_SIZE
 
 PREPROCESSOR = {
     "image_processor_type": "CLIPImageProcessor",
     "do_convert_rgb": True,
     "do_resize": True,
-    "size": {"shortest_edge": VISION["image_size"]},
+    "size": {"shortest_edge": IMAGE_SIZE},
     "resample": 3,  # bicubic
     "do_center_crop": True,
-    "crop_size": {"height": VISION["image_size"], "width": VISION["image_size"]},
+    "crop_size": {"height": IMAGE_SIZE, "width": IMAGE_SIZE},
     "do_rescale": True,
     "rescale_factor": 1 / 255,
     "do_normalize": True,
@@ -25,18 +25,19 @@ PREPROCESSOR = {
 }
 
 
-def config(vocabulary):
+def config(clip):
     """`config.json`; start and end of text are the vocabulary's last two tokens."""
+    vocabulary = clip.text_config["vocab_size"]
     start, end = vocabulary - 2, vocabulary - 1
-    special = {"vocab_size": vocabulary, "bos_token_id": start, "eos_token_id": end, "pad_token_id": end}
+    special = {"bos_token_id": start, "eos_token_id": end, "pad_token_id": end}
     return {
         "architectures": ["CLIPModel"],
         "model_type": "clip",
         "torch_dtype": "float16",
-        "projection_dim": PROJECTION,
+        "projection_dim": clip.text_config["projection_dim"],
         "logit_scale_init_value": 3.2958,
-        "text_config": {"model_type": "clip_text_model", **TEXT, **special},
-        "vision_config": {"model_type": "clip_vision_model", **VISION},
+        "text_config": {"model_type": "clip_text_model", **clip.text_config, **special},
+        "vision_config": {"model_type": "clip_vision_model", **clip.vision_config},
     }
 
 
@@ -48,8 +49,7 @@ def export(clip, tokenizer, folder):
     save_file(tensors, part, metadata={"format": "pt"})
     part.chmod(0o644)
     os.replace(part, folder / "model.safetensors")
-    vocabulary = len(clip.text_model.embeddings["token_embedding"].weight)
-    for name, content in (("config.json", config(vocabulary)), ("preprocessor_config.json", PREPROCESSOR)):
+    for name, content in (("config.json", config(clip)), ("preprocessor_config.json", PREPROCESSOR)):
         part = folder / f"{name}.part"
         part.write_text(json.dumps(content, indent=2) + "\n")
         os.replace(part, folder / name)

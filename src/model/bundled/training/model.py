@@ -1,31 +1,54 @@
 """A CLIP in plain PyTorch whose parameters carry the names of Hugging Face's CLIPModel, so that export is a copy."""
 
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-PROJECTION = 128
-COMMON = {"hidden_act": "quick_gelu", "layer_norm_eps": 1e-5, "projection_dim": PROJECTION}
-TEXT = {
-    "hidden_size": 128,
-    "intermediate_size": 384,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "max_position_embeddings": 32,
-    **COMMON,
-}
-VISION = {
-    "image_size": 96,
-    "patch_size": 8,
-    "num_channels": 3,
-    "hidden_size": 160,
-    "intermediate_size": 480,
-    "num_hidden_layers": 6,
-    "num_attention_heads": 5,
-    **COMMON,
-}
+IMAGE_SIZE, PATCH_SIZE, HEAD = 96, 8, 32
+COMMON = {"hidden_act": "quick_gelu", "layer_norm_eps": 1e-5}
+
+
+class Shape(NamedTuple):
+    """The sizes that `train.py` can choose, and the seed of the first weights. The defaults are the bundled model's.
+
+    Widths are multiples of `HEAD`.
+    """
+
+    width: int = 160
+    layers: int = 6
+    text_width: int = 128
+    projection: int = 128
+    seed: int = 3
+
+    def text(self, vocabulary):
+        """`text_config` of the hub layout."""
+        return {
+            "hidden_size": self.text_width,
+            "intermediate_size": 3 * self.text_width,
+            "num_hidden_layers": 2,
+            "num_attention_heads": self.text_width // HEAD,
+            "max_position_embeddings": 32,
+            **COMMON,
+            "projection_dim": self.projection,
+            "vocab_size": vocabulary,
+        }
+
+    def vision(self):
+        """`vision_config` of the hub layout."""
+        return {
+            "image_size": IMAGE_SIZE,
+            "patch_size": PATCH_SIZE,
+            "num_channels": 3,
+            "hidden_size": self.width,
+            "intermediate_size": 3 * self.width,
+            "num_hidden_layers": self.layers,
+            "num_attention_heads": self.width // HEAD,
+            **COMMON,
+            "projection_dim": self.projection,
+        }
 
 
 class Attention(nn.Module):
@@ -141,14 +164,15 @@ class VisionModel(nn.Module):
 
 
 class Clip(nn.Module):
-    def __init__(self, vocabulary):
+    def __init__(self, vocabulary, shape):
         super().__init__()
-        self.text_model = TextModel({**TEXT, "vocab_size": vocabulary})
-        self.vision_model = VisionModel(VISION)
-        self.visual_projection = nn.Linear(VISION["hidden_size"], PROJECTION, bias=False)
-        self.text_projection = nn.Linear(TEXT["hidden_size"], PROJECTION, bias=False)
+        self.text_config, self.vision_config = shape.text(vocabulary), shape.vision()
+        self.text_model = TextModel(self.text_config)
+        self.vision_model = VisionModel(self.vision_config)
+        self.visual_projection = nn.Linear(shape.width, shape.projection, bias=False)
+        self.text_projection = nn.Linear(shape.text_width, shape.projection, bias=False)
         self.logit_scale = nn.Parameter(torch.tensor(math.log(27.0)))
-        _initialise(self)
+        _initialise(self, shape)
 
     def embed_text(self, ids, ends):
         return F.normalize(self.text_projection(self.text_model(ids, ends)).float(), dim=-1)
@@ -159,7 +183,7 @@ class Clip(nn.Module):
         return F.normalize(self.visual_projection(pooled).float(), dim=-1), tokens
 
 
-def _initialise(clip):
+def _initialise(clip, shape):
     for module in clip.modules():
         if isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=module.in_features**-0.5)
@@ -175,12 +199,12 @@ def _initialise(clip):
     nn.init.normal_(clip.text_model.embeddings["token_embedding"].weight, std=0.3)
     nn.init.normal_(clip.vision_model.embeddings.class_embedding, std=0.3)
     embeddings = clip.vision_model.embeddings
-    embeddings.patch_embedding.weight.data.copy_(_cosine_filters(VISION["hidden_size"], VISION["patch_size"]))
-    grid = VISION["image_size"] // VISION["patch_size"]
-    frequencies = _frequencies(VISION["hidden_size"])
+    embeddings.patch_embedding.weight.data.copy_(_cosine_filters(shape.width, PATCH_SIZE))
+    grid = IMAGE_SIZE // PATCH_SIZE
+    frequencies = _frequencies(shape.width)
     embeddings.position_embedding.weight.data[1:] = _waves(grid, frequencies)
     embeddings.position_embedding.weight.data[0] = 0
-    generator = torch.Generator().manual_seed(3)
+    generator = torch.Generator().manual_seed(shape.seed)
     for depth, layer in enumerate(clip.vision_model.encoder.layers):
         _look_around(layer.self_attn, frequencies, 1 + (depth + 1) // 3, generator)
 

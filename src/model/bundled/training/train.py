@@ -2,6 +2,11 @@
 
     python train.py --minutes 120 --state /tmp/bundled.pt --export OUT_DIR
 
+Another model of another shape, to see what carries over from one to the other:
+
+    python train.py --minutes 45 --state other.pt --export OTHER --seed 5 --width 128 --layers 4 --text-width 96 \\
+        --projection 96
+
 Time, not steps, sets the schedule, so that a run ends when it should on a busy machine. The state is saved every few
 minutes; the same command goes on from it.
 """
@@ -20,7 +25,7 @@ import losses
 from draw import GRID
 from evaluate import examples, measure
 from export import export
-from model import VISION, Clip
+from model import Clip, Shape
 from optimise import optimisers
 from supply import Supply
 from team import Team
@@ -33,6 +38,13 @@ SPREAD = torch.tensor([0.25, 0.25, 0.25]).view(3, 1, 1)
 PATCHES = GRID * GRID
 KEPT = [(0.7, 44), (0.93, 60), (1.1, PATCHES)]  # (until this share of the time, patches seen of each picture)
 WEIGHTS = {"captions": 1.0, "thing": 1.0, "colour": 0.5, "background": 0.5, "count": 0.25, "size": 0.15, "generic": 0.3}
+SHAPE_HELP = {
+    "width": "of the vision tower, a multiple of 32",
+    "layers": "of the vision tower",
+    "text_width": "a multiple of 32",
+    "projection": "dimensions of the joint space",
+    "seed": "of the first weights; every run draws pictures of its own",
+}
 TEST_SEED = 77  # of the tests during training; evaluate.py has its own
 
 
@@ -60,9 +72,10 @@ class Run:
     def __init__(self, options):
         self.options, self.team = options, Team(options.processes)
         self.texts = Texts(options.tokenizer)
-        self.clip = Clip(self.texts.tokenizer.get_vocab_size())
-        self.heads = losses.PatchHeads(VISION["hidden_size"])
-        self.average = Clip(self.texts.tokenizer.get_vocab_size())
+        shape = Shape(*(getattr(options, name) for name in Shape._fields))
+        self.clip = Clip(self.texts.tokenizer.get_vocab_size(), shape)
+        self.heads = losses.PatchHeads(shape.width)
+        self.average = Clip(self.texts.tokenizer.get_vocab_size(), shape)
         self.average.load_state_dict(self.clip.state_dict())
         self.optimisers = optimisers(self.clip, self.heads, options.muon, options.adam, self.team)
         self.rates = [g["lr"] for o in self.optimisers for g in o.param_groups]
@@ -110,7 +123,8 @@ class Run:
         """One step; returns the losses by name."""
         parts = self._losses(*batch)
         weights = {**WEIGHTS, "patches": max(0.1, 1 - 1.2 * self.progress())}
-        sum(weights[name] * value for name, value in parts.items()).backward()
+        chosen = ("captions", "patches") if self.options.only_captions else parts
+        sum(weights[name] * parts[name] for name in chosen).backward()
         self.seconds = self.team.share(self.parameters, self.seconds)
         self._update()
         return {name: float(value.detach()) for name, value in parts.items()}
@@ -225,7 +239,15 @@ def main():
     parser.add_argument("--processes", type=int, default=2, help="training processes of one thread each")
     parser.add_argument("--every", type=float, default=5, help="minutes between tests, checkpoints and exports")
     parser.add_argument("--test", type=int, default=600, help="pictures in each test during training")
+    parser.add_argument(
+        "--only-captions",
+        action="store_true",
+        help="as CLIP is trained: no label prompts, and so nothing that teaches true labels to beat generic ones",
+    )
+    for name, value in Shape()._asdict().items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=value, help=SHAPE_HELP[name])
     options = parser.parse_args()
+    torch.manual_seed(options.seed)
     torch.set_num_threads(1)
     run = Run(options)
     if options.state.exists():

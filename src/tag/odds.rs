@@ -1,0 +1,75 @@
+//! From logits to odds and probabilities.
+
+use std::ops::Range;
+
+use super::{Classifier, Mode};
+
+impl Classifier {
+    /// For each image the log-odds of all labels, each against the background alone, whatever else the set holds.
+    pub(super) fn odds(&self, images: &[f32]) -> Vec<f32> {
+        let logits = self.logits(images);
+        let odds = |logits: &[f32]| {
+            let background = log_sum_exp(&logits[self.background.clone()]);
+            let labels = logits[..self.background.start].iter();
+            let odds: Vec<f32> = labels.map(|logit| logit - background).collect();
+            odds
+        };
+        logits
+            .chunks_exact(self.text_count)
+            .flat_map(odds)
+            .collect()
+    }
+
+    /// The probability of every label of one image, in the order of the set, from the logits of all texts.
+    ///
+    /// `exclusive`: softmax of the logits over the background and all labels but those that abstain. `independent`: for each
+    /// label softmax over itself, its own negatives and the background, so that adding a label never moves the score of
+    /// another.
+    pub(super) fn scores(&self, logits: &[f32]) -> Vec<f32> {
+        let labels = &logits[..self.set().labels.len()];
+        match self.set().mode {
+            Mode::Exclusive => {
+                let mut competing = logits[..self.background.end].to_vec();
+                for (logit, negatives) in competing.iter_mut().zip(&self.negatives) {
+                    if abstains(*logit, &logits[negatives.clone()]) {
+                        *logit = f32::NEG_INFINITY;
+                    }
+                }
+                let sum = log_sum_exp(&competing);
+                competing.truncate(labels.len());
+                competing.iter().map(|label| (label - sum).exp()).collect()
+            }
+            Mode::Independent => {
+                let background = log_sum_exp(&logits[self.background.clone()]);
+                let score = |(label, negatives): (&f32, &Range<usize>)| {
+                    let odds = |other: f32| (other - label).exp();
+                    let negatives = logits[negatives.clone()].iter().copied();
+                    1.0 / (1.0 + odds(background) + negatives.map(odds).sum::<f32>())
+                };
+                labels.iter().zip(&self.negatives).map(score).collect()
+            }
+        }
+    }
+}
+
+/// Whether a label of an exclusive set steps back: one of its own negatives fits the image better than the label does.
+fn abstains(label: f32, negatives: &[f32]) -> bool {
+    negatives.iter().any(|negative| *negative > label)
+}
+
+/// `ln Σ exp`, shifted by the largest term so that nothing overflows.
+pub(crate) fn log_sum_exp(logits: &[f32]) -> f32 {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f32 = logits.iter().map(|logit| (logit - largest).exp()).sum();
+    largest + sum.ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn huge_logits_do_not_overflow() {
+        assert!(log_sum_exp(&[1e30_f32, 1.0]).is_finite());
+    }
+}

@@ -1,0 +1,170 @@
+//! How the pictures of a library differ: their mean and their spread, from a sample.
+
+use super::score::BLOCK_ROWS;
+use crate::index::Index;
+
+/// Pictures in a sample.
+const SAMPLE_ROWS: usize = 1000;
+
+/// What is added to the spread in every direction, as a share of its mean: a sample says little about directions in which
+/// it hardly varies. From 0.03 to 1, all are alike good (`tests/benches/scores/examples.py`).
+const LOADING: f64 = 0.1;
+
+/// Embeddings of a library's pictures, evenly from the first to the last: the same for the same pictures.
+#[derive(Debug)]
+pub(super) struct Sample {
+    pub(super) rows: Vec<f32>,
+    pub(super) embedding_dim: usize,
+}
+
+impl Sample {
+    pub(super) fn take(index: &Index, embedding_dim: usize) -> Sample {
+        let snapshot = index.snapshot();
+        let blocks = snapshot.blocks(BLOCK_ROWS);
+        let mut images: Vec<_> = blocks.flat_map(|rows| rows.images).flatten().collect();
+        images.sort_unstable();
+        let step = images.len().div_ceil(SAMPLE_ROWS).max(1);
+        let rows = (images.into_iter().step_by(step)).filter_map(|image| index.embedding(image));
+        Sample {
+            rows: rows.flatten().collect(),
+            embedding_dim,
+        }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        self.rows.chunks_exact(self.embedding_dim)
+    }
+}
+
+/// The mean and the spread of a sample.
+#[derive(Debug)]
+pub(super) struct Spread {
+    pub(super) centre: Vec<f64>,
+    /// Lower triangle, row by row, whose product with its transpose is the loaded covariance.
+    root: Vec<Vec<f64>>,
+}
+
+impl Spread {
+    /// None where all pictures are the same.
+    pub(super) fn of(sample: &Sample) -> Option<Spread> {
+        let centre = mean(sample.rows(), sample.embedding_dim);
+        let mut covariance = covariance(sample, &centre);
+        let dim = covariance.len();
+        let trace: f64 = (0..dim).map(|at| covariance[at][at]).sum();
+        if trace < 1e-9 {
+            return None;
+        }
+        for (at, row) in covariance.iter_mut().enumerate() {
+            row[at] += LOADING * trace / dim as f64;
+        }
+        Some(Spread {
+            centre,
+            root: cholesky(covariance),
+        })
+    }
+
+    /// The direction of `goal` with the spread taken out of it: what is usual in the library counts little.
+    pub(super) fn whitened(&self, goal: &[f64]) -> Vec<f64> {
+        let mut way = goal.to_vec();
+        for (at, row) in self.root.iter().enumerate() {
+            let known: f64 = row[..at].iter().zip(&way).map(|(a, b)| a * b).sum();
+            way[at] = (way[at] - known) / row[at];
+        }
+        for at in (0..way.len()).rev() {
+            way[at] /= self.root[at][at];
+            let found = way[at];
+            for (value, factor) in way[..at].iter_mut().zip(&self.root[at]) {
+                *value -= factor * found;
+            }
+        }
+        way
+    }
+}
+
+/// The mean of rows, not of unit length.
+pub(super) fn mean<'a>(rows: impl Iterator<Item = &'a [f32]>, embedding_dim: usize) -> Vec<f64> {
+    let (mut sum, mut count) = (vec![0.0; embedding_dim], 0.0);
+    for row in rows {
+        count += 1.0;
+        (sum.iter_mut().zip(row)).for_each(|(sum, value)| *sum += f64::from(*value));
+    }
+    sum.iter().map(|sum| sum / f64::max(count, 1.0)).collect()
+}
+
+/// The lower triangle, row by row.
+fn covariance(sample: &Sample, centre: &[f64]) -> Vec<Vec<f64>> {
+    let mut sums: Vec<Vec<f64>> = (1..=centre.len()).map(|length| vec![0.0; length]).collect();
+    for row in sample.rows() {
+        let from_centre = row.iter().zip(centre).map(|(a, b)| f64::from(*a) - b);
+        let row: Vec<f64> = from_centre.collect();
+        for (sums, a) in sums.iter_mut().zip(&row) {
+            (sums.iter_mut().zip(&row)).for_each(|(sum, b)| *sum += a * b);
+        }
+    }
+    let count = sample.rows().count().max(1) as f64;
+    (sums.iter_mut().flatten()).for_each(|sum| *sum /= count);
+    sums
+}
+
+/// In place: row by row, each from those above it.
+fn cholesky(mut matrix: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+    for at in 0..matrix.len() {
+        let (above, row) = matrix.split_at_mut(at);
+        let row = &mut row[0];
+        for (column, other) in above.iter().enumerate() {
+            let known: f64 = (row[..column].iter().zip(other)).map(|(a, b)| a * b).sum();
+            row[column] = (row[column] - known) / other[column];
+        }
+        let known: f64 = row[..at].iter().map(|value| value * value).sum();
+        // The loading keeps this above zero.
+        row[at] = (row[at] - known).max(f64::MIN_POSITIVE).sqrt();
+    }
+    matrix
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_usual_counts_little() {
+        // Wide along x, narrow along y, and leaning.
+        let points = [
+            (3.0, 1.1),
+            (-3.0, -0.9),
+            (2.0, 0.5),
+            (-2.0, -0.7),
+            (0.1, 1.0),
+        ];
+        let rows: Vec<f32> = points.iter().flat_map(|&(x, y)| [x, y]).collect();
+        let sample = Sample {
+            rows,
+            embedding_dim: 2,
+        };
+        let spread = Spread::of(&sample).unwrap();
+        let way = spread.whitened(&[1.0, 1.0]);
+        assert!(way[1] > 3.0 * way[0].abs(), "{way:?}");
+        // It solves what it says: the loaded covariance times the way is the goal.
+        let covariance = covariance(&sample, &spread.centre);
+        let loading = LOADING * (covariance[0][0] + covariance[1][1]) / 2.0;
+        let (xx, xy, yy) = (
+            covariance[0][0] + loading,
+            covariance[1][0],
+            covariance[1][1] + loading,
+        );
+        let goal = [xx * way[0] + xy * way[1], xy * way[0] + yy * way[1]];
+        assert!(
+            goal.iter().all(|value| (value - 1.0).abs() < 1e-9),
+            "{goal:?}"
+        );
+    }
+
+    #[test]
+    fn pictures_that_are_all_alike_have_no_spread() {
+        let sample = Sample {
+            rows: [0.6, 0.8].repeat(50),
+            embedding_dim: 2,
+        };
+        assert!(Spread::of(&sample).is_none());
+    }
+}

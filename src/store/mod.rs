@@ -11,6 +11,7 @@ mod gains;
 mod images;
 mod imported;
 mod keywords;
+mod label_sets;
 mod learned;
 mod lock;
 mod outbox;
@@ -34,11 +35,12 @@ pub use files::{
 };
 pub use images::{ContentHash, ImageId, ImageRow, ModelId};
 pub use keywords::{FileId, FileKeywords, SidecarStamp, TaggedFile, Written};
+pub use label_sets::{AppliedLabel, AppliedSet, Difference};
 pub use learned::{Learned, Likeness, Standard};
 pub use lock::{Lock, LockError};
 pub use outbox::{Gained, HookId, HookStatus, Waiting};
 pub use select::{Area, Filter, Span};
-pub use tags::{AppliedLabel, AppliedSet, Difference, LabelId, Source, Tag, TagCount};
+pub use tags::{LabelId, Source, Tag, TagCount};
 
 /// Connections kept for readers. More may be open at a time; these are kept for the next reader.
 const IDLE_READERS: usize = 8;

@@ -8,7 +8,7 @@ use super::library::{self, Library};
 use super::output;
 use crate::config::Config;
 use crate::daemon;
-use crate::search::{self, Likeness};
+use crate::search::{self, SameBy};
 
 /// List groups of files that are the same, or of pictures that look the same.
 #[derive(Debug, Args)]
@@ -67,8 +67,8 @@ impl Duplicates {
     fn answer(&self, config: &Config) -> Result<Value> {
         let query = search::parse(&self.filters)?;
         let likeness = match self.by {
-            By::Hash => Likeness::Hash,
-            By::Similarity => Likeness::Similarity(self.similarity),
+            By::Hash => SameBy::Hash,
+            By::Similarity => SameBy::Similarity(self.similarity),
         };
         let search = daemon::open_search(config, &output::download())?;
         let limit = usize::from(self.limit);

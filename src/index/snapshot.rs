@@ -70,6 +70,15 @@ impl Snapshot {
         segment.chain(recent)
     }
 
+    /// The embeddings of at most so many images, evenly from the oldest to the newest: the same for the same images.
+    pub fn sample(&self, most: usize) -> Vec<f32> {
+        let mut images = self.images();
+        images.sort_unstable_by_key(|image| image.0);
+        let step = images.len().div_ceil(most).max(1);
+        let rows = images.into_iter().step_by(step);
+        rows.flat_map(|image| image.1).copied().collect()
+    }
+
     /// Every image at least `floor` similar to `query`, among those of `filter` where there is one; best first.
     pub(super) fn above(
         &self,

@@ -8,11 +8,15 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::embed::{EmbedError, Embedder, Embedding};
-use crate::index::{Index, Snapshot, random};
+use crate::index::Index;
 use crate::kernels::dot;
+use crate::store::ImageId;
 use crate::tag::log_sum_exp;
 
-/// Images in the sample.
+/// Hits that are shown where nothing fits.
+const HANDFUL: usize = 5;
+
+/// Images in the sample, at most.
 const SAMPLE: usize = 2000;
 
 /// Fewer images have no distribution to speak of.
@@ -72,6 +76,14 @@ impl Cut {
         floor: f32::NEG_INFINITY,
         fits: None,
     };
+
+    /// Ends the ranking, best first.
+    pub(super) fn apply(self, hits: &mut Vec<(ImageId, f32)>) {
+        hits.retain(|hit| hit.1 >= self.floor);
+        if self.fits == Some(false) {
+            hits.truncate(HANDFUL);
+        }
+    }
 }
 
 impl Yardstick {
@@ -104,7 +116,7 @@ impl Yardstick {
     fn take_sample(&self) -> Result<Sample, EmbedError> {
         let snapshot = self.index.snapshot();
         let embedding_dim = self.embedder.embedding_dim();
-        let rows = sampled(&snapshot, embedding_dim);
+        let rows = snapshot.sample(SAMPLE);
         let scale = self.embedder.logit_scale();
         let background = level(&rows, self.background()?, scale);
         Ok(Sample {
@@ -173,22 +185,6 @@ impl Spread {
     pub(super) fn least(self, strictness: f32) -> f32 {
         self.mean + MOST_Z * strictness * self.deviation
     }
-}
-
-/// The embeddings of about [`SAMPLE`] images, always those whose numbers hash lowest.
-fn sampled(snapshot: &Snapshot, embedding_dim: usize) -> Vec<f32> {
-    let share = (SAMPLE as f64 / snapshot.len().max(1) as f64).min(1.0);
-    let bar = (share * u64::MAX as f64) as u64;
-    let mut rows = Vec::new();
-    for block in snapshot.blocks(1024) {
-        let images = block.images.iter();
-        for (image, row) in images.zip(block.embeddings.chunks_exact(embedding_dim)) {
-            if image.is_some_and(|image| random(image.0 as u64) <= bar) {
-                rows.extend_from_slice(row);
-            }
-        }
-    }
-    rows
 }
 
 /// How similar images are to all of the background together, as a similarity: the mean of ln Σ exp of the logits.

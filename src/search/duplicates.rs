@@ -23,7 +23,7 @@ const NEIGHBOURS: usize = 16;
 
 /// What makes two files the same picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Likeness {
+pub enum SameBy {
     /// Their bytes: files that hold one image.
     Hash,
     /// Their embeddings: images at least so similar.
@@ -55,20 +55,20 @@ impl Search {
     /// Up to `limit` groups among the images that pass the query's filter.
     pub fn duplicates(
         &self,
-        likeness: Likeness,
+        likeness: SameBy,
         query: &Query,
         limit: usize,
     ) -> Result<Duplicates, SearchError> {
         let filter = query.only_filter()?;
         let mut groups: Vec<Members> = match likeness {
-            Likeness::Hash => {
+            SameBy::Hash => {
                 let copied = self.store.held_twice(filter)?.into_iter();
                 copied.map(|image| (vec![image], 1.0)).collect()
             }
-            Likeness::Similarity(least) if !SIMILARITIES.contains(&least) => {
+            SameBy::Similarity(least) if !SIMILARITIES.contains(&least) => {
                 return Err(SearchError::BadSimilarity(least));
             }
-            Likeness::Similarity(least) => {
+            SameBy::Similarity(least) => {
                 let images = self.store.matching(filter)?;
                 self.near_duplicates(&images, least)
             }

@@ -1,8 +1,8 @@
-//! Images, pages of them, and files that failed, as they are told to people and programs.
+//! Images, and files that failed, as they are told to people and programs.
 
 use serde::Serialize;
 
-use crate::store::{Failure, Filter, ImageId, ImageRow, Store, StoreError, Tag};
+use crate::store::{Failure, ImageRow, Tag};
 
 /// An image as it is shown to people and programs.
 #[derive(Debug, Clone, Serialize)]
@@ -68,33 +68,6 @@ impl From<ImageRow> for Item {
             longitude: metadata.longitude,
         }
     }
-}
-
-/// A page of images without a query, newest in the library first.
-#[derive(Debug, Clone, Serialize)]
-pub struct Page {
-    /// The images.
-    pub items: Vec<Item>,
-    /// Ask for the next page with this; none on the last one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cursor: Option<String>,
-}
-
-/// Up to `limit` images that pass the filter; `cursor` is the row at which the page before ended.
-pub fn browse(
-    store: &Store,
-    filter: &Filter,
-    cursor: Option<ImageId>,
-    limit: usize,
-) -> Result<Page, StoreError> {
-    let mut ids = store.page(filter, cursor, limit + 1)?;
-    let has_more = ids.len() > limit;
-    ids.truncate(limit);
-    let cursor = ids.last().filter(|_| has_more).map(|id| id.0.to_string());
-    Ok(Page {
-        items: store.images(&ids)?.into_iter().map(Item::from).collect(),
-        cursor,
-    })
 }
 
 /// Files that could not be indexed, as they are told to callers.

@@ -23,15 +23,12 @@ use crate::index::Index;
 use crate::store::{ContentHash, Facets, ImageId, Store, StoreError};
 use cursor::Cursor;
 use cutoff::{Cut, Yardstick};
-pub use duplicates::{Duplicates, Group, LEAST_SIMILARITY, Likeness};
-pub use item::{FailureList, Item, Page, browse};
+pub use duplicates::{Duplicates, Group, LEAST_SIMILARITY, SameBy};
+pub use item::{FailureList, Item};
 pub use parse::{BadQuery, parse};
 pub use query::{MOST_TERMS, MOST_WEIGHT, NEGATIVE_WEIGHT, Query, Term, Upload, What};
 use ranking::{Found, Ranking};
 pub use values::check_filter;
-
-/// Hits that are shown where nothing fits.
-const HANDFUL: usize = 5;
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
@@ -175,12 +172,8 @@ impl Search {
         query: &Query,
         slice: &Slice,
         ranking: &Ranking,
-        mut found: Found,
+        found: Found,
     ) -> Result<Answer, SearchError> {
-        if found.cut.fits == Some(false) && slice.cursor.is_none() {
-            found.hits.truncate(HANDFUL);
-            found.is_last = true;
-        }
         let cursor = match found.hits.last() {
             Some(last) if !found.is_last => Some(self.cursor_at(query, ranking, found.cut, *last)),
             _ => None,
@@ -269,14 +262,22 @@ impl Search {
         let before = cursor
             .map(|text| text.parse().map(ImageId).map_err(|_| bad(text)))
             .transpose()?;
-        let page = browse(&self.store, &query.filter, before, slice.limit)?;
+        let mut ids = self.store.page(&query.filter, before, slice.limit + 1)?;
+        let has_more = ids.len() > slice.limit;
+        ids.truncate(slice.limit);
+        let last = ids.last().filter(|_| has_more);
         let all = || self.store.matching(&query.filter);
         let counted = slice.facets.then(all).transpose()?;
         Ok(Answer {
-            items: page.items,
+            items: self
+                .store
+                .images(&ids)?
+                .into_iter()
+                .map(Item::from)
+                .collect(),
             exact: true,
             fits: None,
-            cursor: page.cursor,
+            cursor: last.map(|id| id.0.to_string()),
             total: counted.as_ref().map(Vec::len),
             facets: self.facets(counted)?,
         })

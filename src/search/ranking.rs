@@ -74,7 +74,7 @@ impl Search {
         );
         let mut hits = ranking.without_left_out(nearest.hits);
         let cut = self.cut(query, ranking, &hits);
-        hits.retain(|hit| hit.1 >= cut.floor);
+        cut.apply(&mut hits);
         let is_last = hits.len() <= limit;
         hits.truncate(limit);
         Found {
@@ -102,7 +102,7 @@ impl Search {
             Some(_) => Cut { floor, ..Cut::NONE },
             None => self.cut(query, ranking, &hits),
         };
-        hits.retain(|hit| hit.1 >= cut.floor);
+        cut.apply(&mut hits);
         let all = slice.facets.then(|| hits.iter().map(|hit| hit.0).collect());
         hits.retain(|hit| cursor.is_none_or(|cursor| cursor.is_before(*hit)));
         let is_last = hits.len() <= slice.limit;

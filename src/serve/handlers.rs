@@ -14,7 +14,7 @@ use super::params::{Params, image_hash};
 use super::{Api, thumbnail};
 use crate::index::IndexStatus;
 use crate::ingest::ProgressReport;
-use crate::search::{self, Answer, Duplicates, FailureList, Item, Likeness, Query};
+use crate::search::{self, Answer, Duplicates, FailureList, Item, Query, SameBy};
 use crate::store::{HookStatus, ImageRow, TagCount};
 use crate::tag::{LabelSet, Preview, SetStatus};
 
@@ -76,17 +76,17 @@ pub(super) fn duplicates(api: &Api, params: &Params) -> Result<Duplicates> {
         .duplicates(likeness, &params.query()?, params.limit()?)?)
 }
 
-fn likeness(by: Option<&str>, similarity: Option<&str>) -> Result<Likeness> {
+fn likeness(by: Option<&str>, similarity: Option<&str>) -> Result<SameBy> {
     let bad = |name, allowed, given: &str| {
         let message = format!("`{name}` is {allowed}, not `{given}`");
         ApiError::bad_request("bad_likeness", message)
     };
     match (by, similarity) {
-        (Some("hash"), _) => Ok(Likeness::Hash),
-        (None | Some("similarity"), None) => Ok(Likeness::Similarity(search::LEAST_SIMILARITY)),
+        (Some("hash"), _) => Ok(SameBy::Hash),
+        (None | Some("similarity"), None) => Ok(SameBy::Similarity(search::LEAST_SIMILARITY)),
         (None | Some("similarity"), Some(text)) => text
             .parse()
-            .map(Likeness::Similarity)
+            .map(SameBy::Similarity)
             .map_err(|_| bad("similarity", "a number from 0.5 to 1", text)),
         (Some(by), _) => Err(bad("by", "`hash` or `similarity`", by)),
     }

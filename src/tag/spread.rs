@@ -1,16 +1,15 @@
 //! How the pictures of a library differ: their mean and their spread, from a sample.
 
-use super::score::BLOCK_ROWS;
 use crate::index::Index;
 
-/// Pictures in a sample.
+/// Pictures in a sample, at most.
 const SAMPLE_ROWS: usize = 1000;
 
 /// What is added to the spread in every direction, as a share of its mean: a sample says little about directions in which
 /// it hardly varies. From 0.03 to 1, all are alike good (`tests/benches/scores/examples.py`).
 const LOADING: f64 = 0.1;
 
-/// Embeddings of a library's pictures, evenly from the first to the last: the same for the same pictures.
+/// Embeddings of a library's pictures.
 #[derive(Debug)]
 pub(super) struct Sample {
     pub(super) rows: Vec<f32>,
@@ -19,14 +18,8 @@ pub(super) struct Sample {
 
 impl Sample {
     pub(super) fn take(index: &Index, embedding_dim: usize) -> Sample {
-        let snapshot = index.snapshot();
-        let blocks = snapshot.blocks(BLOCK_ROWS);
-        let mut images: Vec<_> = blocks.flat_map(|rows| rows.images).flatten().collect();
-        images.sort_unstable();
-        let step = images.len().div_ceil(SAMPLE_ROWS).max(1);
-        let rows = (images.into_iter().step_by(step)).filter_map(|image| index.embedding(image));
         Sample {
-            rows: rows.flatten().collect(),
+            rows: index.snapshot().sample(SAMPLE_ROWS),
             embedding_dim,
         }
     }

@@ -305,6 +305,12 @@ fn counts_are_of_all_hits_and_not_of_the_page() {
         cut["total"].as_u64().unwrap() as usize,
         ids(&world.search("a star", "&limit=1000")).len()
     );
+    let nothing = world.search("a zebra crossing", "&facets=true");
+    assert_eq!(nothing["fits"], false);
+    assert_eq!(
+        nothing["total"].as_u64().unwrap() as usize,
+        ids(&nothing).len()
+    );
     let filtered = world.search("tag:red", "&limit=1&facets=true");
     assert_eq!(filtered["total"], red["count"]);
 }

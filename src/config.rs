@@ -484,6 +484,31 @@ mod tests {
         }
     }
 
+    /// README's hooks, and the two ways to write sidecars.
+    #[test]
+    fn the_readme_shows_settings_that_load() {
+        let readme = include_str!("../README.md");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pixdex.toml");
+        let given = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            load(Some(&file), &[], vec![]).unwrap()
+        };
+        let section = readme.split("### Hooks").nth(1).unwrap();
+        let block = section.split("```toml").nth(1).unwrap();
+        let hooks = given(block.split("```").next().unwrap()).hooks;
+        let names: Vec<&str> = hooks.keys().map(String::as_str).collect();
+        assert_eq!(names, ["home", "print"]);
+        let section = readme.split("### Keywords and sidecars").nth(1).unwrap();
+        assert!(
+            section.contains("`[sidecars] write = \"appended\"`")
+                && section.contains("`\"replaced\"`")
+        );
+        for way in ["appended", "replaced"] {
+            given(&format!("[sidecars]\nwrite = '{way}'"));
+        }
+    }
+
     #[test]
     fn remote_addresses_must_be_asked_for() {
         let remote = |allow| {

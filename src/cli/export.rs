@@ -188,9 +188,7 @@ fn each_line(store: &Store, mut each: impl FnMut(Line) -> Result<()>) -> Result<
 }
 
 fn write_embeddings(store: &Store, file: &Path) -> Result<usize> {
-    let (model, mut shape) = known_model(store)?;
-    let ids = store.live_images(model)?;
-    shape.rows = ids.len();
+    let (model, shape, ids) = known_model(store)?;
     match file.extension().and_then(|extension| extension.to_str()) {
         Some("safetensors") => whole_file(file, |out| {
             vectors::write_safetensors_header(out, &shape)?;
@@ -247,23 +245,23 @@ fn each_hash(
     Ok(ids.len())
 }
 
-/// The model whose embeddings the library uses, and what a file of them says about it.
-fn known_model(store: &Store) -> Result<(ModelId, Shape)> {
+/// The model whose embeddings the library uses, what a file of them says about it, and the images that have one.
+fn known_model(store: &Store) -> Result<(ModelId, Shape, Vec<ImageId>)> {
     let unknown =
         "the library does not say which model it uses: start `pixdex serve` or `pixdex index` once";
     let fact = |name| store.fact(name)?.context(unknown);
     let (fingerprint, model) = (fact(daemon::FINGERPRINT_FACT)?, fact(daemon::MODEL_FACT)?);
     let id = store.model(&fingerprint, &model)?;
     let mut embedding_dim = 0;
-    let first: Vec<ImageId> = store.live_images(id)?.into_iter().take(1).collect();
-    store.each_embedding(id, &first, |_, embedding| {
+    let ids = store.live_images(id)?;
+    store.each_embedding(id, &ids[..ids.len().min(1)], |_, embedding| {
         embedding_dim = embedding.as_slice().len();
     })?;
     let shape = Shape {
-        rows: 0,
+        rows: ids.len(),
         embedding_dim,
         fingerprint,
         model,
     };
-    Ok((id, shape))
+    Ok((id, shape, ids))
 }

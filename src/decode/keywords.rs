@@ -9,9 +9,6 @@ use tracing::warn;
 
 use crate::xmp;
 
-/// More of them are not read.
-const MAX_KEYWORDS: usize = 1024;
-
 /// The resource of Photoshop's that holds IPTC data sets.
 const IPTC_RESOURCE: u16 = 0x0404;
 
@@ -24,7 +21,7 @@ pub(super) fn of(decoder: &mut impl ImageDecoder, bytes: &[u8]) -> BTreeSet<Stri
     let packet = packet.or_else(|| packet_of_tiff(bytes));
     let mut keywords = packet.map_or_else(BTreeSet::new, |packet| of_packet(&packet));
     if let Ok(Some(resources)) = decoder.iptc_metadata() {
-        keywords.extend(of_resources(&resources).into_iter().take(MAX_KEYWORDS));
+        keywords.extend(of_resources(&resources).into_iter().take(xmp::MAX_KEYWORDS));
     }
     keywords
 }

@@ -15,8 +15,8 @@ use thiserror::Error;
 
 use packet::{List, Packet};
 
-/// More keywords of one packet are not read.
-const MAX_KEYWORDS: usize = 1024;
+/// More keywords of one packet, or of another place in a file, are not read.
+pub const MAX_KEYWORDS: usize = 1024;
 
 /// A longer keyword is not read.
 const MAX_KEYWORD_BYTES: usize = 1024;

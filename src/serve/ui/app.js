@@ -48,7 +48,9 @@ const isSearch = (wanted) => Boolean(wanted.q || wanted.similar);
 const fileName = (path) => path.split(/[\\/]/).pop();
 const thumbnail = (item, size) => `/api/v1/images/${item.id}/thumbnail?size=${size}`;
 
-const percent = (tag) => make("small", { textContent: tag.decision ? "✓" : Math.round(tag.score * 100) + " %" });
+// Keywords of files have no scores, and nothing to decide about.
+const isKeyword = (tag) => tag.source === "file";
+const percent = (tag) => make("small", { textContent: isKeyword(tag) ? "" : tag.decision ? "✓" : Math.round(tag.score * 100) + " %" });
 
 function tagList(item) {
   return item.tags.map((tag) => make("span", { className: "tag", title: tag.set }, tag.label, percent(tag)));
@@ -69,6 +71,7 @@ async function decidedTags(item) {
   const { decisions } = await ask("/api/v1/decisions?image=" + item.id);
   const rejected = decisions.filter((decision) => decision.decision === "rejected");
   const kept = item.tags.map((tag) => {
+    if (isKeyword(tag)) return make("span", { className: "tag", title: "keyword in the file" }, tag.label);
     const isConfirmed = tag.decision === "confirmed";
     const confirm = choice("✓", isConfirmed ? "Take back" : "It is", () => decide(item, tag, isConfirmed ? null : "confirmed"));
     confirm.setAttribute("aria-pressed", isConfirmed);

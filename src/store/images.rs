@@ -172,8 +172,9 @@ impl Store {
     /// Number of images that some file holds.
     pub fn image_count(&self) -> Result<i64> {
         self.read(|db| {
-            let count =
-                "SELECT count(DISTINCT image_id) FROM files WHERE state IN ('indexed', 'offline')";
+            // From the index by image alone; without the plus every row is looked up by its state.
+            let count = "SELECT count(DISTINCT image_id) FROM files
+                         WHERE image_id IS NOT NULL AND +state IN ('indexed', 'offline')";
             Ok(db.query_row(count, [], |row| row.get(0))?)
         })
     }

@@ -72,9 +72,19 @@ impl Filter {
 type Condition = (String, Vec<Value>);
 
 impl Store {
+    /// The images that pass the filter, in the order of their rows. Files need no longer hold them: that is not asked, as it
+    /// takes as long as all the rest, and the index holds no other images anyway.
+    pub fn passing(&self, filter: &Filter) -> Result<Vec<ImageId>> {
+        self.read(|db| select_ids(db, conditions(db, filter)?, "ORDER BY id"))
+    }
+
     /// The images that pass the filter and that a file holds, in the order of their rows.
     pub fn matching(&self, filter: &Filter) -> Result<Vec<ImageId>> {
-        self.read(|db| select_ids(db, conditions(db, filter)?, "ORDER BY id"))
+        self.read(|db| {
+            let mut conditions = conditions(db, filter)?;
+            conditions.push(is_held());
+            select_ids(db, conditions, "ORDER BY id")
+        })
     }
 
     /// Up to `limit` of those images, newest row first, older than `before`.
@@ -86,6 +96,7 @@ impl Store {
     ) -> Result<Vec<ImageId>> {
         self.read(|db| {
             let mut conditions = conditions(db, filter)?;
+            conditions.push(is_held());
             conditions.extend(before.map(|id| ("id < ?".to_owned(), vec![Value::Integer(id.0)])));
             select_ids(db, conditions, &format!("ORDER BY id DESC LIMIT {limit}"))
         })
@@ -103,23 +114,19 @@ impl Store {
 
     /// The images that pass the filter of which a file has this name, with or without its ending, in either case.
     pub fn named(&self, name: &str, filter: &Filter) -> Result<Vec<ImageId>> {
-        let name = name.to_lowercase();
-        // What follows the name without its ending lies between its dot and what sorts behind dots.
-        let is_named =
-            "i.id IN (SELECT f.image_id FROM files f WHERE f.state IN ('indexed', 'offline')
-                        AND (f.name = ? OR f.name > ? AND f.name < ?))";
-        let names = [name.clone(), format!("{name}."), format!("{name}/")];
-        let condition = (is_named.to_owned(), names.map(Value::Text).to_vec());
         self.read(|db| {
             let mut conditions = conditions(db, filter)?;
-            conditions.push(condition);
+            conditions.push(has_name(name));
             select_ids(db, conditions, "ORDER BY id LIMIT 10")
         })
     }
 }
 
 fn conditions(db: &Transaction<'_>, filter: &Filter) -> Result<Vec<Condition>> {
-    let mut all = vec![place_condition(db, &filter.paths)?];
+    let mut all = Vec::new();
+    if !filter.paths.is_empty() {
+        all.push(place_condition(db, &filter.paths)?);
+    }
     all.extend(filter.all_tags.iter().map(|tag| tagged(&[tag.as_str()])));
     all.extend(filter.any_tags.iter().map(|tags| tagged(tags)));
     all.extend(
@@ -148,15 +155,24 @@ fn select_ids(
     conditions: Vec<Condition>,
     tail: &str,
 ) -> Result<Vec<ImageId>> {
-    let (conditions, values): (Vec<_>, Vec<_>) = conditions.into_iter().unzip();
-    let mut select = db.prepare(&format!(
-        "SELECT id FROM images i WHERE {} {tail}",
-        conditions.join(" AND ")
-    ))?;
-    let rows = select.query_map(params_from_iter(values.into_iter().flatten()), |row| {
-        row.get(0).map(ImageId)
-    })?;
+    let (select, values) = selection(conditions, tail);
+    let mut select = db.prepare(&select)?;
+    let rows = select.query_map(params_from_iter(values), |row| row.get(0).map(ImageId))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The images that meet all conditions, in SQL with the values for its placeholders.
+fn selection(conditions: Vec<Condition>, tail: &str) -> (String, Vec<Value>) {
+    let (conditions, values): (Vec<_>, Vec<_>) = conditions.into_iter().unzip();
+    let all = if conditions.is_empty() {
+        "1".to_owned()
+    } else {
+        conditions.join(" AND ")
+    };
+    (
+        format!("SELECT id FROM images i WHERE {all} {tail}"),
+        values.into_iter().flatten().collect(),
+    )
 }
 
 fn text(value: impl AsRef<str>) -> Value {
@@ -191,8 +207,9 @@ fn not((condition, values): Condition) -> Condition {
 fn tagged(tags: &[impl AsRef<str>]) -> Condition {
     let places = places(tags.len());
     let carries = format!(
-        "(i.id IN (SELECT t.image_id FROM tags t JOIN labels l ON l.id = t.label_id
-          JOIN label_sets s ON s.id = l.label_set_id WHERE l.name IN ({places}) OR s.name || '/' || l.name IN ({places})
+        "(i.id IN (SELECT image_id FROM tags WHERE label_id IN (
+              SELECT l.id FROM labels l JOIN label_sets s ON s.id = l.label_set_id
+              WHERE l.name IN ({places}) OR s.name || '/' || l.name IN ({places}))
           UNION ALL SELECT f.image_id FROM keywords k JOIN files f ON f.id = k.file_id
           WHERE k.keyword IN ({places}) AND f.state IN ('indexed', 'offline')))"
     );
@@ -200,6 +217,17 @@ fn tagged(tags: &[impl AsRef<str>]) -> Condition {
     let keyword = |tag: &str| text(tag.strip_prefix("file/").unwrap_or(tag));
     let keywords = tags.iter().map(|tag| keyword(tag.as_ref()));
     (carries, names().chain(names()).chain(keywords).collect())
+}
+
+fn has_name(name: &str) -> Condition {
+    let name = name.to_lowercase();
+    // What follows the name without its ending lies between its dot and what sorts behind dots. The plus keeps SQLite from
+    // going through all files by their state.
+    let has_name =
+        "i.id IN (SELECT f.image_id FROM files f WHERE +f.state IN ('indexed', 'offline')
+                    AND (f.name = ? OR f.name > ? AND f.name < ?))";
+    let names = [name.clone(), format!("{name}."), format!("{name}/")];
+    (has_name.to_owned(), names.map(Value::Text).to_vec())
 }
 
 fn inside(area: Area) -> Condition {
@@ -216,13 +244,14 @@ fn inside(area: Area) -> Condition {
     )
 }
 
-/// A file holds the image, and it lies in one of the places that are asked for: under any root where a place is relative.
-fn place_condition(db: &Transaction<'_>, places: &[String]) -> Result<Condition> {
+fn is_held() -> Condition {
     let held =
         "SELECT 1 FROM files f WHERE f.image_id = i.id AND f.state IN ('indexed', 'offline')";
-    if places.is_empty() {
-        return Ok((format!("EXISTS ({held})"), Vec::new()));
-    }
+    (format!("EXISTS ({held})"), Vec::new())
+}
+
+/// A file that holds the image lies in one of these places: under any root where a place is relative.
+fn place_condition(db: &Transaction<'_>, places: &[String]) -> Result<Condition> {
     let mut select = db.prepare_cached("SELECT path FROM roots")?;
     let rows = select.query_map([], |row| row.get(0).map(paths::from_bytes))?;
     let roots: Vec<PathBuf> = rows.collect::<rusqlite::Result<_>>()?;
@@ -235,10 +264,12 @@ fn place_condition(db: &Transaction<'_>, places: &[String]) -> Result<Condition>
     } else {
         conditions.join(" OR ")
     };
-    Ok((
-        format!("EXISTS ({held} AND ({any}))"),
-        values.into_iter().flatten().collect(),
-    ))
+    // The plus keeps SQLite from going through all files by their state: it is the paths that are few.
+    let images = format!(
+        "SELECT f.image_id FROM files f WHERE ({any}) AND +f.state IN ('indexed', 'offline')"
+    );
+    let values = values.into_iter().flatten().collect();
+    Ok((format!("i.id IN ({images})"), values))
 }
 
 /// A file's path is in a folder or matches a glob, which are meant from `root` where they are relative.
@@ -271,6 +302,39 @@ fn literal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The words in which `SQLite` says how it goes about a selection.
+    fn plan(store: &Store, conditions: Vec<Condition>) -> String {
+        let (select, values) = selection(conditions, "ORDER BY id");
+        let plan = store.read(|db| {
+            let mut explain = db.prepare(&format!("EXPLAIN QUERY PLAN {select}"))?;
+            let rows = explain.query_map(params_from_iter(values), |row| row.get(3))?;
+            Ok(rows.collect::<rusqlite::Result<Vec<String>>>()?)
+        });
+        plan.unwrap().join("\n")
+    }
+
+    #[test]
+    fn few_files_are_found_without_going_through_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        store.root(Path::new("/photos")).unwrap();
+        let placed = store.read(|db| place_condition(db, &["2023".to_owned(), "/a".to_owned()]));
+        for (condition, index) in [
+            (has_name("img_1.jpg"), "files_by_name"),
+            (
+                placed.unwrap(),
+                "sqlite_autoindex_files_1 (path>? AND path<?)",
+            ),
+            (tagged(&["dog"]), "tags USING PRIMARY KEY"),
+        ] {
+            let plan = plan(&store, vec![condition]);
+            assert!(
+                plan.contains(index) && !plan.contains("files_by_state"),
+                "{plan}"
+            );
+        }
+    }
 
     #[test]
     fn a_glob_is_meant_from_the_root_and_the_root_is_not_one() {

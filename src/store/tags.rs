@@ -76,7 +76,8 @@ impl Store {
                 "SELECT s.name, l.name, count(live.image_id) AS images
                  FROM labels l JOIN label_sets s ON s.id = l.label_set_id
                  LEFT JOIN tags t ON t.label_id = l.id
-                 LEFT JOIN (SELECT DISTINCT image_id FROM files WHERE state IN ('indexed', 'offline')) live
+                 LEFT JOIN (SELECT DISTINCT image_id FROM files
+                            WHERE image_id IS NOT NULL AND +state IN ('indexed', 'offline')) live
                      ON live.image_id = t.image_id
                  GROUP BY l.id
                  UNION ALL

@@ -121,6 +121,9 @@ fn spawn(command: &[String], event: &str) -> io::Result<Child> {
             .env("HOOK_IMAGE", event.image.to_string())
             .env("HOOK_PATH", path);
     }
+    // A group of its own, so that what it starts can be killed with it.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command
         .args(arguments)
         .stdin(file_of(event)?)
@@ -137,7 +140,7 @@ fn file_of(event: &str) -> io::Result<File> {
     Ok(file)
 }
 
-/// Waits for the program's end; kills it when the time is up.
+/// Waits for the program's end; kills it and all that it has started when the time is up.
 fn wait(mut child: Child, timeout: Duration) -> io::Result<Option<ExitStatus>> {
     let deadline = Instant::now() + timeout;
     while Instant::now() < deadline {
@@ -146,9 +149,20 @@ fn wait(mut child: Child, timeout: Duration) -> io::Result<Option<ExitStatus>> {
         }
         thread::sleep(LOOK_INTERVAL);
     }
-    child.kill()?;
+    kill(&mut child)?;
     child.wait()?;
     Ok(None)
+}
+
+#[cfg(unix)]
+fn kill(child: &mut Child) -> io::Result<()> {
+    use rustix::process::{Pid, Signal, kill_process_group};
+    Ok(kill_process_group(Pid::from_child(child), Signal::KILL)?)
+}
+
+#[cfg(not(unix))]
+fn kill(child: &mut Child) -> io::Result<()> {
+    child.kill()
 }
 
 #[cfg(all(test, unix))]
@@ -173,9 +187,22 @@ mod tests {
             matches!(&refused, Failure::Refused(reason) if reason.contains('3')),
             "{refused:?}"
         );
-        let late = sh("sleep 1000", Duration::from_millis(50)).unwrap_err();
-        assert!(late.reason().contains("50 ms"), "{late:?}");
         let missing = run(&["/no/such/program".to_owned()], long, "").unwrap_err();
         assert!(missing.reason().contains("/no/such/program"), "{missing:?}");
+    }
+
+    #[test]
+    fn a_program_that_takes_too_long_is_killed_with_all_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("open while one of them lives");
+        Command::new("mkfifo").arg(&fifo).status().unwrap();
+        let (ended, all_ended) = std::sync::mpsc::channel();
+        let path = fifo.clone();
+        thread::spawn(move || ended.send(std::fs::read(path)));
+        let script = format!("exec > '{}'; sleep 1000 & sleep 1000", fifo.display());
+        let late = sh(&script, Duration::from_millis(200)).unwrap_err();
+        assert!(late.reason().contains("200 ms"), "{late:?}");
+        let end = all_ended.recv_timeout(Duration::from_secs(20));
+        end.expect("all of them end").unwrap();
     }
 }

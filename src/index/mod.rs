@@ -13,6 +13,7 @@ mod file;
 mod graph;
 mod marks;
 mod matrix;
+mod pairs;
 mod scan;
 mod segment;
 mod snapshot;
@@ -37,6 +38,7 @@ use crate::store::{ImageId, ModelId, Store, StoreError};
 use build::Plan;
 use contents::Contents;
 use file::BadSegment;
+pub use pairs::Pair;
 use segment::Segment;
 pub use snapshot::{Rows, Snapshot};
 use tune::Sample;
@@ -239,17 +241,6 @@ impl Index {
         self.read().snapshot()
     }
 
-    /// Every image at least `floor` similar to `query`, among those of `filter` (in order) where there is one; best first,
-    /// the older image first where two are alike. All images are compared.
-    pub fn above(
-        &self,
-        query: &[f32],
-        floor: f32,
-        filter: Option<&[ImageId]>,
-    ) -> Vec<(ImageId, f32)> {
-        self.snapshot().above(query, floor, filter)
-    }
-
     /// The `k` images nearest to `query`, among those of `filter` (in order) where there is one; all of those are compared.
     pub fn search(
         &self,
@@ -393,7 +384,7 @@ fn random(draw: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::index) mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
@@ -401,7 +392,7 @@ mod tests {
     use crate::config::{Config, IndexMode};
     use build::tests::{DIM, vector};
 
-    fn open(folder: &std::path::Path) -> Index {
+    pub(in crate::index) fn open(folder: &std::path::Path) -> Index {
         let home = Home {
             folder: folder.to_owned(),
             fingerprint: "model".to_owned(),
@@ -417,7 +408,7 @@ mod tests {
         Embedding::new(vector(seed)).unwrap()
     }
 
-    fn wait_for_build(index: &Index) {
+    pub(in crate::index) fn wait_for_build(index: &Index) {
         let deadline = Instant::now() + Duration::from_mins(1);
         while index.status().is_building {
             assert!(Instant::now() < deadline);
@@ -441,7 +432,10 @@ mod tests {
         nearest.truncate(5);
         assert_eq!(index.search_exact(query.as_slice(), 5).hits, nearest);
         if let Some(last) = nearest.last() {
-            assert_eq!(index.above(query.as_slice(), last.1, None), nearest);
+            assert_eq!(
+                index.snapshot().above(query.as_slice(), last.1, None),
+                nearest
+            );
         }
         let odd: Vec<ImageId> = map
             .keys()

@@ -13,6 +13,8 @@ use super::codes::Query;
 use super::marks::Marks;
 use super::matrix::Best;
 use super::segment::Segment;
+use crate::kernels::dot;
+use crate::store::ImageId;
 
 /// Nodes that one core compares before it takes the next ones.
 const PART_NODES: usize = 1 << 14;
@@ -57,12 +59,10 @@ impl<'a> Nodes<'a> {
     }
 }
 
-/// What one core found out about its nodes.
+/// What one core found out about its nodes by their codes.
 struct Part<'a> {
     nodes: Nodes<'a>,
     products: Vec<i32>,
-    /// The nearest by code.
-    nearest: BinaryHeap<Reverse<(i32, u32)>>,
 }
 
 /// The `k` nearest of `nodes` that have not gone.
@@ -74,10 +74,13 @@ pub(super) fn scan(
     gone: &Marks,
 ) -> Best {
     let ready = segment.query(query);
-    let parts = in_parallel(nodes.parts(), |nodes| part(segment, &ready, nodes, k, gone));
+    let parts = in_parallel(nodes.parts(), |nodes| {
+        let part = compare(segment, &ready, nodes);
+        (nearest(&part, k, gone), part)
+    });
     let mut nearest: Vec<(i32, u32)> = parts
         .iter()
-        .flat_map(|part| part.nearest.iter().map(|Reverse(node)| *node))
+        .flat_map(|(nearest, _)| nearest.iter().map(|Reverse(node)| *node))
         .collect();
     nearest.sort_unstable_by(|a, b| b.cmp(a));
     let mut first = Best::new(k);
@@ -85,7 +88,7 @@ pub(super) fn scan(
         first.offer(segment.image(node), segment.row(node), query);
     }
     let bar = first.bar();
-    let found = in_parallel(parts, |part| {
+    let found = in_parallel(parts, |(_, part)| {
         let mut best = Best::new(k);
         for node in reaching(segment, &ready, &part, bar).filter(|node| !gone.has(*node)) {
             best.offer(segment.image(node), segment.row(node), query);
@@ -98,13 +101,27 @@ pub(super) fn scan(
         .unwrap_or_else(|| Best::new(k))
 }
 
-fn part<'a>(
+/// Those of `nodes` that have not gone and are at least `floor` similar to the query, in no order.
+pub(super) fn above(
     segment: &Segment,
-    query: &Query,
-    nodes: Nodes<'a>,
-    k: usize,
+    query: &[f32],
+    floor: f32,
+    nodes: Nodes<'_>,
     gone: &Marks,
-) -> Part<'a> {
+) -> Vec<(ImageId, f32)> {
+    let ready = segment.query(query);
+    let found = in_parallel(nodes.parts(), |nodes| {
+        let part = compare(segment, &ready, nodes);
+        reaching(segment, &ready, &part, floor)
+            .filter(|node| !gone.has(*node))
+            .map(|node| (segment.image(node), dot(segment.row(node), query)))
+            .filter(|(_, similarity)| *similarity >= floor)
+            .collect::<Vec<_>>()
+    });
+    found.into_iter().flatten().collect()
+}
+
+fn compare<'a>(segment: &Segment, query: &Query, nodes: Nodes<'a>) -> Part<'a> {
     let mut products = Vec::new();
     query.products(
         segment.codes(),
@@ -112,22 +129,24 @@ fn part<'a>(
         |place| nodes.at(place),
         &mut products,
     );
-    let mut nearest = BinaryHeap::with_capacity(k.min(products.len()) + 1);
+    Part { nodes, products }
+}
+
+/// The nearest by code.
+fn nearest(part: &Part<'_>, k: usize, gone: &Marks) -> BinaryHeap<Reverse<(i32, u32)>> {
+    let mut nearest = BinaryHeap::with_capacity(k.min(part.products.len()) + 1);
     let mut least = i32::MIN;
-    for (place, &product) in products.iter().enumerate() {
-        if (product > least || nearest.len() < k) && !gone.has(nodes.at(place)) {
-            nearest.push(Reverse((product, nodes.at(place))));
+    for (place, &product) in part.products.iter().enumerate() {
+        let node = part.nodes.at(place);
+        if (product > least || nearest.len() < k) && !gone.has(node) {
+            nearest.push(Reverse((product, node)));
             if nearest.len() > k {
                 nearest.pop();
             }
             least = nearest.peek().map_or(i32::MIN, |Reverse(node)| node.0);
         }
     }
-    Part {
-        nodes,
-        products,
-        nearest,
-    }
+    nearest
 }
 
 /// The nodes that can reach the bar.

@@ -129,6 +129,13 @@ impl Segment {
         }
     }
 
+    /// The nodes that a node is linked to.
+    pub(super) fn links_of(&self, node: u32) -> Vec<u32> {
+        let links = self.links().of(node).iter().copied();
+        // Links from a damaged file may point anywhere.
+        links.filter(|node| (*node as usize) < self.len()).collect()
+    }
+
     /// The node of an image.
     pub(super) fn node(&self, image: ImageId) -> Option<u32> {
         self.nodes([image]).next()

@@ -6,12 +6,10 @@ use rayon::prelude::*;
 
 use super::marks::Marks;
 use super::matrix::Block;
+use super::scan::{self, Nodes};
 use super::segment::Segment;
 use crate::kernels::dot;
 use crate::store::ImageId;
-
-/// Rows that one core compares before it takes the next ones.
-const PART_ROWS: usize = 4096;
 
 /// The index at one moment. Cheap to take; what changes in the index later is not seen, and nobody waits.
 #[derive(Debug, Clone)]
@@ -79,27 +77,47 @@ impl Snapshot {
         rows.flat_map(|image| image.1).copied().collect()
     }
 
-    /// Every image at least `floor` similar to `query`, among those of `filter` where there is one; best first.
-    pub(super) fn above(
+    /// Every image at least `floor` similar to `query`, among those of `filter` (in order) where there is one; best first,
+    /// the older image first where two are alike. All images are compared.
+    pub fn above(
+        &self,
+        query: &[f32],
+        floor: f32,
+        filter: Option<&[ImageId]>,
+    ) -> Vec<(ImageId, f32)> {
+        let mut all = match (&self.segment, filter) {
+            (None, _) => Vec::new(),
+            (Some(segment), None) => {
+                let nodes = Nodes::Range(0..segment.len() as u32);
+                scan::above(segment, query, floor, nodes, &self.gone)
+            }
+            (Some(segment), Some(ids)) => {
+                let nodes: Vec<u32> = segment.nodes(ids.iter().copied()).collect();
+                scan::above(segment, query, floor, Nodes::These(&nodes), &self.gone)
+            }
+        };
+        all.extend(self.recent_above(query, floor, filter));
+        all.par_sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        all
+    }
+
+    fn recent_above(
         &self,
         query: &[f32],
         floor: f32,
         filter: Option<&[ImageId]>,
     ) -> Vec<(ImageId, f32)> {
         let passes = |image: &ImageId| filter.is_none_or(|ids| ids.binary_search(image).is_ok());
-        let found = |rows: Rows<'_>| -> Vec<(ImageId, f32)> {
-            let embeddings = rows.embeddings.chunks_exact(self.embedding_dim);
-            let images = rows.images.into_iter().zip(embeddings);
-            let passing = images.filter_map(|(image, row)| Some((image.filter(passes)?, row)));
-            passing
+        let of_block = |block: &Arc<Block>| -> Vec<(ImageId, f32)> {
+            let rows = block.values.chunks_exact(self.embedding_dim);
+            let images = block.ids.iter().copied().zip(rows);
+            images
+                .filter(|(image, _)| passes(image))
                 .map(|(image, row)| (image, dot(row, query)))
                 .filter(|(_, similarity)| *similarity >= floor)
                 .collect()
         };
-        let parts = self.blocks(PART_ROWS).par_bridge().map(found);
-        let mut all: Vec<_> = parts.flatten_iter().collect();
-        all.par_sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        all
+        self.recent.par_iter().flat_map_iter(of_block).collect()
     }
 
     fn segment_blocks<'a>(

@@ -17,7 +17,7 @@ use crate::tag::log_sum_exp;
 const HANDFUL: usize = 5;
 
 /// Images in the sample, at most.
-const SAMPLE: usize = 2000;
+const SAMPLE: usize = 1000;
 
 /// Fewer images have no distribution to speak of.
 const LEAST_SAMPLE: usize = 30;

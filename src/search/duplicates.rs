@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 
-use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{Item, Query, Search, SearchError};
-use crate::index::QueryKind;
+use crate::index::Pair;
 use crate::store::ImageId;
 
 /// The similarity from which on two images are near-duplicates, where none is given: scaled and recompressed copies of a
@@ -17,9 +16,6 @@ pub const LEAST_SIMILARITY: f32 = 0.97;
 
 /// Below the first, half of a library can hang together.
 const SIMILARITIES: RangeInclusive<f32> = 0.5..=1.0;
-
-/// Neighbours of an image that are looked at; larger groups hang together by chains of them.
-const NEIGHBOURS: usize = 16;
 
 /// What makes two files the same picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,7 +65,7 @@ impl Search {
                 return Err(SearchError::BadSimilarity(least));
             }
             SameBy::Similarity(least) => {
-                let images = self.store.matching(filter)?;
+                let images = self.store.passing(filter)?;
                 self.near_duplicates(&images, least)
             }
         };
@@ -97,40 +93,17 @@ impl Search {
 
     /// Images linked by similarities of at least `least`; `images` is in order.
     fn near_duplicates(&self, images: &[ImageId], least: f32) -> Vec<Members> {
-        let links = |image: &ImageId| self.links(*image, images, least);
-        let all =
-            || -> Vec<(usize, usize, f32)> { images.par_iter().flat_map_iter(links).collect() };
+        let all = || self.index.near_pairs(images, least);
         // Not on the threads that searches scan with, which would wait behind all of it; one core stays free for them.
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let threads = rayon::ThreadPoolBuilder::new().num_threads((cores - 1).max(1));
-        let mut links = match threads.build() {
+        let mut pairs = match threads.build() {
             Ok(threads) => threads.install(all),
             Err(_) => all(),
         };
-        // Strongest first, so that the last link that joins a group is the weakest that it needs.
-        links.sort_by(|a, b| b.2.total_cmp(&a.2));
-        let mut groups = Groups::new(images.len());
-        for (a, b, similarity) in links {
-            groups.join(a, b, similarity);
-        }
-        groups.into_members(images)
-    }
-
-    /// The places in `images` of an image and each of its near-duplicates, with their similarity.
-    fn links(&self, image: ImageId, images: &[ImageId], least: f32) -> Vec<(usize, usize, f32)> {
-        let Some(embedding) = self.index.embedding(image) else {
-            return Vec::new();
-        };
-        let nearest = self
-            .index
-            .search(&embedding, NEIGHBOURS, QueryKind::Image, None);
-        let near = nearest
-            .hits
-            .into_iter()
-            .filter(|hit| hit.1 >= least && hit.0 != image);
-        let place = |image: ImageId| images.binary_search(&image).ok();
-        near.filter_map(|hit| Some((place(image)?, place(hit.0)?, hit.1)))
-            .collect()
+        // Strongest first, so that the last pair that joins a group is the weakest that it needs.
+        pairs.sort_by(|a, b| b.2.total_cmp(&a.2));
+        Groups::of(&pairs, images)
     }
 }
 
@@ -142,6 +115,18 @@ struct Groups {
 }
 
 impl Groups {
+    /// The groups that pairs make of `images`, which are in order.
+    fn of(pairs: &[Pair], images: &[ImageId]) -> Vec<Members> {
+        let mut groups = Groups::new(images.len());
+        let place = |image: ImageId| images.binary_search(&image).ok();
+        for &(a, b, similarity) in pairs {
+            if let (Some(a), Some(b)) = (place(a), place(b)) {
+                groups.join(a, b, similarity);
+            }
+        }
+        groups.into_members(images)
+    }
+
     fn new(count: usize) -> Groups {
         Groups {
             parents: (0..count).collect(),
@@ -183,15 +168,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chains_of_links_are_one_group() {
-        let images: Vec<ImageId> = (10..16).map(ImageId).collect();
-        let mut groups = Groups::new(images.len());
-        groups.join(0, 3, 0.99);
-        groups.join(4, 3, 0.98);
-        groups.join(3, 0, 0.5); // Joined already by a stronger link.
-        groups.join(1, 2, 0.97);
+    fn chains_of_pairs_are_one_group() {
         let ids = |ids: &[i64]| ids.iter().copied().map(ImageId).collect::<Vec<_>>();
-        let mut found = groups.into_members(&images);
+        let pairs = [
+            (10, 13, 0.99),
+            (14, 13, 0.98),
+            (11, 12, 0.97),
+            (13, 10, 0.5), // Joined already by a stronger pair.
+            (15, 99, 0.5), // Not asked for.
+        ];
+        let pairs = pairs.map(|(a, b, similarity)| (ImageId(a), ImageId(b), similarity));
+        let mut found = Groups::of(&pairs, &ids(&[10, 11, 12, 13, 14, 15]));
         found.sort_by(|a, b| a.0.cmp(&b.0));
         assert_eq!(found, [(ids(&[10, 13, 14]), 0.98), (ids(&[11, 12]), 0.97)]);
     }

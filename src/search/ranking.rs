@@ -39,7 +39,7 @@ impl Search {
     ) -> Result<Ranking, SearchError> {
         let allowed = match &query.filter {
             filter if filter.is_empty() => None,
-            filter => Some(self.store.matching(filter)?),
+            filter => Some(self.store.passing(filter)?),
         };
         let sample = self.yardstick.sample()?;
         let weights = cursor.map(|cursor| cursor.weights.as_slice());
@@ -64,26 +64,29 @@ impl Search {
 
     /// The start of the ranking, in the fastest way.
     pub(super) fn first(&self, query: &Query, ranking: &Ranking, limit: usize) -> Found {
-        // One more tells whether there is another page; images that are no hits may come in between.
-        let wanted = limit + 1 + ranking.left_out().count();
-        let nearest = self.index.search(
-            &ranking.blend.vector,
-            wanted,
-            ranking.kind,
-            ranking.allowed.as_deref(),
-        );
-        let mut hits = ranking.without_left_out(nearest.hits);
+        // One more tells whether there is another page.
+        let (mut hits, exact) = self.nearest(ranking, limit + 1);
         let cut = self.cut(query, ranking, &hits);
         cut.apply(&mut hits);
         let is_last = hits.len() <= limit;
         hits.truncate(limit);
         Found {
             hits,
-            exact: nearest.exact,
+            exact,
             cut,
             is_last,
             all: None,
         }
+    }
+
+    /// So many hits, and whether nothing can be missing.
+    fn nearest(&self, ranking: &Ranking, count: usize) -> (Vec<(ImageId, f32)>, bool) {
+        // Images that are no hits may come in between.
+        let wanted = count + ranking.left_out().count();
+        let vector = &ranking.blend.vector;
+        let allowed = ranking.allowed.as_deref();
+        let nearest = self.index.search(vector, wanted, ranking.kind, allowed);
+        (ranking.without_left_out(nearest.hits), nearest.exact)
     }
 
     /// A later part, or one whose whole ranking is to be counted: all images are compared.
@@ -94,14 +97,17 @@ impl Search {
         cursor: Option<&Cursor>,
         slice: &Slice,
     ) -> Found {
-        let floor = cursor.map_or(f32::NEG_INFINITY, |cursor| cursor.floor);
-        let allowed = ranking.allowed.as_deref();
-        let above = self.index.above(&ranking.blend.vector, floor, allowed);
-        let mut hits = ranking.without_left_out(above);
         let cut = match cursor {
-            Some(_) => Cut { floor, ..Cut::NONE },
-            None => self.cut(query, ranking, &hits),
+            Some(Cursor { floor, .. }) => Cut {
+                floor: *floor,
+                ..Cut::NONE
+            },
+            None => self.cut(query, ranking, &self.nearest(ranking, 1).0),
         };
+        let allowed = ranking.allowed.as_deref();
+        let snapshot = self.index.snapshot();
+        let above = snapshot.above(&ranking.blend.vector, cut.floor, allowed);
+        let mut hits = ranking.without_left_out(above);
         cut.apply(&mut hits);
         let all = slice.facets.then(|| hits.iter().map(|hit| hit.0).collect());
         hits.retain(|hit| cursor.is_none_or(|cursor| cursor.is_before(*hit)));

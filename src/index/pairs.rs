@@ -1,0 +1,187 @@
+//! Which images are nearly the same, asked of all images at once.
+//!
+//! The graph knows it: a node is linked to its nearest one, and to every other one that it has none nearer to in between.
+//! So what hangs together by similarities of at least so much hangs together by links of at least so much, as in the
+//! relative neighbourhood graph, of which a shortest spanning tree is a part (Toussaint 1980).
+
+use rayon::prelude::*;
+
+use super::segment::Segment;
+use super::{Index, QueryKind, Snapshot};
+use crate::kernels::dot;
+use crate::store::ImageId;
+
+/// Neighbours that are looked at of an image that the graph has not; larger groups hang together by chains of them.
+const NEIGHBOURS: usize = 16;
+
+/// Two images with their similarity.
+pub type Pair = (ImageId, ImageId, f32);
+
+impl Index {
+    /// Pairs among `images` (in order) of at least this similarity: not all, but enough to hold every group together.
+    pub fn near_pairs(&self, images: &[ImageId], least: f32) -> Vec<Pair> {
+        let snapshot = self.snapshot();
+        let passes = |image: &ImageId| images.binary_search(image).is_ok();
+        let near = |image: ImageId| {
+            let near = snapshot
+                .linked(image, least, passes)
+                .unwrap_or_else(|| self.near(image, least));
+            near.into_iter()
+                .filter(move |(other, _)| *other != image && passes(other))
+                .map(move |(other, similarity)| (image, other, similarity))
+        };
+        images.par_iter().copied().flat_map_iter(near).collect()
+    }
+
+    /// The nearest images, down to a similarity.
+    fn near(&self, image: ImageId, least: f32) -> Vec<(ImageId, f32)> {
+        let Some(embedding) = self.embedding(image) else {
+            return Vec::new();
+        };
+        let nearest = self.search(&embedding, NEIGHBOURS, QueryKind::Image, None);
+        let mut hits = nearest.hits;
+        hits.retain(|hit| hit.1 >= least);
+        hits
+    }
+}
+
+impl Snapshot {
+    /// As [`linked`] for an image that the segment has.
+    fn linked(
+        &self,
+        image: ImageId,
+        least: f32,
+        passes: impl Fn(&ImageId) -> bool,
+    ) -> Option<Vec<(ImageId, f32)>> {
+        let segment = self.segment.as_ref()?;
+        let is_here = |node: u32| !self.gone.has(node);
+        let node = segment.node(image).filter(|node| is_here(*node))?;
+        let passes = |node| is_here(node) && passes(&segment.image(node));
+        let found = linked(segment, node, least, passes).into_iter();
+        Some(
+            found
+                .map(|(node, similarity)| (segment.image(node), similarity))
+                .collect(),
+        )
+    }
+}
+
+/// The nodes of at least this similarity to a node that links lead to: over those that do not pass to those that do.
+fn linked(
+    segment: &Segment,
+    node: u32,
+    least: f32,
+    passes: impl Fn(u32) -> bool,
+) -> Vec<(u32, f32)> {
+    let row = segment.row(node);
+    let ready = segment.query(row);
+    let (mut products, mut found) = (Vec::new(), Vec::new());
+    let mut open = vec![node];
+    let mut next = 0;
+    while let Some(&at) = open.get(next) {
+        next += 1;
+        let links = segment.links_of(at);
+        ready.products(
+            segment.codes(),
+            links.len(),
+            |place| links[place],
+            &mut products,
+        );
+        for (&other, &product) in links.iter().zip(&products) {
+            let at_most =
+                ready.similarity(product) + segment.errors()[other as usize] + ready.error();
+            if at_most < least || open.contains(&other) {
+                continue;
+            }
+            let similarity = dot(segment.row(other), row);
+            if similarity < least {
+                continue;
+            }
+            if passes(other) {
+                found.push((other, similarity));
+            } else {
+                open.push(other);
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::embed::Embedding;
+    use crate::index::build::tests::vector;
+    use crate::index::random;
+    use crate::index::tests::{open, wait_for_build};
+
+    /// Chains of near-duplicates, each a step away from the one before; the first has one picture, the second two, and so on.
+    fn chains(count: u64) -> Vec<Embedding> {
+        let step = |from: &[f32], seed: u64| {
+            let noise = |at| (random(seed * 1000 + at) >> 40) as f32 / (1 << 24) as f32 - 0.5;
+            let values = from
+                .iter()
+                .zip(0..)
+                .map(|(value, at)| value + 0.06 * noise(at));
+            values.collect::<Vec<f32>>()
+        };
+        let chain = |length: u64| {
+            let first = vector(length);
+            (0..length).scan(first, move |last, place| {
+                let next = step(last, length * 100 + place);
+                Some(Embedding::new(std::mem::replace(last, next)).unwrap())
+            })
+        };
+        (1..=count).flat_map(chain).collect()
+    }
+
+    /// For each image the first one that pairs join it to.
+    fn groups(images: &[ImageId], pairs: &[Pair]) -> BTreeMap<ImageId, ImageId> {
+        let mut first: BTreeMap<_, _> = images.iter().map(|image| (*image, *image)).collect();
+        for (a, b, _) in pairs {
+            let (a, b) = (first[a], first[b]);
+            let joined = first.values_mut().filter(|first| **first == a.max(b));
+            joined.for_each(|first| *first = a.min(b));
+        }
+        first
+    }
+
+    fn all_pairs(rows: &BTreeMap<ImageId, &Embedding>, least: f32) -> Vec<Pair> {
+        let pairs = rows.iter().flat_map(|(a, row)| {
+            let pair = move |(b, other): (&ImageId, &&Embedding)| {
+                (*a, *b, dot(row.as_slice(), other.as_slice()))
+            };
+            rows.range(..a).map(pair)
+        });
+        pairs.filter(|pair| pair.2 >= least).collect()
+    }
+
+    #[test]
+    fn groups_are_those_of_all_pairs() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = open(folder.path());
+        let rows = chains(40);
+        let (graph, newer) = rows.split_at(780);
+        index.insert((0..).map(ImageId).zip(graph));
+        wait_for_build(&index);
+        index.insert((780..).map(ImageId).zip(newer));
+        let gone: Vec<ImageId> = (0..820).step_by(9).map(ImageId).collect();
+        index.remove(&gone);
+        assert_eq!(index.status().graph_images, Some(780));
+        for (least, skipped) in [(0.9, 1), (0.97, 1), (0.985, 1), (0.99, 1), (0.97, 2)] {
+            let asked: BTreeMap<ImageId, &Embedding> = (0..)
+                .map(ImageId)
+                .zip(&rows)
+                .filter(|(image, _)| !gone.contains(image))
+                .step_by(skipped)
+                .collect();
+            let images: Vec<ImageId> = asked.keys().copied().collect();
+            let found = index.near_pairs(&images, least);
+            let all = all_pairs(&asked, least);
+            assert!(groups(&images, &found) == groups(&images, &all), "{least}");
+            assert!(found.iter().all(|pair| pair.2 >= least));
+        }
+    }
+}

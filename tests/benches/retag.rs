@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use pixdex::config::Config;
 use pixdex::daemon;
-use pixdex::embed::{Embedder, Embedding};
+use pixdex::embed::Embedding;
 use pixdex::index::{Home, Index, QueryKind};
 use pixdex::store::{AppliedLabel, AppliedSet, Difference, ImageId, Learned, Store};
 use pixdex::tag::{Classifier, Label, LabelSet, Tagger, score_library};
@@ -67,12 +67,13 @@ fn main() -> Result<()> {
     drop(images);
 
     let quiet = latencies_ms(&index, &queries, &AtomicBool::new(false));
-    let threshold = threshold_for(
-        TAGS_PER_IMAGE / arguments.labels as f64,
-        &arguments,
-        &embedder,
-        &index,
-    )?;
+    let threshold = halve(TAGS_PER_IMAGE * arguments.images as f64, |threshold| {
+        let classifier = Classifier::build(label_set(arguments.labels, threshold)?, &embedder)?;
+        Ok(score_library(&classifier, &index)
+            .iter()
+            .map(Vec::len)
+            .sum())
+    })?;
     let started = Instant::now();
     let classifier = Classifier::build(label_set(arguments.labels, threshold)?, &embedder)?;
     let embed_s = started.elapsed().as_secs_f64();
@@ -85,6 +86,10 @@ fn main() -> Result<()> {
     let started = Instant::now();
     let preview = tagger.preview("made", &label_file(arguments.labels, threshold * 0.98))?;
     let preview_s = started.elapsed().as_secs_f64();
+    let other_scores = [("library", 0), ("probability", 3), ("library", 3)]
+        .map(|scores| time_scores(&tagger, &arguments, scores))
+        .into_iter()
+        .collect::<Result<Vec<_>>>()?;
     let report = serde_json::json!({
         "images": arguments.images,
         "labels": arguments.labels,
@@ -95,6 +100,7 @@ fn main() -> Result<()> {
         "write_same_set_s": again_s, "changed_by_same_set": again.added + again.removed + again.rescored,
         "write_looser_set_s": edited_s, "added_by_looser_set": edited.added, "rescored": edited.rescored,
         "preview_s": preview_s, "added_by_preview": preview.added, "removed_by_preview": preview.removed,
+        "other_scores": other_scores,
         "search_quiet_ms": quiet, "search_while_scoring_ms": busy,
         "peak_memory_mib": memory_mib(std::process::id(), "VmHWM"),
     });
@@ -107,27 +113,52 @@ fn label_set(labels: usize, threshold: f32) -> Result<LabelSet> {
 }
 
 fn label_file(labels: usize, threshold: f32) -> String {
-    let label = |i| {
-        let text = made::description(i);
-        format!("[[labels]]\nname = '{text} {i}'\nprompts = ['{text}']\n")
-    };
-    let labels = (0..labels).map(label).collect::<Vec<_>>().concat();
-    format!("threshold = {threshold}\n{labels}")
+    scored_file(labels, threshold, ("probability", 0))
 }
 
-/// The threshold at which this share of all pairs of image and label is kept, found by halving.
-fn threshold_for(
-    share: f64,
+/// A label file with this `scoring` and so many examples for each label.
+fn scored_file(labels: usize, threshold: f32, (scoring, examples): (&str, usize)) -> String {
+    let label = |i| {
+        let text = made::description(i);
+        let examples: Vec<String> = (0..examples)
+            .map(|j| made::hash(i * examples + j).to_string())
+            .collect();
+        format!("[[labels]]\nname = '{text} {i}'\nprompts = ['{text}']\nexamples = {examples:?}\n")
+    };
+    let labels = (0..labels).map(label).collect::<Vec<_>>().concat();
+    format!("scoring = '{scoring}'\nthreshold = {threshold}\n{labels}")
+}
+
+/// How long a preview of a set takes, and then applying it: prompts, learning, scores and rows.
+fn time_scores(
+    tagger: &Tagger,
     arguments: &Arguments,
-    embedder: &Embedder,
-    index: &Index,
-) -> Result<f32> {
+    scores: (&str, usize),
+) -> Result<serde_json::Value> {
+    let file = |threshold| scored_file(arguments.labels, threshold, scores);
+    let threshold = halve(TAGS_PER_IMAGE * arguments.images as f64, |threshold| {
+        Ok(tagger.preview("other", &file(threshold))?.added)
+    })?;
+    let started = Instant::now();
+    tagger.preview("other", &file(threshold))?;
+    let preview_s = started.elapsed().as_secs_f64();
+    let started = Instant::now();
+    let applied = tagger.put("other", &file(threshold))?;
+    let apply_s = started.elapsed().as_secs_f64();
+    tagger.delete("other")?;
+    let (scoring, examples) = scores;
+    Ok(serde_json::json!({
+        "scoring": scoring, "examples": examples, "preview_s": preview_s, "apply_s": apply_s,
+        "added": applied.iter().map(|set| set.difference.added).sum::<usize>(),
+    }))
+}
+
+/// The threshold at which so many tags are kept.
+fn halve(wanted: f64, kept_at: impl Fn(f32) -> Result<usize>) -> Result<f32> {
     let (mut low, mut high) = (0.0, 1.0);
     for _ in 0..12 {
         let middle = f32::midpoint(low, high);
-        let classifier = Classifier::build(label_set(arguments.labels, middle)?, embedder)?;
-        let kept: usize = score_library(&classifier, index).iter().map(Vec::len).sum();
-        if kept as f64 > share * (arguments.images * arguments.labels) as f64 {
+        if kept_at(middle)? as f64 > wanted {
             low = middle;
         } else {
             high = middle;

@@ -23,6 +23,12 @@ use memory::memory_mib;
 /// Text queries that are timed one after another.
 const QUERIES: usize = 500;
 
+/// Times that each other way of asking is timed.
+const ASKED: usize = 15;
+
+/// Tags of an image.
+const TAGS_PER_IMAGE: usize = 3;
+
 /// The longest wait for a state: a graph over a million images is half an hour of work.
 const DEADLINE: Duration = Duration::from_hours(1);
 
@@ -65,6 +71,7 @@ fn main() -> Result<()> {
         "http_text_query_p50_ms": made::quantile(&mut latencies_ms, 0.5),
         "http_text_query_p99_ms": made::quantile(&mut latencies_ms, 0.99),
         "exact": exact,
+        "other_ways_p50_and_most_ms": daemon.ask_in_other_ways()?,
         "idle_memory_mib": idle_mib,
         "memory_after_search_mib": daemon.memory_mib("VmRSS"),
         "anonymous_memory_after_search_mib": daemon.memory_mib("RssAnon"),
@@ -84,6 +91,22 @@ fn make_library(arguments: &Arguments, library: &Path, photos: &Path) -> Result<
     let config = Config::load(None, std::iter::empty(), vec![("log", "warn".into())])?;
     let embedder = daemon::load_model(&arguments.model, &config, None, &|_| {})?;
     made::fill(&Store::open(library)?, photos, &embedder, arguments.images);
+    make_labels(&library.join("labels"))
+}
+
+/// Sets that give each image a tag.
+fn make_labels(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder)?;
+    for set in 0..TAGS_PER_IMAGE {
+        let label =
+            |i: usize| format!("[[labels]]\nname = '{}'\n", made::description(10 * set + i));
+        let labels: String = (0..10).map(label).collect();
+        let file = folder.join(format!("made-{set}.toml"));
+        std::fs::write(
+            file,
+            format!("mode = 'exclusive'\nthreshold = 0.001\n{labels}"),
+        )?;
+    }
     Ok(())
 }
 
@@ -167,6 +190,69 @@ impl Daemon {
             times.push(started.elapsed().as_secs_f64() * 1e3);
         }
         Ok((times, exact))
+    }
+
+    /// What is seldom asked and dear: each with its median and its longest time, in milliseconds.
+    fn ask_in_other_ways(&self) -> Result<Value> {
+        let first = self.get("/api/v1/search?q=a+red+dog&limit=20&strictness=0")?;
+        let cursor = first["cursor"].as_str().context("there is a second page")?;
+        let image = first["items"][0]["id"].as_str().context("there is a hit")?;
+        let tags = self.get("/api/v1/tags")?;
+        let tag = &tags["tags"][0];
+        let (set, label) = (tag["set"].as_str(), tag["label"].as_str());
+        let (Some(set), Some(label)) = (set, label) else {
+            anyhow::bail!("there are no tags");
+        };
+        let ways = [
+            ("file_name", "search?q=0000123.jpg".to_owned()),
+            (
+                "tag",
+                format!(
+                    "search?q=a+red+dog&tag={}",
+                    format!("{set}/{label}").replace(' ', "+")
+                ),
+            ),
+            ("facets", "search?q=a+red+dog&facets=true".to_owned()),
+            (
+                "facets_of_all",
+                format!("search?similar={image}&facets=true"),
+            ),
+            (
+                "second_page",
+                format!("search?q=a+red+dog&limit=20&strictness=0&cursor={cursor}"),
+            ),
+            ("similar", format!("search?similar={image}")),
+            (
+                "folder_of_a_thousand",
+                "search?q=a+red+dog+path:0007".to_owned(),
+            ),
+            (
+                "filter_that_all_pass",
+                "search?q=a+red+dog+width:10..".to_owned(),
+            ),
+            ("newest_first", "images?limit=100".to_owned()),
+            ("tags", "tags".to_owned()),
+        ];
+        let mut report = serde_json::Map::new();
+        report.insert("images_with_tag".to_owned(), tag["count"].clone());
+        for (name, path) in ways {
+            report.insert(name.to_owned(), self.times(&path, ASKED)?);
+        }
+        report.insert("duplicates".to_owned(), self.times("duplicates", 1)?);
+        Ok(report.into())
+    }
+
+    fn times(&self, path: &str, count: usize) -> Result<Value> {
+        let mut times = Vec::with_capacity(count);
+        for _ in 0..count {
+            let started = Instant::now();
+            self.get(&format!("/api/v1/{path}"))?;
+            times.push(started.elapsed().as_secs_f64() * 1e3);
+        }
+        Ok([0.5, 1.0]
+            .map(|share| made::quantile(&mut times, share))
+            .into_iter()
+            .collect())
     }
 
     fn memory_mib(&self, name: &str) -> Option<f64> {

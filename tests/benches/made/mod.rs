@@ -117,8 +117,6 @@ fn record(
         .map(|(i, embedding)| {
             let path = make_file(photos, first + i);
             let stat = FileStat::of(&path.metadata().expect("the file was made"));
-            let mut hash = [0; 32];
-            hash[..8].copy_from_slice(&((first + i) as u64).to_le_bytes());
             let metadata = Metadata {
                 format: "jpeg".to_owned(),
                 width: 4_000,
@@ -126,7 +124,7 @@ fn record(
                 ..Metadata::default()
             };
             let content = Content {
-                hash: ContentHash(hash),
+                hash: hash(first + i),
                 metadata,
                 keywords: FileKeywords::none(),
                 embedding: embedding.clone(),
@@ -142,6 +140,13 @@ fn record(
         .collect();
     let recorded = store.record(model, &records).expect("the library works");
     recorded.images.into_iter().flatten().zip(batch).collect()
+}
+
+/// Of the image with this number.
+pub(crate) fn hash(number: usize) -> ContentHash {
+    let mut hash = [0; 32];
+    hash[..8].copy_from_slice(&(number as u64).to_le_bytes());
+    ContentHash(hash)
 }
 
 fn make_file(photos: &Path, number: usize) -> PathBuf {

@@ -13,6 +13,7 @@ mod hub;
 mod index;
 mod lab;
 mod queries;
+mod readme;
 mod restart;
 mod sidecars;
 mod tags;

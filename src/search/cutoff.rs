@@ -2,8 +2,9 @@
 //!
 //! CLIP's similarities lie in a narrow band that moves with the query, so none of them says much by itself. Two yardsticks
 //! do: how far a hit *stands out* from a fixed sample of the library, in standard deviations, and whether it *fits*: is
-//! closer to the text than pictures are to "a photo." Standing out fails where much of the library is what is looked for,
-//! fitting fails where a model was not made for it; a hit needs one of them.
+//! closer to the text than pictures are to "a photo." Standing out finds nothing where a third of the library is what is
+//! looked for, fitting nothing under a model that was not made for it (`tests/benches/scores/queries.py` has both); a hit
+//! needs one of them.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use exif::{Context, In, Tag, Value};
+use ::exif::{Context, In, Tag, Value};
 use image::ImageDecoder;
 use tracing::warn;
 
@@ -31,7 +31,7 @@ fn packet_of_tiff(bytes: &[u8]) -> Option<Vec<u8>> {
     if !bytes.starts_with(b"II*\0") && !bytes.starts_with(b"MM\0*") {
         return None;
     }
-    let exif = exif::Reader::new().read_raw(bytes.to_vec()).ok()?;
+    let exif = ::exif::Reader::new().read_raw(bytes.to_vec()).ok()?;
     match &exif.get_field(XMP_FIELD, In::PRIMARY)?.value {
         Value::Byte(packet) | Value::Undefined(packet, _) => Some(packet.clone()),
         _ => None,

@@ -3,6 +3,7 @@
 //! Bad input is normal here. Every limit is checked before memory is taken, a truncated file is refused even where the
 //! decoder would fill it up with grey, and a decoder that panics fails one file, not the program.
 
+mod exif;
 mod jpeg;
 mod keywords;
 
@@ -10,7 +11,6 @@ use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use exif::{DateTime, Exif, In, Rational, Tag, Value};
 use image::metadata::Orientation;
 use image::{
     ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Rgb, RgbImage, Rgba, RgbaImage,
@@ -188,10 +188,10 @@ fn open<'a>(
         .exif_metadata()
         .ok()
         .flatten()
-        .and_then(|chunk| read_exif(&chunk));
+        .and_then(|chunk| exif::read(&chunk));
     let keywords = keywords::of(&mut decoder, bytes);
     let orientation = decoder.orientation()?;
-    let mut metadata = exif.as_ref().map(from_exif).unwrap_or_default();
+    let mut metadata = exif.as_ref().map(exif::metadata).unwrap_or_default();
     metadata.format = format!("{format:?}").to_lowercase();
     (metadata.width, metadata.height) = upright((width, height), orientation);
     Ok(Opened {
@@ -340,97 +340,16 @@ fn end_of_scan(bytes: &[u8], from: usize) -> Option<usize> {
     Some(from + offset)
 }
 
-/// Damaged EXIF costs the metadata, not the picture.
-fn read_exif(chunk: &[u8]) -> Option<Exif> {
-    let chunk = chunk.strip_prefix(b"Exif\0\0").unwrap_or(chunk);
-    exif::Reader::new().read_raw(chunk.to_vec()).ok()
-}
-
-fn from_exif(exif: &Exif) -> Metadata {
-    Metadata {
-        taken_at: taken_at(exif),
-        camera: camera(exif),
-        latitude: degrees(exif, Tag::GPSLatitude, Tag::GPSLatitudeRef, b"S", 90.0),
-        longitude: degrees(exif, Tag::GPSLongitude, Tag::GPSLongitudeRef, b"W", 180.0),
-        ..Metadata::default()
-    }
-}
-
-fn ascii(exif: &Exif, tag: Tag) -> Option<&[u8]> {
-    match &exif.get_field(tag, In::PRIMARY)?.value {
-        Value::Ascii(texts) => texts.first().map(Vec::as_slice),
-        _ => None,
-    }
-}
-
-fn taken_at(exif: &Exif) -> Option<String> {
-    let text = ascii(exif, Tag::DateTimeOriginal).or_else(|| ascii(exif, Tag::DateTime))?;
-    let time = DateTime::from_ascii(text).ok()?;
-    // Cameras without a set clock write zeros.
-    let plausible = time.year > 0 && (1..=12).contains(&time.month) && (1..=31).contains(&time.day);
-    plausible.then(|| {
-        let DateTime {
-            year,
-            month,
-            day,
-            hour,
-            minute,
-            second,
-            ..
-        } = time;
-        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
-    })
-}
-
-/// Make and model in one line; most models name their make already.
-fn camera(exif: &Exif) -> Option<String> {
-    let text = |tag| {
-        ascii(exif, tag).map(|text| {
-            String::from_utf8_lossy(text)
-                .trim_matches(['\0', ' '])
-                .to_owned()
-        })
-    };
-    let (make, model) = (
-        text(Tag::Make).unwrap_or_default(),
-        text(Tag::Model).unwrap_or_default(),
-    );
-    let name = if model.starts_with(&make) {
-        model
-    } else {
-        format!("{make} {model}")
-    };
-    let name = name.trim();
-    (!name.is_empty()).then(|| name.to_owned())
-}
-
-/// Degrees, minutes and seconds as one number; nothing where it is not a place on earth.
-fn degrees(exif: &Exif, value: Tag, reference: Tag, negative: &[u8], limit: f64) -> Option<f64> {
-    let Value::Rational(parts) = &exif.get_field(value, In::PRIMARY)?.value else {
-        return None;
-    };
-    let part = |index: usize| parts.get(index).map_or(0.0, Rational::to_f64);
-    let degrees = part(0) + part(1) / 60.0 + part(2) / 3600.0;
-    let sign = if ascii(exif, reference)?.eq_ignore_ascii_case(negative) {
-        -1.0
-    } else {
-        1.0
-    };
-    (degrees.is_finite() && degrees <= limit).then_some(sign * degrees)
-}
-
 #[cfg(test)]
-mod tests {
+pub(in crate::decode) mod tests {
     use std::io::Cursor;
 
-    use exif::experimental::Writer;
-    use exif::{Field, Rational};
-    use image::ImageEncoder;
-    use image::codecs::jpeg::JpegEncoder;
+    use ::exif::{Tag, Value};
 
+    use super::exif::tests::jpeg_with;
     use super::*;
 
-    const LIMITS: DecodeConfig = DecodeConfig {
+    pub(in crate::decode) const LIMITS: DecodeConfig = DecodeConfig {
         max_pixels: 10_000,
         max_file_bytes: 100_000,
     };
@@ -442,47 +361,6 @@ mod tests {
         let mut bytes = Cursor::new(Vec::new());
         picture.write_to(&mut bytes, format).unwrap();
         bytes.into_inner()
-    }
-
-    fn exif_block(fields: &[(Tag, Value)]) -> Vec<u8> {
-        let fields: Vec<Field> = fields
-            .iter()
-            .map(|(tag, value)| Field {
-                tag: *tag,
-                ifd_num: In::PRIMARY,
-                value: value.clone(),
-            })
-            .collect();
-        let mut writer = Writer::new();
-        for field in &fields {
-            writer.push_field(field);
-        }
-        let mut block = Cursor::new(Vec::new());
-        writer.write(&mut block, false).unwrap();
-        block.into_inner()
-    }
-
-    fn jpeg_with(fields: &[(Tag, Value)]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let mut encoder = JpegEncoder::new(&mut bytes);
-        encoder.set_exif_metadata(exif_block(fields)).unwrap();
-        encoder
-            .write_image(&[128; 40 * 20 * 3], 40, 20, image::ExtendedColorType::Rgb8)
-            .unwrap();
-        bytes
-    }
-
-    fn text(text: &str) -> Value {
-        Value::Ascii(vec![text.as_bytes().to_vec()])
-    }
-
-    fn angle(parts: [(u32, u32); 3]) -> Value {
-        Value::Rational(
-            parts
-                .iter()
-                .map(|&(num, denom)| Rational { num, denom })
-                .collect(),
-        )
     }
 
     #[test]
@@ -538,52 +416,6 @@ mod tests {
             decode(b"<html>", &LIMITS),
             Err(DecodeError::UnknownFormat)
         ));
-    }
-
-    #[test]
-    fn exif_tells_when_where_and_by_what() {
-        let picture = decode(
-            &jpeg_with(&[
-                (Tag::Orientation, Value::Short(vec![6])),
-                (Tag::DateTimeOriginal, text("2021:07:03 18:30:05")),
-                (Tag::Make, text("Heron")),
-                (Tag::Model, text("Heron X100")),
-                (Tag::GPSLatitude, angle([(47, 1), (30, 1), (36, 1)])),
-                (Tag::GPSLatitudeRef, text("S")),
-                (Tag::GPSLongitude, angle([(8, 1), (15, 1), (0, 1)])),
-                (Tag::GPSLongitudeRef, text("E")),
-            ]),
-            &LIMITS,
-        );
-        let expected = Metadata {
-            format: "jpeg".to_owned(),
-            width: 20,
-            height: 40,
-            taken_at: Some("2021-07-03T18:30:05".to_owned()),
-            camera: Some("Heron X100".to_owned()),
-            latitude: Some(-47.51),
-            longitude: Some(8.25),
-        };
-        assert_eq!(picture.unwrap().metadata, expected);
-    }
-
-    #[test]
-    fn exif_that_makes_no_sense_is_left_out() {
-        let picture = decode(
-            &jpeg_with(&[
-                (Tag::DateTimeOriginal, text("0000:00:00 00:00:00")),
-                (Tag::GPSLatitude, angle([(1, 0), (0, 0), (0, 0)])),
-                (Tag::GPSLatitudeRef, text("N")),
-                (Tag::GPSLongitude, angle([(999, 1), (0, 1), (0, 1)])),
-                (Tag::GPSLongitudeRef, text("E")),
-            ]),
-            &LIMITS,
-        );
-        let metadata = picture.unwrap().metadata;
-        assert_eq!(
-            (metadata.taken_at, metadata.latitude, metadata.longitude),
-            (None, None, None)
-        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Files and roots: which paths are known, what they looked like when they were last read, and what became of them.
+//! Files: which paths are known, what they looked like when they were last read, and what became of them.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -9,26 +9,11 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use super::gains::Gains;
 use super::images::{self, ContentHash, ImageId, ModelId};
 use super::{
-    FileKeywords, LabelId, Result, SidecarStamp, Store, StoreError, TagChange, imported, keywords,
-    paths, tags,
+    FileKeywords, LabelId, Result, RootId, SidecarStamp, Store, StoreError, TagChange, imported,
+    keywords, paths, tags,
 };
 use crate::decode::Metadata;
 use crate::embed::Embedding;
-
-/// A watched folder's row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RootId(pub(super) i64);
-
-/// A watched folder.
-#[derive(Debug, Clone)]
-pub struct Root {
-    /// Its row.
-    pub id: RootId,
-    /// Absolute.
-    pub path: PathBuf,
-    /// False: missing or empty although files in it are known.
-    pub online: bool,
-}
 
 /// What a file looks like from outside; a difference means that it must be read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,30 +139,6 @@ pub struct Recorded {
 }
 
 impl Store {
-    /// The row of a watched folder, made where there is none.
-    pub fn root(&self, path: &Path) -> Result<RootId> {
-        self.write(|db| {
-            let insert = "INSERT INTO roots (path) VALUES (?1) ON CONFLICT (path) DO UPDATE SET path = path RETURNING id";
-            Ok(RootId(db.query_row(insert, [paths::to_bytes(path)], |row| row.get(0))?))
-        })
-    }
-
-    /// All watched folders, also those of earlier runs.
-    pub fn roots(&self) -> Result<Vec<Root>> {
-        self.read(|db| {
-            let mut select =
-                db.prepare_cached("SELECT id, path, state = 'online' FROM roots ORDER BY path")?;
-            let rows = select.query_map([], |row| {
-                Ok(Root {
-                    id: RootId(row.get(0)?),
-                    path: paths::from_bytes(row.get(1)?),
-                    online: row.get(2)?,
-                })
-            })?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
-        })
-    }
-
     /// The files known under `folder` of a root, with all but those that are gone.
     pub fn known_files(
         &self,
@@ -247,21 +208,6 @@ impl Store {
         })?;
         self.shared.changes.note(TagChange::Images(gone));
         Ok(orphaned)
-    }
-
-    /// Marks the files of a root as away, or as back: read again where they were not images before.
-    pub fn set_root_online(&self, root: RootId, online: bool) -> Result<()> {
-        self.write(|db| {
-            let state = if online { "online" } else { "offline" };
-            db.execute("UPDATE roots SET state = ?2 WHERE id = ?1", params![root.0, state])?;
-            let files = if online {
-                "UPDATE files SET state = iif(image_id IS NULL, 'pending', 'indexed') WHERE root_id = ?1 AND state = 'offline'"
-            } else {
-                "UPDATE files SET state = 'offline', reason = NULL WHERE root_id = ?1 AND state <> 'gone'"
-            };
-            db.execute(files, [root.0])?;
-            Ok(())
-        })
     }
 
     /// Writes what a batch of files brought, in one transaction.

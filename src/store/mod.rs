@@ -16,6 +16,7 @@ mod learned;
 mod lock;
 mod outbox;
 mod paths;
+mod roots;
 mod select;
 mod tags;
 
@@ -30,15 +31,14 @@ pub use changes::TagChange;
 pub use decisions::{BadDecision, Decision, Retagged, Verdict, WhichDecisions};
 pub use facets::{Count, Facets};
 pub use feed::{Change, Event, Feed, Indexed};
-pub use files::{
-    Content, Failure, FileRecord, FileStat, FileState, KnownFile, Recorded, Root, RootId,
-};
+pub use files::{Content, Failure, FileRecord, FileStat, FileState, KnownFile, Recorded};
 pub use images::{ContentHash, ImageId, ImageRow, ModelId};
 pub use keywords::{FileId, FileKeywords, SidecarStamp, TaggedFile, Written};
 pub use label_sets::{AppliedLabel, AppliedSet, Difference};
 pub use learned::{Learned, Likeness, Standard};
 pub use lock::{Lock, LockError};
 pub use outbox::{Gained, HookId, HookStatus, Waiting};
+pub use roots::{Root, RootId};
 pub use select::{Area, Filter, Span};
 pub use tags::{LabelId, Source, Tag, TagCount};
 

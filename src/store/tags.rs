@@ -69,17 +69,18 @@ impl Store {
         })
     }
 
-    /// All labels with the number of images that carry each, most first.
+    /// All labels with the number of images that carry each, most first: all tags, less those of the few images that no file
+    /// holds any more, which takes a third of the time of asking for each tag.
     pub fn tag_counts(&self) -> Result<Vec<TagCount>> {
         self.read(|db| {
             let mut select = db.prepare_cached(
-                "SELECT s.name, l.name, count(live.image_id) AS images
-                 FROM labels l JOIN label_sets s ON s.id = l.label_set_id
-                 LEFT JOIN tags t ON t.label_id = l.id
-                 LEFT JOIN (SELECT DISTINCT image_id FROM files
-                            WHERE image_id IS NOT NULL AND +state IN ('indexed', 'offline')) live
-                     ON live.image_id = t.image_id
-                 GROUP BY l.id
+                "WITH dead AS MATERIALIZED (
+                     SELECT id FROM images WHERE NOT EXISTS (
+                         SELECT 1 FROM files WHERE image_id = images.id AND state IN ('indexed', 'offline'))),
+                 dead_tags AS MATERIALIZED (
+                     SELECT label_id, count(*) AS images FROM dead JOIN tags ON image_id = id GROUP BY label_id)
+                 SELECT s.name, l.name, (SELECT count(*) FROM tags WHERE label_id = l.id) - coalesce(d.images, 0)
+                 FROM labels l JOIN label_sets s ON s.id = l.label_set_id LEFT JOIN dead_tags d ON d.label_id = l.id
                  UNION ALL
                  SELECT 'file', keyword, count(DISTINCT f.image_id) FROM keywords k JOIN files f ON f.id = k.file_id
                  WHERE f.state IN ('indexed', 'offline') GROUP BY keyword

@@ -40,15 +40,19 @@ impl Serve {
     }
 
     pub(super) fn run(self, config: Config) -> Result<()> {
-        runtime()?.block_on(serve(config, self.folders))
+        block_on(serve(config, self.folders))
     }
 }
 
-/// What the daemon's requests run on.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread()
+/// Runs the daemon to its end. Work that is left behind when its time is up is cut off, as by a kill: the next start makes up
+/// for it.
+pub(super) fn block_on(daemon: impl Future<Output = Result<()>>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build()?)
+        .build()?;
+    let ended = runtime.block_on(daemon);
+    runtime.shutdown_background();
+    ended
 }
 
 async fn serve(config: Config, folders: Vec<PathBuf>) -> Result<()> {

@@ -67,7 +67,7 @@ impl Demo {
         println!("drawing pictures into {}", places.pictures.display());
         let pictures = pictures::write_library(&places.pictures, |_| {})?.len();
         let library = Library::open(&config, &output::download())?;
-        serve::runtime()?.block_on(self.serve(config, library, places, pictures, started))
+        serve::block_on(self.serve(config, library, places, pictures, started))
     }
 
     async fn serve(

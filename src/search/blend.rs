@@ -94,7 +94,7 @@ fn balanced(query: &Query, vectors: &[Vec<f32>], sample: Option<&Sample>) -> Vec
     let Some(sample) = sample.filter(|_| vectors.len() > 1) else {
         return weights.collect();
     };
-    let deviation = |vector: &Vec<f32>| sample.spread(vector).deviation;
+    let deviation = |vector: &Vec<f32>| sample.baseline(vector).deviation;
     weights
         .zip(vectors)
         .map(|(weight, vector)| weight / deviation(vector))

@@ -57,7 +57,7 @@ pub(super) struct Sample {
 
 /// Mean and standard deviation of a query's similarities over the sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Spread {
+pub(super) struct Baseline {
     pub(super) mean: f32,
     pub(super) deviation: f32,
 }
@@ -139,20 +139,26 @@ impl Yardstick {
     }
 
     /// The cut of a description at a strictness from 0 to 100, where the best hit has this similarity.
-    pub(super) fn cut(&self, sample: &Sample, spread: Spread, best: f32, strictness: u8) -> Cut {
+    pub(super) fn cut(
+        &self,
+        sample: &Sample,
+        baseline: Baseline,
+        best: f32,
+        strictness: u8,
+    ) -> Cut {
         let strictness = f32::from(strictness) / 100.0;
         let [least, most] = LEAD_LOGITS;
         let lead = least + (most - least) * strictness;
         let fits = sample.background + lead / self.embedder.logit_scale();
         Cut {
-            floor: spread.floor(best, strictness).min(fits),
+            floor: baseline.floor(best, strictness).min(fits),
             fits: Some(best >= sample.background),
         }
     }
 }
 
 impl Sample {
-    pub(super) fn spread(&self, query: &[f32]) -> Spread {
+    pub(super) fn baseline(&self, query: &[f32]) -> Baseline {
         let similarity = |row: &[f32]| f64::from(dot(row, query));
         let rows = self.rows.chunks_exact(self.embedding_dim).map(similarity);
         let (sum, squares) = rows.fold((0.0, 0.0), |(sum, squares), similarity| {
@@ -160,7 +166,7 @@ impl Sample {
         });
         let count = (self.rows.len() / self.embedding_dim).max(1) as f64;
         let mean = sum / count;
-        Spread {
+        Baseline {
             mean: mean as f32,
             // All alike: nothing stands out.
             deviation: (squares / count - mean * mean).max(1e-12).sqrt() as f32,
@@ -168,7 +174,7 @@ impl Sample {
     }
 }
 
-impl Spread {
+impl Baseline {
     /// Standard deviations above the mean.
     pub(super) fn z(self, similarity: f32) -> f32 {
         (similarity - self.mean) / self.deviation
@@ -182,7 +188,7 @@ impl Spread {
         near_best.min(best).max(self.least(strictness))
     }
 
-    /// As [`Spread::floor`] without looking at the best one.
+    /// As [`Baseline::floor`] without looking at the best one.
     pub(super) fn least(self, strictness: f32) -> f32 {
         self.mean + MOST_Z * strictness * self.deviation
     }
@@ -210,16 +216,16 @@ mod tests {
 
     #[test]
     fn strictness_moves_the_floor_from_nothing_to_the_best() {
-        let spread = Spread {
+        let baseline = Baseline {
             mean: 0.2,
             deviation: 0.02,
         };
-        let floor = |strictness| spread.floor(0.3, strictness);
+        let floor = |strictness| baseline.floor(0.3, strictness);
         assert!((floor(0.0) - 0.2).abs() < 1e-6);
         assert!((floor(1.0) - 0.3).abs() < 1e-6);
         assert!((floor(0.5) - 0.28).abs() < 2e-4, "{}", floor(0.5));
         // Where nothing stands out, the least z decides.
-        assert!((spread.floor(0.21, 0.5) - 0.245).abs() < 1e-6);
-        assert!((spread.z(0.25) - 2.5).abs() < 1e-4);
+        assert!((baseline.floor(0.21, 0.5) - 0.245).abs() < 1e-6);
+        assert!((baseline.z(0.25) - 2.5).abs() < 1e-4);
     }
 }

@@ -241,7 +241,7 @@ impl Search {
         let ids: Vec<ImageId> = hits.iter().map(|hit| hit.0).collect();
         let rows = self.store.images(&ids)?;
         let score_of = |id: ImageId| hits.iter().find(|hit| hit.0 == id).map(|hit| hit.1);
-        let z = |score: f32| ranking.spread.map(|spread| spread.z(score));
+        let z = |score: f32| ranking.baseline.map(|baseline| baseline.z(score));
         Ok(rows
             .into_iter()
             .map(|row| {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::blend::Blend;
 use super::cursor::Cursor;
-use super::cutoff::{Cut, Sample, Spread};
+use super::cutoff::{Baseline, Cut, Sample};
 use super::query::Query;
 use super::{Search, SearchError, Slice};
 use crate::index::QueryKind;
@@ -19,7 +19,7 @@ pub(super) struct Ranking {
     /// Images that are called what is looked for; they come before all others.
     pub(super) named: Vec<ImageId>,
     pub(super) sample: Option<Arc<Sample>>,
-    pub(super) spread: Option<Spread>,
+    pub(super) baseline: Option<Baseline>,
 }
 
 /// Part of a ranking.
@@ -54,7 +54,7 @@ impl Search {
             } else {
                 QueryKind::Text
             },
-            spread: sample.as_ref().map(|sample| sample.spread(&blend.vector)),
+            baseline: sample.as_ref().map(|sample| sample.baseline(&blend.vector)),
             blend,
             allowed,
             named,
@@ -124,7 +124,7 @@ impl Search {
 
     /// Where a ranking that begins with these hits ends.
     fn cut(&self, query: &Query, ranking: &Ranking, hits: &[(ImageId, f32)]) -> Cut {
-        let (Some(sample), Some(spread)) = (&ranking.sample, ranking.spread) else {
+        let (Some(sample), Some(baseline)) = (&ranking.sample, ranking.baseline) else {
             return Cut::NONE;
         };
         let best = hits.first().map_or(-1.0, |hit| hit.1);
@@ -133,19 +133,19 @@ impl Search {
             return Cut::NONE;
         }
         if query.is_description() {
-            return self.yardstick.cut(sample, spread, best, strictness);
+            return self.yardstick.cut(sample, baseline, best, strictness);
         }
         let strictness = f32::from(strictness) / 100.0;
         if query.has_picture() {
             // The best picture beside a picture can be its copy, behind which all others would be far.
-            let floor = spread.least(strictness);
+            let floor = baseline.least(strictness);
             return Cut { floor, ..Cut::NONE };
         }
-        if best < spread.least(strictness) {
+        if best < baseline.least(strictness) {
             // Nothing stands out: what is looked for may be everywhere.
             return Cut::NONE;
         }
-        let floor = spread.floor(best, strictness);
+        let floor = baseline.floor(best, strictness);
         Cut { floor, ..Cut::NONE }
     }
 }

@@ -5,6 +5,8 @@ const PAGE = 60;
 const element = (id) => document.getElementById(id);
 let shown = 0;
 let total = null;
+// The picture that the reader brought: too long for the address, so a reload forgets it.
+let picture = null;
 
 async function ask(path, options) {
   const response = await fetch(path, options);
@@ -21,13 +23,15 @@ function make(tag, properties = {}, ...children) {
 
 function state() {
   const params = new URLSearchParams(location.search);
-  return { q: params.get("q") || "", similar: params.get("similar") || "", tags: params.getAll("tag") };
+  const brought = params.get("picture") === picture?.name ? picture : null;
+  return { q: params.get("q") || "", similar: params.get("similar") || "", brought, tags: params.getAll("tag") };
 }
 
-function go({ q = "", similar = "", tags = [] }) {
+function go({ q = "", similar = "", brought = null, tags = [] }) {
   const params = new URLSearchParams();
   if (q) params.set("q", q);
   if (similar) params.set("similar", similar);
+  if (brought) params.set("picture", brought.name);
   tags.forEach((tag) => params.append("tag", tag));
   history.pushState(null, "", "?" + params);
   show();
@@ -44,7 +48,24 @@ function address(wanted, cursor) {
   return (wanted.q || wanted.similar ? "/api/v1/search?" : "/api/v1/images?") + params;
 }
 
-const isSearch = (wanted) => Boolean(wanted.q || wanted.similar);
+// Words that stand beside a picture that the reader brought are a part of what to look for; other words take its place.
+function find(wanted, cursor) {
+  if (!wanted.brought) return ask(address(wanted, cursor));
+  const { q, tags, brought } = wanted;
+  const query = { q, terms: [{ upload: brought.base64 }], filter: { tags: { all: tags } }, limit: PAGE, cursor, facets: !cursor };
+  return ask("/api/v1/search", { method: "POST", body: JSON.stringify(query) });
+}
+
+function bring(file) {
+  const reader = new FileReader();
+  reader.onload = () => {
+    picture = { name: file.name, base64: reader.result.split(",")[1] };
+    go({ ...state(), similar: "", brought: picture });
+  };
+  reader.readAsDataURL(file);
+}
+
+const isSearch = (wanted) => Boolean(wanted.q || wanted.similar || wanted.brought);
 const fileName = (path) => path.split(/[\\/]/).pop();
 const thumbnail = (item, size) => `/api/v1/images/${item.id}/thumbnail?size=${size}`;
 
@@ -114,7 +135,9 @@ async function detail(item) {
 }
 
 function summary(wanted, answer, count) {
-  const what = wanted.similar ? "like the picture you chose" : wanted.q ? `for “${wanted.q}”` : "newest first";
+  const like = wanted.similar ? "like the picture you chose" : wanted.brought ? `like ${wanted.brought.name}` : "";
+  const words = wanted.q && !wanted.similar ? `for “${wanted.q}”` : "";
+  const what = [like, words].filter(Boolean).join(" and ") || "newest first";
   const tags = wanted.tags.length ? ` · tagged ${wanted.tags.join(" and ")}` : "";
   if (!count) return isSearch(wanted) || tags ? `Nothing found ${what}${tags}` : "No pictures yet";
   if (answer.fits === false) return `Nothing fits well; the nearest ${what}${tags}`;
@@ -124,7 +147,7 @@ function summary(wanted, answer, count) {
 }
 
 async function load(wanted, cursor) {
-  const answer = await ask(address(wanted, cursor));
+  const answer = await find(wanted, cursor);
   if (!cursor) { element("pictures").replaceChildren(); shown = 0; total = answer.total; }
   element("pictures").append(...answer.items.map(card));
   shown += answer.items.length;
@@ -179,7 +202,10 @@ async function follow() {
   last = now;
 }
 
-element("search").onsubmit = (event) => { event.preventDefault(); go({ ...state(), similar: "", q: element("query").value.trim() }); };
+element("search").onsubmit = (event) => { event.preventDefault(); go({ ...state(), similar: "", brought: null, q: element("query").value.trim() }); };
+element("picture").onchange = ({ target }) => { if (target.files[0]) bring(target.files[0]); target.value = ""; };
+document.ondragover = (event) => event.preventDefault();
+document.ondrop = (event) => { event.preventDefault(); if (event.dataTransfer.files[0]) bring(event.dataTransfer.files[0]); };
 window.onpopstate = show;
 show();
 follow();

@@ -125,14 +125,19 @@ impl Tagger {
         Ok(changed)
     }
 
-    /// Decides about one label of a set in force on several images, as [`Tagger::decide`]; `set` is its name or its `id`.
+    /// Decides about one label of a set in force on several images, as [`Tagger::decide`]; `set` is its name or its `id`. What was
+    /// decided can be taken back when the label, or its set, is there no more.
     pub fn decide_on(
         &self,
         [set, label]: [&str; 2],
         verdict: Option<Verdict>,
         images: Vec<ContentHash>,
     ) -> Result<usize, TagError> {
-        let set = self.set_key(set, label)?;
+        let set = match (self.set_key(set, label), verdict) {
+            (Err(TagError::UnknownLabel { key, .. }), None) => key,
+            (Err(TagError::Unknown(set)), None) => set,
+            (key, _) => key?,
+        };
         let decision = |image| Decision {
             image,
             set: set.clone(),
@@ -174,6 +179,7 @@ impl Tagger {
         Err(TagError::UnknownLabel {
             set: set.to_owned(),
             label: label.to_owned(),
+            key: found.key.clone(),
         })
     }
 }

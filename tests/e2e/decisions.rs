@@ -224,3 +224,28 @@ fn what_is_not_there_cannot_be_decided_about() {
     let none = json!({ "set": "set", "label": "one", "decision": null, "search": search });
     assert_eq!(post(none), (400, "bad_limit".to_owned()));
 }
+
+#[test]
+fn a_decision_is_taken_back_when_its_label_is_gone() {
+    let lab = lab();
+    let daemon = lab.serve();
+    daemon.wait_for_images(3);
+    let take_back = |label: &str| {
+        let path = format!("/api/v1/images/{}/decisions/{label}", id(&daemon, "a.png"));
+        daemon.send("DELETE", &path, &[], "").1["changed"].clone()
+    };
+    for label in ["set/one", "set/two"] {
+        assert_eq!(decide(&daemon, "a.png", label, "confirmed").0, 200);
+    }
+    lab.write_labels("set", &SET.replace("name = 'two'", "name = 'other'"));
+    daemon.wait_until(|daemon| labels(daemon, "a.png") == ["one!"]);
+    assert_eq!(take_back("set/two"), 1);
+    assert_eq!(take_back("set/two"), 0);
+    fs::remove_file(lab.labels().join("set.toml")).unwrap();
+    daemon.wait_until(|daemon| labels(daemon, "a.png").is_empty());
+    // Without its file only the `id` is known.
+    assert_eq!(take_back("set/one"), 0);
+    assert_eq!(take_back("things/one"), 1);
+    let left = daemon.get("/api/v1/decisions").1;
+    assert_eq!(left["decisions"], json!([]));
+}

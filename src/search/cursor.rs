@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::cutoff::Cut;
 use super::query::Query;
 use crate::store::ImageId;
 
@@ -23,8 +24,8 @@ pub(super) struct Cursor {
     pub(super) similarity: f32,
     /// The last hit.
     pub(super) image: ImageId,
-    /// Similarity at which the ranking ends.
-    pub(super) floor: f32,
+    /// Where the ranking ends.
+    pub(super) cut: Cut,
     /// What the query's terms weighed, which depends on what was in the library.
     pub(super) weights: Vec<f32>,
 }
@@ -51,11 +52,16 @@ impl fmt::Display for Cursor {
             query,
             similarity,
             image,
-            floor,
+            cut: Cut { floor, fits },
             weights,
         } = self;
         let (similarity, floor) = (similarity.to_bits(), floor.to_bits());
-        write!(f, "{model}.{query}.{similarity:x}.{floor:x}.{:x}", image.0)?;
+        let fits = fits.map_or('-', |fits| if fits { 'y' } else { 'n' });
+        write!(
+            f,
+            "{model}.{query}.{similarity:x}.{floor:x}.{fits}.{:x}",
+            image.0
+        )?;
         weights
             .iter()
             .try_for_each(|weight| write!(f, ".{:x}", weight.to_bits()))
@@ -67,20 +73,29 @@ impl FromStr for Cursor {
 
     fn from_str(text: &str) -> Result<Cursor, ()> {
         let parts: Vec<&str> = text.split('.').collect();
-        let [model, query, similarity, floor, image, weights @ ..] = parts.as_slice() else {
+        let [model, query, similarity, floor, fits, image, weights @ ..] = parts.as_slice() else {
             return Err(());
         };
         let number = |text: &str| u32::from_str_radix(text, 16).map(f32::from_bits);
         let weights = weights.iter().map(|weight| number(weight));
+        let cut = Cut {
+            floor: number(floor).map_err(drop)?,
+            fits: match *fits {
+                "-" => None,
+                "y" => Some(true),
+                "n" => Some(false),
+                _ => return Err(()),
+            },
+        };
         let cursor = Cursor {
             model: (*model).to_owned(),
             query: (*query).to_owned(),
             similarity: number(similarity).map_err(drop)?,
             image: i64::from_str_radix(image, 16).map(ImageId).map_err(drop)?,
-            floor: number(floor).map_err(drop)?,
+            cut,
             weights: weights.collect::<Result<_, _>>().map_err(drop)?,
         };
-        let mut numbers = [cursor.similarity, cursor.floor].into_iter();
+        let mut numbers = [cursor.similarity, cut.floor].into_iter();
         let is_sound = !numbers.any(f32::is_nan) && cursor.weights.iter().all(|it| it.is_finite());
         is_sound.then_some(cursor).ok_or(())
     }
@@ -98,17 +113,25 @@ mod tests {
             query,
             similarity: 0.25,
             image: ImageId(77),
-            floor: f32::NEG_INFINITY,
+            cut: Cut::NONE,
             weights: vec![1.0, -0.5],
         };
-        assert_eq!(cursor.to_string().parse(), Ok(cursor.clone()));
+        for fits in [None, Some(true), Some(false)] {
+            let cut = Cut { fits, ..Cut::NONE };
+            let cursor = Cursor {
+                cut,
+                ..cursor.clone()
+            };
+            assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        }
         for wrong in [
             "",
             "1",
-            "a.b.c.d.e.x",
-            "a.b.x.0.0",
-            "a.b.7fc00000.0.0",
-            "a.b.0.0.0.7f800000",
+            "a.b.c.d.-.e.x",
+            "a.b.x.0.-.0",
+            "a.b.0.0.?.0",
+            "a.b.7fc00000.0.-.0",
+            "a.b.0.0.-.0.7f800000",
         ] {
             assert_eq!(wrong.parse::<Cursor>(), Err(()), "{wrong}");
         }

@@ -212,7 +212,7 @@ impl Search {
             query,
             similarity,
             image,
-            floor: cut.floor,
+            cut,
             weights: ranking.blend.weights.clone(),
         };
         cursor.to_string()

@@ -98,10 +98,7 @@ impl Search {
         slice: &Slice,
     ) -> Found {
         let cut = match cursor {
-            Some(Cursor { floor, .. }) => Cut {
-                floor: *floor,
-                ..Cut::NONE
-            },
+            Some(cursor) => cursor.cut,
             None => self.cut(query, ranking, &self.nearest(ranking, 1).0),
         };
         let allowed = ranking.allowed.as_deref();

@@ -311,6 +311,19 @@ fn counts_are_of_all_hits_and_not_of_the_page() {
         nothing["total"].as_u64().unwrap() as usize,
         ids(&nothing).len()
     );
+    // On a later page they are the same, and its ranking ends where the first page said that it would.
+    for query in ["a star strictness:0", "a star", "a zebra crossing"] {
+        let first = world.search(query, "&limit=2&facets=true");
+        let cursor = first["cursor"].as_str().unwrap();
+        let later = world.search(query, &format!("&limit=1000&facets=true&cursor={cursor}"));
+        assert_eq!(
+            (&later["total"], &later["facets"]),
+            (&first["total"], &first["facets"]),
+            "{query}"
+        );
+        let both = [ids(&first), ids(&later)].concat();
+        assert_eq!(both, ids(&world.search(query, "&limit=1000")), "{query}");
+    }
     let filtered = world.search("tag:red", "&limit=1&facets=true");
     assert_eq!(filtered["total"], red["count"]);
 }
@@ -349,6 +362,7 @@ fn pages_hold_while_pictures_come_and_go() {
         while let Some(cursor) = page["cursor"].as_str() {
             page = world.search(query, &format!("&limit=20&cursor={cursor}"));
             seen.extend(ids(&page));
+            assert!(seen.len() <= 145 + 30, "{query}: nothing twice");
         }
         assert_eq!(
             seen.iter().collect::<BTreeSet<_>>().len(),

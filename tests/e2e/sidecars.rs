@@ -187,6 +187,9 @@ fn the_other_name_and_one_pass_do_too() {
     lab.add("a.bmp.png", 2);
     lab.add("b.png", 3);
     fs::write(lab.photo("b.jpg"), jpeg(4)).unwrap();
+    // These do not.
+    lab.add("c.png", 5);
+    lab.add("c.old.png", 6);
     index("replaced");
     let expected = [
         "a.bmp.png",
@@ -197,11 +200,63 @@ fn the_other_name_and_one_pass_do_too() {
         "b.jpg.xmp",
         "b.png",
         "b.png.xmp",
+        "c.old.png",
+        "c.old.xmp",
+        "c.png",
+        "c.xmp",
     ];
     assert_eq!(names(&photos), expected);
-    // Switched off, they stay as they are.
+    // Switched off, they stay as they are, also where the picture goes; switched on again, that is made up for.
+    fs::remove_file(lab.photo("a.png")).unwrap();
     index("off");
-    assert_eq!(names(&photos), expected);
+    assert_eq!(names(&photos).len(), expected.len() - 1);
+    index("replaced");
+    let left: Vec<&str> = expected
+        .into_iter()
+        .filter(|name| !["a.png", "a.xmp"].contains(name))
+        .collect();
+    assert_eq!(names(&photos), left);
+}
+
+#[test]
+fn what_came_from_another_library_goes() {
+    let (there, here) = (lab(), Lab::new());
+    let index = |lab: &Lab| {
+        let mut command = lab.command(&["index", lab.photos().to_str().unwrap()]);
+        command.env("PIXDEX_SIDECARS__WRITE", "appended");
+        assert!(command.output().unwrap().status.success());
+    };
+    index(&there);
+    for name in ["a.png", "a.png.xmp"] {
+        fs::copy(there.photo(name), here.photo(name)).unwrap();
+    }
+    index(&here);
+    assert_eq!(names(&here.photos()), ["a.png"]);
+}
+
+#[test]
+fn of_two_sidecars_the_one_that_is_written_already_is_kept_up() {
+    let lab = lab();
+    let daemon = serve(&lab, "replaced");
+    let (ours, theirs) = (lab.photo("a.xmp"), lab.photo("a.png.xmp"));
+    daemon.wait_until(|_| subjects(&ours) == ["animal", "dog"]);
+    exiftool(&["-XMP-dc:Subject=mine", "-o"], &theirs);
+    daemon.wait_until(|daemon| keywords(daemon) == ["mine"]);
+    decide(&daemon, "tree", "confirmed");
+    daemon.wait_until(|_| subjects(&ours) == ["animal", "dog", "tree"]);
+    assert_eq!(subjects(&theirs), ["mine"]);
+}
+
+#[test]
+fn odd_names_are_written_as_other_programs_can_read_them() {
+    let lab = lab();
+    let odd = SET.replace("name = 'dog'", "name = \"black|white \\u0007 & <dog>\"");
+    lab.write_labels("set", &odd);
+    let daemon = serve(&lab, "appended");
+    let sidecar = lab.photo("a.png.xmp");
+    daemon.wait_until(|_| subjects(&sidecar) == ["animal", "black|white   & <dog>"]);
+    let hierarchy = values("HierarchicalSubject", &sidecar);
+    assert_eq!(hierarchy, ["animal", "animal|black/white   & <dog>"]);
 }
 
 #[test]

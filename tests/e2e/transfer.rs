@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors, serialize};
 use serde_json::Value;
 
 use crate::lab::{COLOURS, Lab, picture};
@@ -184,4 +185,45 @@ fn what_does_not_fit_is_refused_by_its_reason() {
     );
     let unknown = lab.run(&["export", "--embeddings", "x.bin"]);
     assert!(String::from_utf8_lossy(&unknown.stderr).contains(".safetensors"));
+}
+
+/// More rows than are read at a time, and only the last one is wrong.
+#[test]
+fn nothing_is_kept_of_a_file_that_is_wrong_at_its_end() {
+    const ROWS: usize = 1_500;
+    let lab = lab();
+    lab.index();
+    let file = out(&lab, "all.safetensors");
+    stdout(&lab.run(&["export", "--embeddings", text(&file)]));
+    let sound = fs::read(&file).unwrap();
+    let (_, about) = SafeTensors::read_metadata(&sound).unwrap();
+    let (_, first) = rows(&sound).remove(0);
+    let columns = first.len() / 4;
+    let mut embeddings = first.repeat(ROWS);
+    let hashes: Vec<u8> = (0..ROWS as u32)
+        .flat_map(|row| [&[7; 28][..], &row.to_le_bytes()].concat())
+        .collect();
+    let import = |embeddings: &[u8]| {
+        let tensors = [
+            (
+                "embeddings",
+                TensorView::new(Dtype::F32, vec![ROWS, columns], embeddings),
+            ),
+            (
+                "hashes",
+                TensorView::new(Dtype::U8, vec![ROWS, 32], &hashes),
+            ),
+        ];
+        let tensors = tensors.map(|(name, tensor)| (name, tensor.unwrap()));
+        fs::write(&file, serialize(tensors, about.metadata().clone()).unwrap()).unwrap();
+        lab.run(&["import", text(&file)])
+    };
+    let good = embeddings.clone();
+    let last = embeddings.len() - 4;
+    embeddings[last..].copy_from_slice(&f32::NAN.to_le_bytes());
+    assert!(error(&import(&embeddings)).contains("row 1500 is wrong"));
+    assert_eq!(
+        stdout(&import(&good)).trim(),
+        "1500 of 1500 embeddings imported"
+    );
 }

@@ -112,3 +112,32 @@ fn sum(vectors: &[Vec<f32>], weights: &[f32]) -> Option<Vec<f32>> {
     let unit = Embedding::new(sum).ok()?;
     Some(unit.as_slice().to_vec())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::cutoff::tests::sample;
+
+    #[test]
+    fn a_weight_counts_deviations_of_its_term() {
+        // Pictures differ four times as much in the one way as in the other.
+        let sample = sample(&[[0.4, 0.1], [-0.4, 0.1], [0.4, -0.1], [-0.4, -0.1]]);
+        let vectors = [vec![1.0, 0.0], vec![0.0, 1.0]];
+        let term = |weight| Term {
+            what: What::Text(String::new()),
+            weight,
+        };
+        let query = |weights: &[f32]| Query {
+            terms: weights.iter().copied().map(term).collect(),
+            ..Query::default()
+        };
+        let two = balanced(&query(&[1.0, -0.5]), &vectors, Some(&sample));
+        assert!((two[1] / two[0] - -2.0).abs() < 1e-4, "{two:?}");
+        // Nothing to compare with, or by.
+        assert_eq!(
+            balanced(&query(&[2.0]), &vectors[..1], Some(&sample)),
+            [2.0]
+        );
+        assert_eq!(balanced(&query(&[1.0, -0.5]), &vectors, None), [1.0, -0.5]);
+    }
+}

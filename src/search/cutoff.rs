@@ -211,8 +211,18 @@ fn level(rows: &[f32], background: &[Embedding], scale: f32) -> f32 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// A library of pictures with two values each.
+    pub(in crate::search) fn sample(rows: &[[f32; 2]]) -> Sample {
+        Sample {
+            taken_of: rows.len(),
+            embedding_dim: 2,
+            rows: rows.concat(),
+            background: 0.0,
+        }
+    }
 
     #[test]
     fn strictness_moves_the_floor_from_nothing_to_the_best() {

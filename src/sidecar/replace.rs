@@ -95,3 +95,36 @@ fn write_new(path: &Path, bytes: &[u8], before: Option<&Metadata>) -> io::Result
     file.sync_all()?;
     Ok(FileStat::of(&file.metadata()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_program_wrote_meanwhile_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("a.xmp");
+        fs::write(&place, "as it was read").unwrap();
+        let before = fs::metadata(&place).unwrap();
+        let prepare = |bytes| Replacement::prepare(&place, Some(&before), bytes).unwrap();
+        let (replacing, removing) = (prepare(Some("ours".as_bytes())), prepare(None));
+        fs::write(&place, "as another program wrote it").unwrap();
+        for replacement in [replacing, removing] {
+            let error = replacement.commit().unwrap_err();
+            assert!(error.to_string().contains("changed meanwhile"), "{error}");
+        }
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "nothing of ours");
+        assert_eq!(
+            fs::read_to_string(&place).unwrap(),
+            "as another program wrote it"
+        );
+        // Where nobody was in between, it is done.
+        let before = fs::metadata(&place).unwrap();
+        Replacement::prepare(&place, Some(&before), Some(b"ours"))
+            .unwrap()
+            .commit()
+            .unwrap();
+        assert_eq!(fs::read_to_string(&place).unwrap(), "ours");
+    }
+}

@@ -25,22 +25,26 @@ impl Index {
         let near = |image: ImageId| {
             let near = snapshot
                 .linked(image, least, passes)
-                .unwrap_or_else(|| self.near(image, least));
+                .unwrap_or_else(|| self.near(image, least, passes));
             near.into_iter()
-                .filter(move |(other, _)| *other != image && passes(other))
                 .map(move |(other, similarity)| (image, other, similarity))
         };
         images.par_iter().copied().flat_map_iter(near).collect()
     }
 
-    /// The nearest images, down to a similarity.
-    fn near(&self, image: ImageId, least: f32) -> Vec<(ImageId, f32)> {
+    /// The nearest others that pass, down to a similarity.
+    fn near(
+        &self,
+        image: ImageId,
+        least: f32,
+        passes: impl Fn(&ImageId) -> bool,
+    ) -> Vec<(ImageId, f32)> {
         let Some(embedding) = self.embedding(image) else {
             return Vec::new();
         };
         let nearest = self.search(&embedding, NEIGHBOURS, QueryKind::Image, None);
         let mut hits = nearest.hits;
-        hits.retain(|hit| hit.1 >= least);
+        hits.retain(|hit| hit.1 >= least && hit.0 != image && passes(&hit.0));
         hits
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::tagger::{ActiveSet, Tagger, locked};
 use super::{Classifier, TagError};
@@ -133,10 +134,9 @@ impl Tagger {
         verdict: Option<Verdict>,
         images: Vec<ContentHash>,
     ) -> Result<usize, TagError> {
-        let set = match (self.set_key(set, label), verdict) {
-            (Err(TagError::UnknownLabel { key, .. }), None) => key,
-            (Err(TagError::Unknown(set)), None) => set,
-            (key, _) => key?,
+        let set = match verdict {
+            Some(_) => self.set_key(set, label)?,
+            None => self.set(set).map_or(set.to_owned(), |set| set.key.clone()),
         };
         let decision = |image| Decision {
             image,
@@ -165,13 +165,18 @@ impl Tagger {
             })
     }
 
+    /// The set in force with this name, or else with this `id`.
+    fn set(&self, name: &str) -> Option<Arc<ActiveSet>> {
+        let active = self.active();
+        let found = active.get(name);
+        let found = found.or_else(|| active.values().find(|other| other.key == name));
+        found.cloned()
+    }
+
     /// What decisions know a label of a set in force by: the set's `id`, or its name.
     fn set_key(&self, set: &str, label: &str) -> Result<String, TagError> {
-        let active = self.active();
-        let found = active
-            .get(set)
-            .or_else(|| active.values().find(|other| other.key == set));
-        let found = found.ok_or_else(|| TagError::Unknown(set.to_owned()))?;
+        let unknown = || TagError::Unknown(set.to_owned());
+        let found = self.set(set).ok_or_else(unknown)?;
         let labels = &found.classifier.set().labels;
         if labels.iter().any(|other| other.name == label) {
             return Ok(found.key.clone());
@@ -179,7 +184,6 @@ impl Tagger {
         Err(TagError::UnknownLabel {
             set: set.to_owned(),
             label: label.to_owned(),
-            key: found.key.clone(),
         })
     }
 }

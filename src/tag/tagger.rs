@@ -49,8 +49,6 @@ pub enum TagError {
         set: String,
         /// What it has not.
         label: String,
-        /// What decisions know the set by.
-        key: String,
     },
     /// The model failed on a prompt.
     #[error(transparent)]

@@ -95,6 +95,7 @@ fn parts_of_a_query_add_up_and_take_away() {
     let house = world.search("a house in the sky", "&limit=1");
     let id = &ids(&house)[0];
     let night = world.search(&format!("image:{id} +2:\"a house at night\""), "&limit=3");
+    assert!(!ids(&night).contains(id), "a picture is not like itself");
     let like_it = ids(&world.search(&format!("image:{id}"), "&limit=1000"));
     assert_eq!(like_it.len(), 144);
     assert!(!like_it.contains(id), "a picture is not like itself");

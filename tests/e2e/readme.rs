@@ -1,8 +1,8 @@
 //! README's sessions at a terminal, typed as they stand: what it shows is what happens.
 
-use std::env;
 use std::path::Path;
 use std::process::Command;
+use std::{env, iter};
 
 use crate::lab::Lab;
 
@@ -28,9 +28,7 @@ fn sessions(heading: &str) -> Vec<(String, String)> {
 fn run(lab: &Lab, line: &str) -> String {
     let programs = Path::new(env!("CARGO_BIN_EXE_pixdex")).parent().unwrap();
     let others = env::var_os("PATH").unwrap();
-    let path = [programs.to_owned()]
-        .into_iter()
-        .chain(env::split_paths(&others));
+    let path = iter::once(programs.to_owned()).chain(env::split_paths(&others));
     let output = Command::new("sh")
         .args(["-c", line])
         .current_dir(lab.photos().parent().unwrap())

@@ -56,13 +56,13 @@ function find(wanted, cursor) {
   return ask("/api/v1/search", { method: "POST", body: JSON.stringify(query) });
 }
 
-function bring(file) {
+async function bring(file) {
   const reader = new FileReader();
-  reader.onload = () => {
-    picture = { name: file.name, base64: reader.result.split(",")[1] };
-    go({ ...state(), similar: "", brought: picture });
-  };
+  const read = new Promise((resolve, reject) => { reader.onload = resolve; reader.onerror = () => reject(reader.error); });
   reader.readAsDataURL(file);
+  await read;
+  picture = { name: file.name, base64: reader.result.split(",")[1] };
+  go({ ...state(), similar: "", brought: picture });
 }
 
 const isSearch = (wanted) => Boolean(wanted.q || wanted.similar || wanted.brought);
@@ -203,9 +203,9 @@ async function follow() {
 }
 
 element("search").onsubmit = (event) => { event.preventDefault(); go({ ...state(), similar: "", brought: null, q: element("query").value.trim() }); };
-element("picture").onchange = ({ target }) => { if (target.files[0]) bring(target.files[0]); target.value = ""; };
+element("picture").onchange = ({ target }) => { if (target.files[0]) guarded(bring(target.files[0])); target.value = ""; };
 document.ondragover = (event) => event.preventDefault();
-document.ondrop = (event) => { event.preventDefault(); if (event.dataTransfer.files[0]) bring(event.dataTransfer.files[0]); };
+document.ondrop = (event) => { event.preventDefault(); if (event.dataTransfer.files[0]) guarded(bring(event.dataTransfer.files[0])); };
 window.onpopstate = show;
 show();
 follow();

@@ -23,8 +23,7 @@ class Library:
     def __init__(self, model, name):
         self.seen, truths = model.see(name), pictures(name, model.cache.parent)[1]
         self.things, self.colours = truths[:, 0], truths[:, 1]
-        self.sample = self.seen[:: -(-len(self.seen) // SAMPLE)]
-        logits = model.scale * self.sample @ model.read(BACKGROUND).T
+        logits = model.scale * self.sample_of(self.seen) @ model.read(BACKGROUND).T
         self.background = np.log(np.exp(logits).sum(1)).mean() / model.scale
         self.scale = model.scale
 

@@ -64,7 +64,7 @@ fn info(config: &Config, json: bool) -> Result<()> {
         name: embedder.name().to_owned(),
         fingerprint: embedder.fingerprint().to_owned(),
         embedding_dim: embedder.embedding_dim(),
-        logit_scale: embedder.logit_scale(),
+        logit_scale: embedder.similarity().logit_scale(),
         device: embedder.placement().device(),
         precision: embedder.placement().precision(),
         self_check_cosine: embedder.placement().self_check_cosine(),

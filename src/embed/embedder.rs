@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::towers::Towers;
 use super::workers::Answer;
-use super::{BadEmbedding, Pixels, PixelsMaker, Placement, checkpoint};
+use super::{BadEmbedding, Pixels, PixelsMaker, Placement, Similarity, checkpoint};
 use crate::kernels::Format;
 use crate::model::{Model, Preprocessing};
 
@@ -77,7 +77,7 @@ struct Facts {
     name: String,
     fingerprint: String,
     embedding_dim: usize,
-    logit_scale: f32,
+    similarity: Similarity,
     preprocessing: Preprocessing,
     placement: Placement,
 }
@@ -102,7 +102,7 @@ impl Embedder {
             name: model.name,
             fingerprint: fingerprint(model.fingerprint, &placement),
             embedding_dim: model.architecture.projection_dim,
-            logit_scale,
+            similarity: Similarity::new(logit_scale),
             preprocessing: model.preprocessing,
             placement,
         };
@@ -142,9 +142,9 @@ impl Embedder {
         self.facts.embedding_dim
     }
 
-    /// What a similarity is multiplied with to become a logit.
-    pub fn logit_scale(&self) -> f32 {
-        self.facts.logit_scale
+    /// What the model makes of the similarities of its embeddings.
+    pub fn similarity(&self) -> Similarity {
+        self.facts.similarity
     }
 
     /// Where the model runs.

@@ -8,11 +8,10 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::embed::{EmbedError, Embedder, Embedding};
+use crate::embed::{EmbedError, Embedder, Embedding, Similarity};
 use crate::index::Index;
 use crate::kernels::dot;
 use crate::store::ImageId;
-use crate::tag::log_sum_exp;
 
 /// Hits that are shown where nothing fits.
 const HANDFUL: usize = 5;
@@ -118,8 +117,7 @@ impl Yardstick {
         let snapshot = self.index.snapshot();
         let embedding_dim = self.embedder.embedding_dim();
         let rows = snapshot.sample(SAMPLE);
-        let scale = self.embedder.logit_scale();
-        let background = level(&rows, self.background()?, scale);
+        let background = level(&rows, self.background()?, self.embedder.similarity());
         Ok(Sample {
             taken_of: snapshot.len(),
             embedding_dim,
@@ -149,7 +147,7 @@ impl Yardstick {
         let strictness = f32::from(strictness) / 100.0;
         let [least, most] = LEAD_LOGITS;
         let lead = least + (most - least) * strictness;
-        let fits = sample.background + lead / self.embedder.logit_scale();
+        let fits = sample.background + self.embedder.similarity().difference(lead);
         Cut {
             floor: baseline.floor(best, strictness).min(fits),
             fits: Some(best >= sample.background),
@@ -194,17 +192,13 @@ impl Baseline {
     }
 }
 
-/// How similar images are to all of the background together, as a similarity: the mean of ln Σ exp of the logits.
-fn level(rows: &[f32], background: &[Embedding], scale: f32) -> f32 {
+/// How similar images are to all of the background together, on the average.
+fn level(rows: &[f32], background: &[Embedding], similarity: Similarity) -> f32 {
     let Some(embedding_dim) = background.first().map(|text| text.as_slice().len()) else {
         return 1.0;
     };
-    let together = |row: &[f32]| {
-        let logits = background
-            .iter()
-            .map(|text| scale * dot(row, text.as_slice()));
-        log_sum_exp(&logits.collect::<Vec<_>>()) / scale
-    };
+    let together =
+        |row: &[f32]| similarity.together(background.iter().map(|text| dot(row, text.as_slice())));
     let rows = rows.chunks_exact(embedding_dim);
     let count = rows.len().max(1) as f32;
     rows.map(together).sum::<f32>() / count

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::likeness::Taught;
 use super::set::{Label, LabelSet, Mode};
 use super::standard::standardise;
-use crate::embed::{EmbedError, Embedder, Embedding};
+use crate::embed::{EmbedError, Embedder, Embedding, Similarity};
 use crate::kernels::PackedF32;
 use crate::store::{Likeness, Standard, Verdict};
 
@@ -35,7 +35,7 @@ pub struct Classifier {
     pub(super) negatives: Vec<Range<usize>>,
     /// For each label the labels that an image has with it.
     ancestors: Vec<Vec<usize>>,
-    logit_scale: f32,
+    pub(super) similarity: Similarity,
     /// The library's measure, where scores are in it.
     standard: Option<Standard>,
     /// What example pictures have taught, where some have.
@@ -52,11 +52,11 @@ impl Classifier {
             Embedding::mean(&group)
         };
         let texts = groups.iter().map(mean).collect::<Result<Vec<_>, _>>()?;
-        Ok(Classifier::new(set, &texts, embedder.logit_scale()))
+        Ok(Classifier::new(set, &texts, embedder.similarity()))
     }
 
     /// `texts`: one embedding for each of [`prompts`].
-    fn new(set: LabelSet, texts: &[Embedding], logit_scale: f32) -> Classifier {
+    fn new(set: LabelSet, texts: &[Embedding], similarity: Similarity) -> Classifier {
         let background = set.labels.len()..set.labels.len() + set.background.len();
         let mut end = background.end;
         let mut negatives_of = |label: &Label| {
@@ -82,7 +82,7 @@ impl Classifier {
             background,
             negatives,
             ancestors,
-            logit_scale,
+            similarity,
             standard: None,
             taught: None,
         }
@@ -187,9 +187,7 @@ impl Classifier {
     pub(super) fn logits(&self, images: &[f32]) -> Vec<f32> {
         let mut logits = vec![0.0; images.len() / self.embedding_dim * self.text_count];
         self.texts.multiply(images, &mut logits);
-        for logit in &mut logits {
-            *logit *= self.logit_scale;
-        }
+        self.similarity.make_logits(&mut logits);
         if let Some(standard) = self.standard {
             let rows = logits.chunks_exact_mut(self.text_count);
             rows.for_each(|row| standardise(row, &self.background, standard));
@@ -248,7 +246,7 @@ pub(super) mod tests {
             unit(&[0.0, 0.0, 1.0]),
         ];
         texts.extend(extra.contains("negative").then(|| unit(&[0.0, 1.0, 0.0])));
-        Classifier::new(set, &texts, 10.0)
+        Classifier::new(set, &texts, Similarity::new(10.0))
     }
 
     fn labels(classifier: &Classifier, image: &[f32]) -> Vec<usize> {
@@ -288,7 +286,11 @@ pub(super) mod tests {
                     [[labels]]\nname = 'y'";
         let texts =
             [0, 1, 2, 3].map(|at| unit(&[0, 1, 2, 3].map(|i| f32::from(u8::from(i == at)))));
-        let classifier = Classifier::new(LabelSet::parse(text).unwrap(), &texts, 10.0);
+        let classifier = Classifier::new(
+            LabelSet::parse(text).unwrap(),
+            &texts,
+            Similarity::new(10.0),
+        );
         // In logits: x, y, background, the negative of x.
         let scores = |x, y, z| classifier.scores(&[x, y, 0.0, z]);
         assert!(scores(9.0, 8.0, 7.0)[0] > 0.7, "x is the best");

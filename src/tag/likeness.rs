@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::odds::log_sum_exp;
 use super::spread::{Sample, Spread, mean};
 use super::{Classifier, LabelSet};
+use crate::embed::log_sum_exp;
 use crate::kernels::PackedF32;
 use crate::store::Likeness;
 

@@ -21,7 +21,6 @@ mod told;
 pub use ancestors::Ancestors;
 pub use classifier::{Classifier, Kept};
 pub use examples::missing_examples;
-pub(crate) use odds::log_sum_exp;
 pub use preview::{Dropped, LabelPreview, Near, Preview};
 pub use score::score_library;
 pub use set::{Label, LabelSet, Mode, SetError};

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{Classifier, Mode};
+use crate::embed::log_sum_exp;
 
 impl Classifier {
     /// For each image the log-odds of all labels, each against the background alone, whatever else the set holds.
@@ -35,16 +36,15 @@ impl Classifier {
                         *logit = f32::NEG_INFINITY;
                     }
                 }
-                let sum = log_sum_exp(&competing);
-                competing.truncate(labels.len());
-                competing.iter().map(|label| (label - sum).exp()).collect()
+                let mut scores = self.similarity.scores(competing);
+                scores.truncate(labels.len());
+                scores
             }
             Mode::Independent => {
                 let background = log_sum_exp(&logits[self.background.clone()]);
                 let score = |(label, negatives): (&f32, &Range<usize>)| {
-                    let odds = |other: f32| (other - label).exp();
-                    let negatives = logits[negatives.clone()].iter().copied();
-                    1.0 / (1.0 + odds(background) + negatives.map(odds).sum::<f32>())
+                    let negatives = &logits[negatives.clone()];
+                    self.similarity.score(*label, background, negatives)
                 };
                 labels.iter().zip(&self.negatives).map(score).collect()
             }
@@ -55,21 +55,4 @@ impl Classifier {
 /// Whether a label of an exclusive set steps back: one of its own negatives fits the image better than the label does.
 fn abstains(label: f32, negatives: &[f32]) -> bool {
     negatives.iter().any(|negative| *negative > label)
-}
-
-/// `ln Σ exp`, shifted by the largest term so that nothing overflows.
-pub(crate) fn log_sum_exp(logits: &[f32]) -> f32 {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f32 = logits.iter().map(|logit| (logit - largest).exp()).sum();
-    largest + sum.ln()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn huge_logits_do_not_overflow() {
-        assert!(log_sum_exp(&[1e30_f32, 1.0]).is_finite());
-    }
 }

@@ -9,7 +9,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::Classifier;
-use super::odds::log_sum_exp;
+use crate::embed::log_sum_exp;
 use crate::store::Standard;
 
 /// Where log-odds are even, in deviations above the median. From 2 to 3.5 was best on three models and eight libraries

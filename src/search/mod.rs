@@ -28,7 +28,6 @@ pub use item::{FailureList, Item};
 pub use parse::{BadQuery, parse};
 pub use query::{MOST_TERMS, MOST_WEIGHT, NEGATIVE_WEIGHT, Query, Term, Upload, What};
 use ranking::{Found, Ranking};
-pub use values::check_filter;
 
 /// Why there is no answer.
 #[derive(Debug, Error)]

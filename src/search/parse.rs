@@ -10,7 +10,8 @@
 use thiserror::Error;
 
 use super::query::{MOST_TERMS, MOST_WEIGHT, NEGATIVE_WEIGHT, Query, Term, What};
-use super::values::{Parsed, area, check_date, image, known_format, list, span, strictness};
+use super::values::{Parsed, known_format, list, parsed, strictness};
+use crate::store::Span;
 
 /// What may stand in front of a colon.
 const NAMES: &str =
@@ -112,8 +113,11 @@ impl Word {
                 return Err(fail(value_at)(format!("`{name}:` has no value")));
             }
             return match (name.as_str(), sign) {
-                ("image", _) => image(&value)
-                    .map(|what| query.terms.push(Term { what, weight }))
+                ("image", _) => parsed(&value)
+                    .map(|image| {
+                        let what = What::Image(image);
+                        query.terms.push(Term { what, weight });
+                    })
                     .map_err(fail(value_at)),
                 ("tag", Sign::Minus) => {
                     query.filter.no_tags.extend(list(&value));
@@ -203,6 +207,10 @@ fn unquoted(chars: &[char]) -> Parsed<String> {
     Ok(inner.iter().collect())
 }
 
+fn pixels(value: &str) -> Parsed<Span> {
+    Span::of_pixels(value).map_err(|error| error.to_string())
+}
+
 /// Sets what a name stands for; an error says whether it is about the name or about the value.
 fn set(query: &mut Query, name: &str, value: &str) -> Result<(), (bool, String)> {
     let filter = &mut query.filter;
@@ -229,12 +237,14 @@ fn set(query: &mut Query, name: &str, value: &str) -> Result<(), (bool, String)>
                 .extend(list(value).map(|format| known_format(&format)));
             Ok(())
         }
-        "after" => check_date(value).map(|()| filter.after = Some(value.to_owned())),
-        "before" => check_date(value).map(|()| filter.before = Some(value.to_owned())),
-        "width" => span(value, false).map(|span| filter.width = span),
-        "height" => span(value, false).map(|span| filter.height = span),
-        "size" => span(value, true).map(|span| filter.size_bytes = span),
-        "area" => area(value).map(|area| filter.area = Some(area)),
+        "after" => parsed(value).map(|date| filter.after = Some(date)),
+        "before" => parsed(value).map(|date| filter.before = Some(date)),
+        "width" => pixels(value).map(|span| filter.width = span),
+        "height" => pixels(value).map(|span| filter.height = span),
+        "size" => Span::of_bytes(value)
+            .map(|span| filter.size_bytes = span)
+            .map_err(|error| error.to_string()),
+        "area" => parsed(value).map(|area| filter.area = Some(area)),
         "strictness" => strictness(value).map(|strictness| query.strictness = Some(strictness)),
         _ => {
             let message = format!(
@@ -249,7 +259,7 @@ fn set(query: &mut Query, name: &str, value: &str) -> Result<(), (bool, String)>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Area, ContentHash, Filter, Span};
+    use crate::store::{ContentHash, Filter};
 
     fn texts(query: &str) -> Vec<(String, f32)> {
         let terms = parse(query).unwrap().terms.into_iter();
@@ -277,7 +287,7 @@ mod tests {
             filter,
             Filter {
                 all_tags: vec!["vehicle".to_owned()],
-                after: Some("2023-01".to_owned()),
+                after: Some("2023-01".parse().unwrap()),
                 ..Filter::default()
             }
         );
@@ -334,19 +344,14 @@ mod tests {
             any_tags: vec![owned(&["set/b", "c"])],
             no_tags: owned(&["d", "e"]),
             paths: owned(&["2019/", "my trip/*.png"]),
-            after: Some("2020".to_owned()),
-            before: Some("2021-02-03T04".to_owned()),
+            after: Some("2020".parse().unwrap()),
+            before: Some("2021-02-03T04".parse().unwrap()),
             formats: owned(&["jpeg", "png"]),
             camera: Some("K5 Mark".to_owned()),
             width: span(Some(800), None),
             height: span(None, Some(600)),
             size_bytes: span(Some(10_000), Some(2_000_000)),
-            area: Some(Area {
-                south: -10.0,
-                west: 170.0,
-                north: 5.5,
-                east: -170.0,
-            }),
+            area: Some([-10.0, 170.0, 5.5, -170.0].try_into().unwrap()),
         };
         assert_eq!((query.filter, query.strictness), (expected, Some(70)));
         let id = "ab".repeat(32);
@@ -361,6 +366,8 @@ mod tests {
             ("red colour:blue", 5, "`colour:` is not known"),
             ("red after:yesterday", 11, "`yesterday` is not a date"),
             ("after:2023-1", 7, "not a date"),
+            ("before:2020-13", 8, "not a date"),
+            ("after:2023-02-30", 7, "not a date"),
             ("a \"red car", 3, "never closed"),
             ("a \"red\"car", 3, "space must follow"),
             ("red -", 5, "a description is missing"),

@@ -8,7 +8,7 @@ use warp::hyper::body::Bytes;
 use super::error::ApiError;
 use super::params::{DEFAULT_LIMIT, bad_filter, checked_limit, strictness};
 use crate::search::{self, MOST_TERMS, MOST_WEIGHT, Query, SearchError, Slice, Term, Upload, What};
-use crate::store::{Area, ContentHash, Filter, Span};
+use crate::store::{Area, ContentHash, Filter, PartialDate, Span};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
@@ -81,8 +81,7 @@ impl Form {
         if query.terms.len() > MOST_TERMS {
             return Err(bad_query(format!("a query has at most {MOST_TERMS} terms")));
         }
-        self.filter.add_to(&mut query.filter);
-        search::check_filter(&query.filter).map_err(bad_filter)?;
+        self.filter.add_to(&mut query.filter)?;
         if let Some(number) = self.strictness {
             query.strictness = Some(strictness(number)?);
         }
@@ -124,15 +123,15 @@ fn bad_query(message: impl Into<String>) -> ApiError {
 }
 
 impl FilterForm {
-    fn add_to(self, filter: &mut Filter) {
+    fn add_to(self, filter: &mut Filter) -> Result<()> {
         filter.all_tags.extend(self.tags.all);
         filter.no_tags.extend(self.tags.none);
         filter
             .any_tags
             .extend(Some(self.tags.any).filter(|tags| !tags.is_empty()));
         filter.paths.extend(self.paths);
-        filter.after = self.after.or(filter.after.take());
-        filter.before = self.before.or(filter.before.take());
+        filter.after = date(self.after)?.or(filter.after.take());
+        filter.before = date(self.before)?.or(filter.before.take());
         filter.formats.extend(self.formats);
         filter.camera = self.camera.or(filter.camera.take());
         for (span, given) in [
@@ -143,14 +142,15 @@ impl FilterForm {
             span.from = given.from.or(span.from);
             span.to = given.to.or(span.to);
         }
-        let area = |[south, west, north, east]: [f64; 4]| Area {
-            south,
-            west,
-            north,
-            east,
-        };
-        filter.area = self.area.map(area).or(filter.area.take());
+        let area = self.area.map(Area::try_from).transpose();
+        filter.area = area.map_err(bad_filter)?.or(filter.area.take());
+        Ok(())
     }
+}
+
+fn date(text: Option<String>) -> Result<Option<PartialDate>> {
+    let date = text.map(|text| text.parse()).transpose();
+    date.map_err(bad_filter)
 }
 
 #[cfg(test)]

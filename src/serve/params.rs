@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use super::error::ApiError;
 use crate::search::{self, Query, SearchError, Slice};
-use crate::store::ContentHash;
+use crate::store::{BadImageId, ContentHash, PartialDate};
 
 /// Hits when no `limit` is given.
 pub(super) const DEFAULT_LIMIT: usize = 50;
@@ -72,9 +72,8 @@ impl Params {
         let filter = &mut query.filter;
         filter.all_tags.extend(self.all("tag"));
         filter.paths.extend(self.all("path"));
-        filter.after = self.given("after").or(filter.after.take());
-        filter.before = self.given("before").or(filter.before.take());
-        search::check_filter(filter).map_err(bad_filter)?;
+        filter.after = self.date("after")?.or(filter.after.take());
+        filter.before = self.date("before")?.or(filter.before.take());
         Ok(query)
     }
 
@@ -85,6 +84,11 @@ impl Params {
             cursor: self.given("cursor"),
             facets: self.flag("facets")?,
         })
+    }
+
+    fn date(&self, name: &str) -> Result<Option<PartialDate>, ApiError> {
+        let date = self.given(name).map(|text| text.parse());
+        date.transpose().map_err(bad_filter)
     }
 
     fn flag(&self, name: &str) -> Result<bool, ApiError> {
@@ -126,8 +130,8 @@ pub(super) fn strictness(given: impl Display) -> Result<u8, ApiError> {
 }
 
 /// A filter that cannot be meant.
-pub(super) fn bad_filter(message: String) -> ApiError {
-    ApiError::bad_request("bad_filter", message)
+pub(super) fn bad_filter(error: impl Display) -> ApiError {
+    ApiError::bad_request("bad_filter", error.to_string())
 }
 
 /// A limit that an answer can be made for.
@@ -145,7 +149,6 @@ fn bad_limit(given: impl Display) -> ApiError {
 
 /// Reads an image id from an address.
 pub(super) fn image_hash(text: &str) -> Result<ContentHash, ApiError> {
-    let message = format!("`{text}` is not an image id, which has 64 hexadecimal digits");
     text.parse()
-        .map_err(|_| ApiError::bad_request("bad_image_id", message))
+        .map_err(|error: BadImageId| ApiError::bad_request("bad_image_id", error.to_string()))
 }

@@ -7,10 +7,10 @@ use std::time::UNIX_EPOCH;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::gains::Gains;
-use super::images::{self, ContentHash, ImageId, ModelId};
+use super::images::{self, ImageId, ModelId};
 use super::{
-    FileKeywords, LabelId, Result, RootId, SidecarStamp, Store, StoreError, TagChange, imported,
-    keywords, paths, tags,
+    ContentHash, FileKeywords, LabelId, Result, RootId, SidecarStamp, Store, StoreError, TagChange,
+    imported, keywords, paths, tags,
 };
 use crate::decode::Metadata;
 use crate::embed::Embedding;

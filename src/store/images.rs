@@ -1,14 +1,10 @@
 //! Images and their embeddings.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Result, Store, StoreError, Tag, paths};
+use super::{ContentHash, Result, Store, StoreError, Tag, paths};
 use crate::decode::Metadata;
 use crate::embed::Embedding;
 
@@ -19,49 +15,6 @@ pub struct ImageId(pub i64);
 /// A model's row, one for each fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModelId(pub(super) i64);
-
-/// BLAKE3 of a file's bytes: the identity of an image, written as 64 hexadecimal digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ContentHash(pub [u8; 32]);
-
-impl ContentHash {
-    /// Hashes a file's bytes.
-    pub fn of(bytes: &[u8]) -> ContentHash {
-        ContentHash(*blake3::hash(bytes).as_bytes())
-    }
-}
-
-impl fmt::Display for ContentHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        blake3::Hash::from_bytes(self.0).fmt(f)
-    }
-}
-
-impl FromStr for ContentHash {
-    type Err = blake3::HexError;
-
-    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
-        Ok(ContentHash(*blake3::Hash::from_hex(text)?.as_bytes()))
-    }
-}
-
-impl Serialize for ContentHash {
-    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for ContentHash {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        let bad = |_| {
-            D::Error::custom(format_args!(
-                "`{text}` is not an image id, which has 64 hexadecimal digits"
-            ))
-        };
-        text.parse().map_err(bad)
-    }
-}
 
 /// All that is known about an image.
 #[derive(Debug, Clone)]

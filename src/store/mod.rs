@@ -3,11 +3,14 @@
 //! Writes are whole: each is one immediate transaction, so a reader and a crash see all of it or nothing.
 
 mod changes;
+mod date;
 mod decisions;
 mod facets;
 mod feed;
 mod files;
+mod filter;
 mod gains;
+mod hash;
 mod images;
 mod imported;
 mod keywords;
@@ -28,18 +31,20 @@ use rusqlite_migration::{M, Migrations};
 use thiserror::Error;
 
 pub use changes::TagChange;
+pub use date::{BadDate, PartialDate};
 pub use decisions::{BadDecision, Decision, Retagged, Verdict, WhichDecisions};
 pub use facets::{Count, Facets};
 pub use feed::{Change, Event, Feed, Indexed};
 pub use files::{Content, Failure, FileRecord, FileStat, FileState, KnownFile, Recorded};
-pub use images::{ContentHash, ImageId, ImageRow, ModelId};
+pub use filter::{Area, BadArea, BadSpan, Filter, Span};
+pub use hash::{BadImageId, ContentHash};
+pub use images::{ImageId, ImageRow, ModelId};
 pub use keywords::{FileId, FileKeywords, SidecarStamp, TaggedFile, Written};
 pub use label_sets::{AppliedLabel, AppliedSet, Difference};
 pub use learned::{Learned, Likeness, Standard};
 pub use lock::{Lock, LockError};
 pub use outbox::{Gained, HookId, HookStatus, Waiting};
 pub use roots::{Root, RootId};
-pub use select::{Area, Filter, Span};
 pub use tags::{LabelId, Source, Tag, TagCount};
 
 /// Connections kept for readers. More may be open at a time; these are kept for the next reader.

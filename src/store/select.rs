@@ -4,69 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::types::Value;
 use rusqlite::{Transaction, params_from_iter};
-use serde::Deserialize;
 
-use super::{ImageId, Result, Store, paths};
-
-/// Conditions that an image must meet, all of them. A label is named as `label` or `set/label`.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Filter {
-    /// Labels that it must carry.
-    pub all_tags: Vec<String>,
-    /// Of each of these groups it must carry a label.
-    pub any_tags: Vec<Vec<String>>,
-    /// Labels that it must not carry.
-    pub no_tags: Vec<String>,
-    /// One of its files must lie in one of these folders or match one of these globs (`*`, `?`, `[…]`); absolute, or
-    /// relative to a root. `*` also stands for what is in folders below.
-    pub paths: Vec<String>,
-    /// Taken at this local time or later: any prefix of `YYYY-MM-DDTHH:MM:SS`.
-    pub after: Option<String>,
-    /// Taken before this local time: any prefix of `YYYY-MM-DDTHH:MM:SS`.
-    pub before: Option<String>,
-    /// In one of these formats, in lower case as [`Metadata`](crate::decode::Metadata) has them.
-    pub formats: Vec<String>,
-    /// Part of the camera's make and model, in either case.
-    pub camera: Option<String>,
-    /// Width in pixels.
-    pub width: Span,
-    /// Height in pixels.
-    pub height: Span,
-    /// Length of the file.
-    pub size_bytes: Span,
-    /// Where it was taken.
-    pub area: Option<Area>,
-}
-
-/// From one number to another, both included; open where there is none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Span {
-    /// The least.
-    pub from: Option<i64>,
-    /// The most.
-    pub to: Option<i64>,
-}
-
-/// A box on the map, in degrees; where `west` is greater than `east`, it lies across the date line.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Area {
-    /// Least latitude.
-    pub south: f64,
-    /// Western edge.
-    pub west: f64,
-    /// Greatest latitude.
-    pub north: f64,
-    /// Eastern edge.
-    pub east: f64,
-}
-
-impl Filter {
-    /// Whether every image passes.
-    pub fn is_empty(&self) -> bool {
-        *self == Filter::default()
-    }
-}
+use super::{Area, Filter, ImageId, PartialDate, Result, Span, Store, paths};
 
 /// A condition in SQL with the values for its placeholders.
 type Condition = (String, Vec<Value>);
@@ -135,8 +74,8 @@ fn conditions(db: &Transaction<'_>, filter: &Filter) -> Result<Vec<Condition>> {
             .iter()
             .map(|tag| not(tagged(&[tag.as_str()]))),
     );
-    all.extend(compared("taken_at >=", filter.after.as_ref().map(text)));
-    all.extend(compared("taken_at <", filter.before.as_ref().map(text)));
+    all.extend(compared("taken_at >=", filter.after.as_ref().map(date)));
+    all.extend(compared("taken_at <", filter.before.as_ref().map(date)));
     all.extend(one_of("format", &filter.formats));
     all.extend(within("width", filter.width));
     all.extend(within("height", filter.height));
@@ -177,6 +116,10 @@ fn selection(conditions: Vec<Condition>, tail: &str) -> (String, Vec<Value>) {
 
 fn text(value: impl AsRef<str>) -> Value {
     Value::Text(value.as_ref().to_owned())
+}
+
+fn date(date: &PartialDate) -> Value {
+    text(date.as_str())
 }
 
 /// Placeholders for so many values.
@@ -231,12 +174,7 @@ fn has_name(name: &str) -> Condition {
 }
 
 fn inside(area: Area) -> Condition {
-    let Area {
-        south,
-        west,
-        north,
-        east,
-    } = area;
+    let [south, west, north, east] = area.into();
     let join = if west <= east { "AND" } else { "OR" };
     (
         format!("latitude BETWEEN ? AND ? AND (longitude >= ? {join} longitude <= ?)"),

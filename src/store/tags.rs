@@ -297,13 +297,13 @@ pub(super) mod tests {
         assert_eq!(matching(tagged("set/a")), images[..2]);
         assert_eq!(matching(tagged("b")), []);
         let after = Filter {
-            after: Some("2021".to_owned()),
+            after: Some("2021".parse().unwrap()),
             ..tagged("a")
         };
         assert_eq!(matching(after), [images[1]]);
         assert_eq!(
             matching(Filter {
-                before: Some("2021-05".to_owned()),
+                before: Some("2021-05".parse().unwrap()),
                 ..Filter::default()
             }),
             [images[0]]

@@ -20,6 +20,7 @@
 //! | module | the question it answers |
 //! | --- | --- |
 //! | [`config`] | what did the owner ask for? |
+//! | [`stop`] | how do all who work in the background end, and in time? |
 //! | [`kernels`] | what is the product of these vectors or matrices, in the widest instructions at hand? |
 //! | [`model`] | where does the model come from, and what shape has it? |
 //! | [`embed`] | what is the embedding of these pixels, of this text? |
@@ -27,9 +28,9 @@
 //! | [`decode`] | what picture do these bytes hold, and what do they say about it? |
 //! | [`store`] | what is known? `SQLite`, the truth |
 //! | [`index`] | which images are nearest to this embedding? |
+//! | [`watch`] | which paths are worth a look? |
 //! | [`tag`] | which labels does an image carry? |
 //! | [`search`] | which images answer this query? |
-//! | [`watch`] | which paths are worth a look? |
 //! | [`sidecar`] | which keywords stand beside a picture, and which shall? |
 //! | [`ingest`] | how does a file become a searchable, tagged image? |
 //! | [`hooks`] | who hears that an image gained a label? |
@@ -58,6 +59,8 @@
 
 pub mod config;
 
+pub mod stop;
+
 pub mod kernels;
 
 pub mod model;
@@ -72,11 +75,11 @@ pub mod store;
 
 pub mod index;
 
+pub mod watch;
+
 pub mod tag;
 
 pub mod search;
-
-pub mod watch;
 
 pub mod sidecar;
 

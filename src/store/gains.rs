@@ -212,7 +212,7 @@ fn insert(db: &Transaction<'_>, hooks: &[HookId], event: &Event) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::super::tags::tests::library;
-    use super::super::{AppliedLabel, AppliedSet, Learned};
+    use super::super::{AppliedLabel, AppliedSet};
     use super::*;
 
     /// Gives a set's one label, which names the hooks `x` and `y`, to these images.
@@ -221,7 +221,7 @@ mod tests {
             key: "set".to_owned(),
             signature: String::new(),
             definition: String::new(),
-            learned: Learned::default(),
+            learned: None,
         };
         let label = AppliedLabel {
             name: "a".to_owned(),

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::gains::{self, Gains};
 use super::tags::tags_of_label;
-use super::{ImageId, LabelId, Learned, Result, Store, TagChange, learned};
+use super::{ImageId, LabelId, Result, Store, TagChange};
 
 /// A label set as it was last applied.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AppliedSet {
     /// What decisions know it by.
     pub key: String,
@@ -17,8 +17,17 @@ pub struct AppliedSet {
     pub signature: String,
     /// The text of its file.
     pub definition: String,
-    /// What its examples have taught.
-    pub learned: Learned,
+    /// What it has learned from the library; none where it learns nothing.
+    pub learned: Option<LearnedState>,
+}
+
+/// What a set has learned from the library, kept as the part of the program wrote it that knows what it means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LearnedState {
+    /// The form that the text has.
+    pub version: i64,
+    /// What was learned.
+    pub text: String,
 }
 
 /// A label of a set that is applied.
@@ -45,24 +54,11 @@ impl Store {
     /// The label sets as they were last applied, by name.
     pub fn label_sets(&self) -> Result<BTreeMap<String, AppliedSet>> {
         self.read(|db| {
-            let mut select =
-                db.prepare_cached("SELECT name, key, signature, definition FROM label_sets")?;
-            let rows = select.query_map([], |row| {
-                Ok((
-                    row.get(0)?,
-                    AppliedSet {
-                        key: row.get(1)?,
-                        signature: row.get(2)?,
-                        definition: row.get(3)?,
-                        learned: Learned::default(),
-                    },
-                ))
-            })?;
-            let mut sets: BTreeMap<String, AppliedSet> = rows.collect::<rusqlite::Result<_>>()?;
-            for (name, set) in &mut sets {
-                set.learned = learned::of_set(db, name)?;
-            }
-            Ok(sets)
+            let mut select = db.prepare_cached(
+                "SELECT name, key, signature, definition, learned_version, learned FROM label_sets",
+            )?;
+            let rows = select.query_map([], |row| Ok((row.get(0)?, applied_set(row)?)))?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }
 
@@ -111,20 +107,7 @@ impl Store {
         tags: &[Vec<(ImageId, f32)>],
     ) -> Result<(Vec<LabelId>, Difference)> {
         let applied = self.write_tags(|db| {
-            let upsert =
-                "INSERT INTO label_sets (name, key, signature, definition) VALUES (?1, ?2, ?3, ?4)
-                          ON CONFLICT (name) DO UPDATE SET key = excluded.key,
-                              signature = excluded.signature, definition = excluded.definition
-                          RETURNING id";
-            let AppliedSet {
-                key,
-                signature,
-                definition,
-                learned,
-            } = applied;
-            let set: i64 =
-                db.query_row(upsert, [name, key, signature, definition], |row| row.get(0))?;
-            learned::replace_of_set(db, set, learned)?;
+            let set = put_set(db, name, applied)?;
             let mut difference = Difference {
                 removed: drop_other_labels(db, set, labels)?,
                 ..Difference::default()
@@ -133,7 +116,6 @@ impl Store {
             for label in labels {
                 let id = label_id(db, set, &label.name)?;
                 gains::name_hooks(db, id, &label.hooks)?;
-                learned::replace_of_label(db, id, &label.name, learned)?;
                 ids.push(id);
             }
             let mut gains = Gains::begin(db)?;
@@ -158,6 +140,38 @@ impl Store {
         self.shared.changes.note(TagChange::All);
         Ok(removed)
     }
+}
+
+fn applied_set(row: &Row<'_>) -> rusqlite::Result<AppliedSet> {
+    let version = row.get(4)?;
+    let learned: Option<String> = row.get(5)?;
+    Ok(AppliedSet {
+        key: row.get(1)?,
+        signature: row.get(2)?,
+        definition: row.get(3)?,
+        learned: learned.map(|text| LearnedState { version, text }),
+    })
+}
+
+fn put_set(db: &Transaction<'_>, name: &str, applied: &AppliedSet) -> Result<i64> {
+    let mut upsert = db.prepare_cached(
+        "INSERT INTO label_sets (name, key, signature, definition, learned_version, learned)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (name) DO UPDATE SET
+             key = excluded.key, signature = excluded.signature, definition = excluded.definition,
+             learned_version = excluded.learned_version, learned = excluded.learned
+         RETURNING id",
+    )?;
+    let learned = applied.learned.as_ref();
+    let values = params![
+        name,
+        applied.key,
+        applied.signature,
+        applied.definition,
+        learned.map_or(0, |learned| learned.version),
+        learned.map(|learned| &learned.text)
+    ];
+    Ok(upsert.query_row(values, |row| row.get(0))?)
 }
 
 fn drop_other_labels(db: &Transaction<'_>, set: i64, keep: &[AppliedLabel]) -> Result<usize> {

@@ -15,7 +15,6 @@ mod images;
 mod imported;
 mod keywords;
 mod label_sets;
-mod learned;
 mod lock;
 mod outbox;
 mod paths;
@@ -40,8 +39,7 @@ pub use filter::{Area, BadArea, BadSpan, Filter, Span};
 pub use hash::{BadImageId, ContentHash};
 pub use images::{ImageId, ImageRow, ModelId};
 pub use keywords::{FileId, FileKeywords, SidecarStamp, TaggedFile, Written};
-pub use label_sets::{AppliedLabel, AppliedSet, Difference};
-pub use learned::{Learned, Likeness, Standard};
+pub use label_sets::{AppliedLabel, AppliedSet, Difference, LearnedState};
 pub use lock::{Lock, LockError};
 pub use outbox::{Gained, HookId, HookStatus, Waiting};
 pub use roots::{Root, RootId};
@@ -210,6 +208,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../../migrations/0006_keywords.sql")),
         M::up(include_str!("../../migrations/0007_imported.sql")),
         M::up(include_str!("../../migrations/0008_scores.sql")),
+        M::up(include_str!("../../migrations/0009_learned.sql")),
     ])
 }
 

@@ -172,7 +172,7 @@ pub(super) mod tests {
     use crate::embed::Embedding;
     use crate::store::{
         AppliedLabel, AppliedSet, Content, ContentHash, Difference, FileKeywords, FileRecord,
-        FileStat, Filter, Learned,
+        FileStat, Filter,
     };
 
     /// A library of three images.
@@ -216,7 +216,7 @@ pub(super) mod tests {
             key: "set".to_owned(),
             signature: "s".to_owned(),
             definition: String::new(),
-            learned: Learned::default(),
+            learned: None,
         };
         let label = |name: &&str| AppliedLabel {
             name: (*name).to_owned(),

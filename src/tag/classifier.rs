@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::learned::{Likeness, Standard};
 use super::likeness::Taught;
 use super::set::{Label, LabelSet, Mode};
 use super::standard::standardise;
 use crate::embed::{EmbedError, Embedder, Embedding, Similarity};
 use crate::kernels::PackedF32;
-use crate::store::{Likeness, Standard, Verdict};
+use crate::store::Verdict;
 
 /// A label that an image keeps.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::likeness::ExampleRows;
-use super::{Label, LabelSet, Scoring, TagError};
+use super::{Label, LabelSet, Scoring, TagError, learned};
 use crate::index::Index;
 use crate::store::{ContentHash, ImageId, Store, Verdict, WhichDecisions};
 
@@ -92,7 +92,7 @@ impl Examples {
     /// The signature of a set that learns, with what that adds to it: the examples' content, and how large the library was.
     pub(super) fn signature(&self, signature: &str, images: usize) -> String {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(format!("{signature} {images}").as_bytes());
+        hasher.update(format!("{signature} {images} {}", learned::VERSION).as_bytes());
         for (label, found) in &self.found {
             hasher.update(&label.to_le_bytes());
             for hash in found.keys() {

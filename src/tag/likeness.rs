@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::learned::Likeness;
 use super::spread::{Sample, Spread, mean};
 use super::{Classifier, LabelSet};
 use crate::embed::log_sum_exp;
 use crate::kernels::PackedF32;
-use crate::store::Likeness;
 
 /// Cosine, from the library's mean, of two pictures with the same label: it says how far other pictures with the label reach
 /// on the way to the mean of a few.

@@ -6,6 +6,7 @@ mod classifier;
 mod decide;
 mod examples;
 mod files;
+mod learned;
 mod likeness;
 mod odds;
 mod preview;

@@ -1,12 +1,13 @@
 //! From a label set to the classifier that scores it, with what the library teaches it.
 
 use super::examples::{Examples, FEWEST_IMAGES};
+use super::learned::Learned;
 use super::likeness::learn;
 use super::spread::Sample;
 use super::standard::measure;
 use super::tagger::Tagger;
 use super::{Classifier, LabelSet, Scoring, TagError};
-use crate::store::{AppliedSet, Learned};
+use crate::store::AppliedSet;
 
 /// What a set is to be scored with.
 #[derive(Debug)]
@@ -46,17 +47,18 @@ impl Tagger {
         set: LabelSet,
         wanted: &Wanted,
         stored: Option<&AppliedSet>,
-    ) -> Result<(Classifier, Learned), TagError> {
+    ) -> Result<(Classifier, Option<Learned>), TagError> {
         let classifier = Classifier::build(set, &self.embedder)?;
         let Some(images) = wanted.images else {
-            return Ok((classifier, Learned::default()));
+            return Ok((classifier, None));
         };
-        if let Some(stored) = stored.filter(|stored| stored.signature == wanted.signature) {
-            let learned = stored.learned.clone();
+        let stored = stored.filter(|stored| stored.signature == wanted.signature);
+        if let Some(learned) = stored.and_then(learned_before) {
             let classifier = classifier.standardised(learned.standard);
-            return Ok((classifier.taught(&learned.likenesses), learned));
+            return Ok((classifier.taught(&learned.likenesses), Some(learned)));
         }
-        Ok(self.learn(classifier, &wanted.examples, images))
+        let (classifier, learned) = self.learn(classifier, &wanted.examples, images);
+        Ok((classifier, Some(learned)))
     }
 
     fn learn(
@@ -82,9 +84,15 @@ impl Tagger {
     }
 }
 
+fn learned_before(stored: &AppliedSet) -> Option<Learned> {
+    Learned::read(stored.learned.as_ref()?)
+}
+
 /// The number of images that a set learned from, until the library has twice as many, or half.
 fn images_to_learn_from(stored: Option<&AppliedSet>, now: usize) -> usize {
-    let before = stored.map_or(0, |stored| stored.learned.images);
+    let before = stored
+        .and_then(learned_before)
+        .map_or(0, |learned| learned.images);
     if before > now / 2 && before < now * 2 {
         before
     } else {
@@ -98,14 +106,13 @@ mod tests {
 
     #[test]
     fn a_set_learns_again_when_its_library_has_doubled_or_halved() {
+        let learned = Learned {
+            images: 100,
+            ..Learned::default()
+        };
         let stored = AppliedSet {
-            key: String::new(),
-            signature: String::new(),
-            definition: String::new(),
-            learned: Learned {
-                images: 100,
-                ..Learned::default()
-            },
+            learned: Some(learned.state()),
+            ..AppliedSet::default()
         };
         let images = |now| images_to_learn_from(Some(&stored), now);
         assert_eq!([images(51), images(100), images(199)], [100; 3]);

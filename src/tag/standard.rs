@@ -9,8 +9,8 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::Classifier;
+use super::learned::Standard;
 use crate::embed::log_sum_exp;
-use crate::store::Standard;
 
 /// Where log-odds are even, in deviations above the median. From 2 to 3.5 was best on three models and eight libraries
 /// (`tests/benches/scores`).

@@ -14,6 +14,7 @@ use tracing::info;
 
 use super::decide::{decided_in, decisions_on, overrule};
 use super::files::{check_name, read_folder, write_whole};
+use super::learned::Learned;
 use super::preview::{self, Preview};
 use super::status::Notes;
 use super::told::applied_labels;
@@ -322,7 +323,7 @@ impl Tagger {
                 key: key.clone(),
                 signature: signature.clone(),
                 definition,
-                learned,
+                learned: learned.as_ref().map(Learned::state),
             };
             let (ids, difference) = self.converge(&name, &classifier, &labels, &applied)?;
             (ids, Some(difference))

@@ -14,7 +14,7 @@ use pixdex::config::Config;
 use pixdex::daemon;
 use pixdex::embed::Embedding;
 use pixdex::index::{Home, Index, QueryKind};
-use pixdex::store::{AppliedLabel, AppliedSet, Difference, ImageId, Learned, Store};
+use pixdex::store::{AppliedLabel, AppliedSet, Difference, ImageId, Store};
 use pixdex::tag::{Classifier, Label, LabelSet, Tagger, score_library};
 
 use memory::memory_mib;
@@ -209,7 +209,7 @@ fn apply(store: &Store, classifier: &Classifier, tags: &Scored) -> Result<(Diffe
         key: "made".to_owned(),
         signature: "made".to_owned(),
         definition: String::new(),
-        learned: Learned::default(),
+        learned: None,
     };
     let label = |label: &Label| AppliedLabel {
         name: label.name.clone(),

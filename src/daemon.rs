@@ -14,7 +14,7 @@ use tracing::{error, info, warn};
 use crate::config::Config;
 use crate::embed::{Embedder, Embedding, Placement};
 use crate::hooks::Hooks;
-use crate::index::{Home, Index};
+use crate::index::{Index, IndexSetup};
 use crate::ingest::{Ingest, Parts};
 use crate::model::{HubSettings, Model, ModelSource, Progress};
 use crate::search::Search;
@@ -60,7 +60,12 @@ impl Library {
         let is_ours = config.labels_dir.as_os_str().is_empty();
         prepare_labels(&labels, is_ours.then(|| starter_sets(&config.model)))?;
         Hooks::declare(&config.hooks, &store)?;
-        let tagger = Tagger::new(labels, store.clone(), index.clone(), embedder.clone());
+        let tagger = Tagger::new(
+            labels,
+            store.clone(),
+            index.vectors().clone(),
+            embedder.clone(),
+        );
         tagger.sync()?;
         let (ingest, decode) = (config.ingest.clone(), config.decode.clone());
         let parts = Parts {
@@ -85,7 +90,13 @@ pub fn open_search(config: &Config, progress: &dyn Fn(Progress<'_>)) -> Result<S
 /// Opens a library for looking at what label sets would do to it, with the model that it was built with.
 pub fn open_tagger(config: &Config, progress: &dyn Fn(Progress<'_>)) -> Result<Tagger> {
     let (store, index, embedder) = open_read_only(config, progress)?;
-    Ok(Tagger::new(config.labels_folder()?, store, index, embedder))
+    let vectors = index.vectors().clone();
+    Ok(Tagger::new(
+        config.labels_folder()?,
+        store,
+        vectors,
+        embedder,
+    ))
 }
 
 fn open_read_only(
@@ -169,13 +180,13 @@ fn load_index(
     config: &Config,
 ) -> Result<Index> {
     let texts = embedder.clone();
-    let home = Home {
+    let setup = IndexSetup {
         folder: folder.join("index"),
         fingerprint: embedder.fingerprint().to_owned(),
         embedding_dim: embedder.embedding_dim(),
         texts: Box::new(move || sample_texts(&texts)),
     };
-    let index = Index::open(home, config.index.clone());
+    let index = Index::open(setup, config.index.clone());
     index.load(store, model)?;
     Ok(index)
 }
@@ -294,7 +305,7 @@ pub async fn run(
         ingest.rescans(),
         stop.clone(),
     )?;
-    info!(%address, folders = roots.len(), images = parts.index.len(), "listening");
+    info!(%address, folders = roots.len(), images = parts.index.vectors().len(), "listening");
     serve::run(listener, api, stop).await;
     info!("stopping");
     parts.index.stop();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pixdex::config::Config;
 use pixdex::embed::Embedding;
-use pixdex::index::{Home, Index, QueryKind};
+use pixdex::index::{Index, IndexSetup, QueryKind};
 use pixdex::store::ImageId;
 
 const IMAGES: usize = 20_000;
@@ -86,8 +86,8 @@ fn world(images: usize) -> World {
 fn recall(index: &Index, queries: &[Embedding], kind: QueryKind) -> f64 {
     let mut found = 0;
     for query in queries {
-        let answer = index.search(query.as_slice(), K, kind, None);
-        let truth = index.search_exact(query.as_slice(), K);
+        let answer = index.neighbours().search(query.as_slice(), K, kind, None);
+        let truth = index.neighbours().by_scan(query.as_slice(), K);
         found += truth
             .hits
             .iter()
@@ -98,14 +98,14 @@ fn recall(index: &Index, queries: &[Embedding], kind: QueryKind) -> f64 {
 }
 
 fn open(folder: &Path, texts: Vec<Embedding>) -> Index {
-    let home = Home {
+    let setup = IndexSetup {
         folder: folder.to_owned(),
         fingerprint: "seeded".to_owned(),
         embedding_dim: EMBEDDING_DIM,
         texts: Box::new(move || texts.clone()),
     };
     let config = Config::load(None, std::iter::empty(), vec![]).unwrap();
-    Index::open(home, config.index)
+    Index::open(setup, config.index)
 }
 
 /// Waits until there is a segment of so many images and none is being built.
@@ -147,7 +147,7 @@ fn check_recall(images: usize) {
 fn best(index: &Index, queries: &[Embedding]) -> f32 {
     let best = queries
         .iter()
-        .map(|query| index.search_exact(query.as_slice(), 1).hits[0].1);
+        .map(|query| index.neighbours().by_scan(query.as_slice(), 1).hits[0].1);
     best.sum::<f32>() / queries.len() as f32
 }
 
@@ -204,7 +204,9 @@ fn filtered_recall_of(
         let mut truth = passing.to_vec();
         truth.sort_by(|a, b| similarity(b).total_cmp(&similarity(a)));
         truth.truncate(K);
-        let answer = index.search(query.as_slice(), K, kind, Some(passing));
+        let answer = index
+            .neighbours()
+            .search(query.as_slice(), K, kind, Some(passing));
         assert!(answer.exact);
         wanted += truth.len();
         found += answer
@@ -219,14 +221,19 @@ fn filtered_recall_of(
 /// What the segment does not know, or knows but may not tell.
 fn removals_and_additions(index: &Index, world: &World) {
     let query = world.image_queries[0].as_slice();
-    let truth = index.search_exact(query, 5);
+    let truth = index.neighbours().by_scan(query, 5);
     let gone: Vec<ImageId> = truth.hits[..5].iter().map(|hit| hit.0).collect();
     index.remove(&gone);
-    let after = index.search(query, K, QueryKind::Image, None);
+    let after = index.neighbours().search(query, K, QueryKind::Image, None);
     assert!(after.hits.iter().all(|hit| !gone.contains(&hit.0)) && after.hits.len() == K);
     let new = ImageId(1_000_000);
     index.insert([(new, &world.image_queries[0])]);
-    let nearest = |index: &Index, k| index.search(query, k, QueryKind::Image, None).hits;
+    let nearest = |index: &Index, k| {
+        index
+            .neighbours()
+            .search(query, k, QueryKind::Image, None)
+            .hits
+    };
     assert_eq!(nearest(index, 1)[0].0, new);
     index.insert(
         gone.iter()
@@ -238,10 +245,12 @@ fn removals_and_additions(index: &Index, world: &World) {
 
 fn answers_survive_a_restart(folder: &Path, world: &World) {
     let index = open(folder, Vec::new());
-    assert_eq!(index.len(), IMAGES);
+    assert_eq!(index.vectors().len(), IMAGES);
     for query in &world.image_queries[..20] {
-        let answer = index.search(query.as_slice(), K, QueryKind::Image, None);
-        let truth = index.search_exact(query.as_slice(), K);
+        let answer = index
+            .neighbours()
+            .search(query.as_slice(), K, QueryKind::Image, None);
+        let truth = index.neighbours().by_scan(query.as_slice(), K);
         let found = truth
             .hits
             .iter()

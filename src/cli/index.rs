@@ -46,7 +46,7 @@ impl Index {
         sidecars.map_or(Ok(()), |sidecars| sidecars.run_once())?;
         let report = Report {
             progress: progress.report(),
-            images: index.len(),
+            images: index.vectors().len(),
         };
         if self.json {
             output::print_json(&report)

@@ -6,31 +6,32 @@ use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 
-use super::codes::Quantizer;
 use super::file::{Array, Draft, Shape};
 use super::graph;
+use super::measure::{TuningQuery, tune};
+use super::quantizer::Quantizer;
 use super::random;
 use super::segment::{Segment, begins, upper_nodes};
-use super::tune::{self, Sample, Tuning};
+use super::tuning::Tuning;
 use crate::config::IndexConfig;
 use crate::store::ImageId;
 
 /// Images that a segment is measured with.
-const SAMPLES: usize = 400;
+const IMAGE_QUERIES: usize = 400;
 
 /// What a segment is built from.
-pub(super) struct Plan<'a> {
+pub(super) struct SegmentPlan<'a> {
     pub(super) path: &'a Path,
     pub(super) fingerprint: &'a str,
     pub(super) embedding_dim: usize,
     pub(super) config: &'a IndexConfig,
-    pub(super) texts: &'a [Sample],
+    pub(super) texts: &'a [TuningQuery],
     pub(super) stop: &'a AtomicBool,
 }
 
 /// Builds a segment of `rows`, measures it and writes its file; nothing where it was told to stop.
 pub(super) fn build(
-    plan: &Plan<'_>,
+    plan: &SegmentPlan<'_>,
     mut rows: Vec<(ImageId, &[f32])>,
 ) -> io::Result<Option<(Segment, Tuning)>> {
     put_upper_first(&mut rows);
@@ -103,13 +104,13 @@ fn write_ids(draft: &mut Draft, rows: &[(ImageId, &[f32])]) -> io::Result<()> {
     draft.write(Array::ById, &by_id)
 }
 
-fn measure(segment: &Segment, plan: &Plan<'_>) -> Tuning {
+fn measure(segment: &Segment, plan: &SegmentPlan<'_>) -> Tuning {
     let config = plan.config;
     Tuning {
-        text: tune::tune(segment, plan.texts, config.target_recall_text),
-        image: tune::tune(
+        text: tune(segment, plan.texts, config.target_recall_text),
+        image: tune(
             segment,
-            &Sample::of_images(segment, SAMPLES),
+            &TuningQuery::of_images(segment, IMAGE_QUERIES),
             config.target_recall_image,
         ),
     }
@@ -142,7 +143,7 @@ pub(super) mod tests {
         let config = Config::load(None, std::iter::empty(), vec![])
             .unwrap()
             .index;
-        let plan = Plan {
+        let plan = SegmentPlan {
             path,
             fingerprint: "model",
             embedding_dim: DIM,
@@ -175,10 +176,10 @@ pub(super) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let images = 500;
         let segment = segment(&folder.path().join("segment"), images);
-        let mut gone = crate::index::marks::Marks::new(images);
+        let mut gone = crate::index::bitset::BitSet::new(images);
         (0..images as u32)
             .step_by(7)
-            .for_each(|node| gone.set(node));
+            .for_each(|node| gone.insert(node));
         let some: Vec<u32> = (0..images as u32).step_by(3).collect();
         for seed in 10_000..10_050 {
             let query = vector(seed);
@@ -189,7 +190,7 @@ pub(super) mod tests {
                 } else {
                     (0..images as u32).collect()
                 };
-                for node in all.into_iter().filter(|node| !gone.has(*node)) {
+                for node in all.into_iter().filter(|node| !gone.contains(*node)) {
                     truth.offer(segment.image(node), segment.row(node), &query);
                 }
                 let found = scan(&segment, &query, 10, nodes, &gone);
@@ -229,7 +230,7 @@ pub(super) mod tests {
             for bytes in [[0; 4], [0xFF; 4], [1, 2, 3, 4]] {
                 drop(segment(&path, 300));
                 let damaged = damage(&path, array, bytes);
-                let gone = crate::index::marks::Marks::new(300);
+                let gone = crate::index::bitset::BitSet::new(300);
                 let query = vector(1);
                 scan(&damaged, &query, 10, Nodes::Range(0..300), &gone);
                 damaged.walk(&query, 30, 10, None, |_| true, &mut Best::new(10));

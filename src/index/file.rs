@@ -16,7 +16,7 @@ use tempfile::NamedTempFile;
 use thiserror::Error;
 
 use super::segment::upper_nodes;
-use super::tune::Tuning;
+use super::tuning::Tuning;
 use crate::kernels::CODE_LANES;
 
 /// Changes when the meaning of the bytes does.

@@ -9,8 +9,7 @@ use hnsw_rs::anndists::dist::Distance;
 use hnsw_rs::prelude::Hnsw;
 use rayon::prelude::*;
 
-use super::codes::Query;
-use super::codes::distance;
+use super::quantizer::{QuantizedQuery, distance};
 use super::walk::{Links, Walker};
 use crate::config::IndexConfig;
 use crate::kernels::dot_codes;
@@ -91,7 +90,7 @@ impl Graph {
 pub(super) fn build(
     codes: &[u8],
     stride: usize,
-    query: impl Fn(u32) -> Query + Sync,
+    query: impl Fn(u32) -> QuantizedQuery + Sync,
     first: Range<u32>,
     config: &IndexConfig,
     stop: &AtomicBool,
@@ -144,7 +143,7 @@ fn coarse(points: Points<'_>, m: usize, stop: &AtomicBool) -> Option<Graph> {
 fn better(
     graph: &Graph,
     points: Points<'_>,
-    query: &(impl Fn(u32) -> Query + Sync),
+    query: &(impl Fn(u32) -> QuantizedQuery + Sync),
     config: &IndexConfig,
     stop: &AtomicBool,
 ) -> Option<Vec<Vec<u32>>> {
@@ -222,7 +221,7 @@ fn prune(points: Points<'_>, node: u32, near: impl Iterator<Item = u32>, most: u
 fn reach_all(
     graph: Graph,
     points: Points<'_>,
-    query: &(impl Fn(u32) -> Query + Sync),
+    query: &(impl Fn(u32) -> QuantizedQuery + Sync),
     first: Range<u32>,
 ) -> Graph {
     let lost = unreached(&graph, first.clone());

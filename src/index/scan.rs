@@ -9,9 +9,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::codes::Query;
-use super::marks::Marks;
+use super::bitset::BitSet;
 use super::matrix::Best;
+use super::quantizer::QuantizedQuery;
 use super::segment::Segment;
 use crate::kernels::dot;
 use crate::store::ImageId;
@@ -30,6 +30,10 @@ pub(super) enum Nodes<'a> {
 }
 
 impl<'a> Nodes<'a> {
+    pub(super) fn all(segment: &Segment) -> Nodes<'static> {
+        Nodes::Range(0..segment.len() as u32)
+    }
+
     fn parts(self) -> Vec<Nodes<'a>> {
         match self {
             Nodes::Range(range) => {
@@ -71,7 +75,7 @@ pub(super) fn scan(
     query: &[f32],
     k: usize,
     nodes: Nodes<'_>,
-    gone: &Marks,
+    gone: &BitSet,
 ) -> Best {
     let ready = segment.query(query);
     let parts = in_parallel(nodes.parts(), |nodes| {
@@ -90,7 +94,7 @@ pub(super) fn scan(
     let bar = first.bar();
     let found = in_parallel(parts, |(_, part)| {
         let mut best = Best::new(k);
-        for node in reaching(segment, &ready, &part, bar).filter(|node| !gone.has(*node)) {
+        for node in reaching(segment, &ready, &part, bar).filter(|node| !gone.contains(*node)) {
             best.offer(segment.image(node), segment.row(node), query);
         }
         best
@@ -107,13 +111,13 @@ pub(super) fn above(
     query: &[f32],
     floor: f32,
     nodes: Nodes<'_>,
-    gone: &Marks,
+    gone: &BitSet,
 ) -> Vec<(ImageId, f32)> {
     let ready = segment.query(query);
     let found = in_parallel(nodes.parts(), |nodes| {
         let part = compare(segment, &ready, nodes);
         reaching(segment, &ready, &part, floor)
-            .filter(|node| !gone.has(*node))
+            .filter(|node| !gone.contains(*node))
             .map(|node| (segment.image(node), dot(segment.row(node), query)))
             .filter(|(_, similarity)| *similarity >= floor)
             .collect::<Vec<_>>()
@@ -121,7 +125,7 @@ pub(super) fn above(
     found.into_iter().flatten().collect()
 }
 
-fn compare<'a>(segment: &Segment, query: &Query, nodes: Nodes<'a>) -> Part<'a> {
+fn compare<'a>(segment: &Segment, query: &QuantizedQuery, nodes: Nodes<'a>) -> Part<'a> {
     let mut products = Vec::new();
     query.products(
         segment.codes(),
@@ -133,12 +137,12 @@ fn compare<'a>(segment: &Segment, query: &Query, nodes: Nodes<'a>) -> Part<'a> {
 }
 
 /// The nearest by code.
-fn nearest(part: &Part<'_>, k: usize, gone: &Marks) -> BinaryHeap<Reverse<(i32, u32)>> {
+fn nearest(part: &Part<'_>, k: usize, gone: &BitSet) -> BinaryHeap<Reverse<(i32, u32)>> {
     let mut nearest = BinaryHeap::with_capacity(k.min(part.products.len()) + 1);
     let mut least = i32::MIN;
     for (place, &product) in part.products.iter().enumerate() {
         let node = part.nodes.at(place);
-        if (product > least || nearest.len() < k) && !gone.has(node) {
+        if (product > least || nearest.len() < k) && !gone.contains(node) {
             nearest.push(Reverse((product, node)));
             if nearest.len() > k {
                 nearest.pop();
@@ -152,7 +156,7 @@ fn nearest(part: &Part<'_>, k: usize, gone: &Marks) -> BinaryHeap<Reverse<(i32, 
 /// The nodes that can reach the bar.
 fn reaching<'a>(
     segment: &'a Segment,
-    query: &'a Query,
+    query: &'a QuantizedQuery,
     part: &'a Part<'_>,
     bar: f32,
 ) -> impl Iterator<Item = u32> + 'a {

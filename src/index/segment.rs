@@ -4,10 +4,10 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::codes::{Quantizer, Query};
 use super::file::{self, Array, BadSegment, Mapped, Shape};
 use super::matrix::Best;
-use super::tune::Tuning;
+use super::quantizer::{QuantizedQuery, Quantizer};
+use super::tuning::Tuning;
 use super::walk::{Links, Walker};
 use crate::store::ImageId;
 
@@ -102,7 +102,7 @@ impl Segment {
     }
 
     /// A query for the codes.
-    pub(super) fn query(&self, query: &[f32]) -> Query {
+    pub(super) fn query(&self, query: &[f32]) -> QuantizedQuery {
         self.quantizer.query(query)
     }
 

@@ -1,14 +1,10 @@
-//! Everything in the index at one moment, for those who go through all of it.
+//! All embeddings at one moment, for those who go through all of them.
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
-use super::marks::Marks;
+use super::bitset::BitSet;
 use super::matrix::Block;
-use super::scan::{self, Nodes};
 use super::segment::Segment;
-use crate::kernels::dot;
 use crate::store::ImageId;
 
 /// The index at one moment. Cheap to take; what changes in the index later is not seen, and nobody waits.
@@ -16,7 +12,7 @@ use crate::store::ImageId;
 pub struct Snapshot {
     pub(super) embedding_dim: usize,
     pub(super) segment: Option<Arc<Segment>>,
-    pub(super) gone: Marks,
+    pub(super) gone: BitSet,
     pub(super) recent: Vec<Arc<Block>>,
 }
 
@@ -35,7 +31,7 @@ impl Snapshot {
         let segment = self
             .segment
             .as_ref()
-            .map_or(0, |segment| segment.len() - self.gone.count());
+            .map_or(0, |segment| segment.len() - self.gone.len());
         segment
             + self
                 .recent
@@ -77,49 +73,6 @@ impl Snapshot {
         rows.flat_map(|image| image.1).copied().collect()
     }
 
-    /// Every image at least `floor` similar to `query`, among those of `filter` (in order) where there is one; best first,
-    /// the older image first where two are alike. All images are compared.
-    pub fn above(
-        &self,
-        query: &[f32],
-        floor: f32,
-        filter: Option<&[ImageId]>,
-    ) -> Vec<(ImageId, f32)> {
-        let mut all = match (&self.segment, filter) {
-            (None, _) => Vec::new(),
-            (Some(segment), None) => {
-                let nodes = Nodes::Range(0..segment.len() as u32);
-                scan::above(segment, query, floor, nodes, &self.gone)
-            }
-            (Some(segment), Some(ids)) => {
-                let nodes: Vec<u32> = segment.nodes(ids.iter().copied()).collect();
-                scan::above(segment, query, floor, Nodes::These(&nodes), &self.gone)
-            }
-        };
-        all.extend(self.recent_above(query, floor, filter));
-        all.par_sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        all
-    }
-
-    fn recent_above(
-        &self,
-        query: &[f32],
-        floor: f32,
-        filter: Option<&[ImageId]>,
-    ) -> Vec<(ImageId, f32)> {
-        let passes = |image: &ImageId| filter.is_none_or(|ids| ids.binary_search(image).is_ok());
-        let of_block = |block: &Arc<Block>| -> Vec<(ImageId, f32)> {
-            let rows = block.values.chunks_exact(self.embedding_dim);
-            let images = block.ids.iter().copied().zip(rows);
-            images
-                .filter(|(image, _)| passes(image))
-                .map(|(image, row)| (image, dot(row, query)))
-                .filter(|(_, similarity)| *similarity >= floor)
-                .collect()
-        };
-        self.recent.par_iter().flat_map_iter(of_block).collect()
-    }
-
     fn segment_blocks<'a>(
         &'a self,
         segment: &'a Segment,
@@ -131,7 +84,7 @@ impl Snapshot {
             let nodes = first as u32..(first + embeddings.len() / self.embedding_dim) as u32;
             Rows {
                 images: nodes
-                    .map(|node| (!self.gone.has(node)).then(|| segment.image(node)))
+                    .map(|node| (!self.gone.contains(node)).then(|| segment.image(node)))
                     .collect(),
                 embeddings,
             }
@@ -143,7 +96,7 @@ impl Snapshot {
         let segment = self.segment.iter().flat_map(|segment| {
             let nodes = 0..segment.len() as u32;
             nodes
-                .filter(|node| !self.gone.has(*node))
+                .filter(|node| !self.gone.contains(*node))
                 .map(|node| segment.image(node))
         });
         segment.chain(

@@ -8,7 +8,7 @@ use crate::config::{Config, IndexMode};
 use build::tests::{DIM, vector};
 
 pub(in crate::index) fn open(folder: &std::path::Path) -> Index {
-    let home = Home {
+    let home = IndexSetup {
         folder: folder.to_owned(),
         fingerprint: "model".to_owned(),
         embedding_dim: DIM,
@@ -33,7 +33,7 @@ pub(in crate::index) fn wait_for_build(index: &Index) {
 
 /// The index and a plain map hold the same, by every way to look.
 fn check(index: &Index, map: &BTreeMap<ImageId, Embedding>, query: &Embedding) {
-    assert_eq!(index.len(), map.len());
+    assert_eq!(index.vectors().len(), map.len());
     let mut nearest: Vec<(ImageId, f32)> = map
         .iter()
         .map(|(image, embedding)| {
@@ -45,10 +45,13 @@ fn check(index: &Index, map: &BTreeMap<ImageId, Embedding>, query: &Embedding) {
         .collect();
     nearest.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     nearest.truncate(5);
-    assert_eq!(index.search_exact(query.as_slice(), 5).hits, nearest);
+    assert_eq!(
+        index.neighbours().by_scan(query.as_slice(), 5).hits,
+        nearest
+    );
     if let Some(last) = nearest.last() {
         assert_eq!(
-            index.snapshot().above(query.as_slice(), last.1, None),
+            index.neighbours().above(query.as_slice(), last.1, None),
             nearest
         );
     }
@@ -57,10 +60,12 @@ fn check(index: &Index, map: &BTreeMap<ImageId, Embedding>, query: &Embedding) {
         .copied()
         .filter(|image| image.0 % 2 == 1)
         .collect();
-    let filtered = index.search(query.as_slice(), 1, QueryKind::Text, Some(&odd));
+    let filtered = index
+        .neighbours()
+        .search(query.as_slice(), 1, QueryKind::Text, Some(&odd));
     assert!(filtered.hits.iter().all(|hit| odd.contains(&hit.0)));
     assert_eq!(filtered.hits.is_empty(), odd.is_empty());
-    let snapshot = index.snapshot();
+    let snapshot = index.vectors().snapshot();
     let mut held = BTreeMap::new();
     for rows in snapshot.blocks(64) {
         for (image, row) in rows.images.iter().zip(rows.embeddings.chunks_exact(DIM)) {
@@ -118,14 +123,14 @@ fn a_restart_takes_over_what_is_still_true() {
     assert_eq!(again.status(), index.status());
     let query = embedding(5000);
     assert_eq!(
-        again.search_exact(query.as_slice(), 10),
-        index.search_exact(query.as_slice(), 10)
+        again.neighbours().by_scan(query.as_slice(), 10),
+        index.neighbours().by_scan(query.as_slice(), 10)
     );
     // Meanwhile every tenth image went and two came.
     let live: Vec<ImageId> = (0..202).filter(|id| id % 10 != 0).map(ImageId).collect();
-    assert_eq!(again.write().keep_only(&live), [ImageId(201)]);
-    assert_eq!(again.len(), 180);
-    assert_eq!(again.embedding(ImageId(10)), None);
+    assert_eq!(again.state.write().keep_only(&live), [ImageId(201)]);
+    assert_eq!(again.vectors().len(), 180);
+    assert_eq!(again.vectors().embedding(ImageId(10)), None);
 }
 
 #[test]
@@ -137,19 +142,17 @@ fn what_the_owner_asks_for_is_what_happens() {
     wait_for_build(&index);
     let query = embedding(5000);
     let search = |mode| {
-        let contents = index.read();
-        let config = IndexConfig {
-            mode,
-            ..index.shared.config.clone()
-        };
-        contents.search(query.as_slice(), 10, QueryKind::Image, None, &config)
+        let neighbours = Neighbours::new(index.state.clone(), mode);
+        neighbours.search(query.as_slice(), 10, QueryKind::Image, None)
     };
-    let (walked, scanned) = (search(IndexMode::Hnsw), search(IndexMode::Exact));
+    let walked = search(IndexMode::Hnsw);
+    let scanned = search(IndexMode::Exact);
     assert!(!walked.exact && scanned.exact);
     assert_eq!(walked.hits, scanned.hits);
     // Of this kind there was nothing to measure with.
     assert!(
         index
+            .neighbours()
             .search(query.as_slice(), 10, QueryKind::Text, None)
             .exact
     );

@@ -2,7 +2,7 @@
 //!
 //! Nothing is allocated on the way: what a walk needs is kept for the next one.
 
-use super::codes::Query;
+use super::quantizer::QuantizedQuery;
 
 /// A graph in two arrays. The links of node `n` are `links[offsets[n]..offsets[n + 1]]`.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +45,7 @@ impl Walker {
     /// `hidden`.
     pub(super) fn walk(
         &mut self,
-        query: &Query,
+        query: &QuantizedQuery,
         codes: &[u8],
         links: Links<'_>,
         first: impl IntoIterator<Item = u32>,
@@ -75,7 +75,7 @@ impl Walker {
     }
 
     /// Keeps those of the nodes just met that are among the best; the first place that one of them took.
-    fn compare(&mut self, query: &Query, codes: &[u8], ef: usize) -> usize {
+    fn compare(&mut self, query: &QuantizedQuery, codes: &[u8], ef: usize) -> usize {
         let nodes = &self.nodes;
         query.products(codes, nodes.len(), |place| nodes[place], &mut self.products);
         let mut first = ef;

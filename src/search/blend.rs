@@ -70,7 +70,7 @@ impl Search {
     fn image(&self, hash: ContentHash) -> Result<(ImageId, Vec<f32>), SearchError> {
         let known = self.store.image_by_hash(&hash)?;
         let image = known.ok_or(SearchError::UnknownImage(hash))?;
-        let vector = self.index.embedding(image);
+        let vector = self.index.vectors().embedding(image);
         Ok((image, vector.ok_or(SearchError::NotEmbedded(hash))?))
     }
 

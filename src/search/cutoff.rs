@@ -9,7 +9,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::embed::{EmbedError, Embedder, Embedding, Similarity};
-use crate::index::Index;
+use crate::index::Vectors;
 use crate::kernels::dot;
 use crate::store::ImageId;
 
@@ -37,7 +37,7 @@ const LEAD_LOGITS: [f32; 2] = [-1.0, 3.0];
 /// The yardsticks of one library. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Yardstick {
-    index: Index,
+    vectors: Vectors,
     embedder: Embedder,
     background: Arc<OnceLock<Vec<Embedding>>>,
     sample: Arc<Mutex<Option<Arc<Sample>>>>,
@@ -87,10 +87,10 @@ impl Cut {
 }
 
 impl Yardstick {
-    pub(super) fn new(index: Index, embedder: Embedder) -> Yardstick {
+    pub(super) fn new(vectors: Vectors, embedder: Embedder) -> Yardstick {
         let (background, sample) = Default::default();
         Yardstick {
-            index,
+            vectors,
             embedder,
             background,
             sample,
@@ -99,7 +99,7 @@ impl Yardstick {
 
     /// The sample; none of a library that is too small. It stays the same until the library has grown or shrunk by a tenth.
     pub(super) fn sample(&self) -> Result<Option<Arc<Sample>>, EmbedError> {
-        let count = self.index.len();
+        let count = self.vectors.len();
         if count < LEAST_SAMPLE {
             return Ok(None);
         }
@@ -114,7 +114,7 @@ impl Yardstick {
     }
 
     fn take_sample(&self) -> Result<Sample, EmbedError> {
-        let snapshot = self.index.snapshot();
+        let snapshot = self.vectors.snapshot();
         let embedding_dim = self.embedder.embedding_dim();
         let rows = snapshot.sample(SAMPLE);
         let background = level(&rows, self.background()?, self.embedder.similarity());

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use serde::Serialize;
 
 use super::{Item, Query, Search, SearchError};
-use crate::index::Pair;
+use crate::index::SimilarPair;
 use crate::store::ImageId;
 
 /// The similarity from which on two images are near-duplicates, where none is given: scaled and recompressed copies of a
@@ -93,7 +93,7 @@ impl Search {
 
     /// Images linked by similarities of at least `least`; `images` is in order.
     fn near_duplicates(&self, images: &[ImageId], least: f32) -> Vec<Members> {
-        let all = || self.index.near_pairs(images, least);
+        let all = || self.index.neighbours().near_duplicates(images, least);
         // Not on the threads that searches scan with, which would wait behind all of it; one core stays free for them.
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let threads = rayon::ThreadPoolBuilder::new().num_threads((cores - 1).max(1));
@@ -102,7 +102,7 @@ impl Search {
             Err(_) => all(),
         };
         // Strongest first, so that the last pair that joins a group is the weakest that it needs.
-        pairs.sort_by(|a, b| b.2.total_cmp(&a.2));
+        pairs.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
         Groups::of(&pairs, images)
     }
 }
@@ -116,12 +116,12 @@ struct Groups {
 
 impl Groups {
     /// The groups that pairs make of `images`, which are in order.
-    fn of(pairs: &[Pair], images: &[ImageId]) -> Vec<Members> {
+    fn of(pairs: &[SimilarPair], images: &[ImageId]) -> Vec<Members> {
         let mut groups = Groups::new(images.len());
         let place = |image: ImageId| images.binary_search(&image).ok();
-        for &(a, b, similarity) in pairs {
-            if let (Some(a), Some(b)) = (place(a), place(b)) {
-                groups.join(a, b, similarity);
+        for pair in pairs {
+            if let (Some(a), Some(b)) = (place(pair.first), place(pair.second)) {
+                groups.join(a, b, pair.similarity);
             }
         }
         groups.into_members(images)
@@ -177,7 +177,11 @@ mod tests {
             (13, 10, 0.5), // Joined already by a stronger pair.
             (15, 99, 0.5), // Not asked for.
         ];
-        let pairs = pairs.map(|(a, b, similarity)| (ImageId(a), ImageId(b), similarity));
+        let pairs = pairs.map(|(a, b, similarity)| SimilarPair {
+            first: ImageId(a),
+            second: ImageId(b),
+            similarity,
+        });
         let mut found = Groups::of(&pairs, &ids(&[10, 11, 12, 13, 14, 15]));
         found.sort_by(|a, b| a.0.cmp(&b.0));
         assert_eq!(found, [(ids(&[10, 13, 14]), 0.98), (ids(&[11, 12]), 0.97)]);

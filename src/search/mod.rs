@@ -127,7 +127,7 @@ impl Search {
     /// Over these parts of a library; `limits` are for pictures that come with a query.
     pub fn new(store: Store, index: Index, embedder: Embedder, limits: DecodeConfig) -> Search {
         Search {
-            yardstick: Yardstick::new(index.clone(), embedder.clone()),
+            yardstick: Yardstick::new(index.vectors().clone(), embedder.clone()),
             store,
             index,
             embedder,
@@ -219,7 +219,7 @@ impl Search {
 
     fn named_items(&self, ranking: &Ranking) -> Result<Vec<Item>, SearchError> {
         let similarity = |image: &ImageId| {
-            let embedding = self.index.embedding(*image)?;
+            let embedding = self.index.vectors().embedding(*image)?;
             Some((
                 *image,
                 crate::kernels::dot(&embedding, &ranking.blend.vector),

@@ -85,7 +85,10 @@ impl Search {
         let wanted = count + ranking.left_out().count();
         let vector = &ranking.blend.vector;
         let allowed = ranking.allowed.as_deref();
-        let nearest = self.index.search(vector, wanted, ranking.kind, allowed);
+        let nearest = self
+            .index
+            .neighbours()
+            .search(vector, wanted, ranking.kind, allowed);
         (ranking.without_left_out(nearest.hits), nearest.exact)
     }
 
@@ -102,8 +105,8 @@ impl Search {
             None => self.cut(query, ranking, &self.nearest(ranking, 1).0),
         };
         let allowed = ranking.allowed.as_deref();
-        let snapshot = self.index.snapshot();
-        let above = snapshot.above(&ranking.blend.vector, cut.floor, allowed);
+        let neighbours = self.index.neighbours();
+        let above = neighbours.above(&ranking.blend.vector, cut.floor, allowed);
         let mut hits = ranking.without_left_out(above);
         cut.apply(&mut hits);
         let all = slice.facets.then(|| hits.iter().map(|hit| hit.0).collect());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::tagger::{ActiveSet, Tagger, locked};
 use super::{Classifier, TagError};
-use crate::index::Index;
+use crate::index::Vectors;
 use crate::store::{
     ContentHash, Decision, ImageId, LabelId, Retagged, Store, Verdict, WhichDecisions,
 };
@@ -43,7 +43,7 @@ pub(super) fn decided_in(
 pub(super) fn overrule(
     decided: &BTreeMap<ImageId, Decided>,
     classifier: &Classifier,
-    index: &Index,
+    vectors: &Vectors,
     tags: &mut [Vec<(ImageId, f32)>],
 ) {
     if decided.is_empty() {
@@ -53,7 +53,7 @@ pub(super) fn overrule(
         tags.retain(|tag| !decided.contains_key(&tag.0));
     }
     for (image, decided) in decided {
-        let embedding = index.embedding(*image);
+        let embedding = vectors.embedding(*image);
         for (label, score) in classifier.tags_of_decided(embedding.as_deref(), decided) {
             tags[label].push((*image, score));
         }
@@ -155,7 +155,7 @@ impl Tagger {
         decisions: &'a [Decision],
         keys: &'a BTreeSet<&str>,
     ) -> impl Iterator<Item = Retagged> + 'a {
-        let embedding = self.index.embedding(image);
+        let embedding = self.vectors.embedding(image);
         let sets = self.active().as_ref().clone().into_iter();
         sets.filter(|(_, set)| keys.contains(set.key.as_str()))
             .map(move |(name, set)| Retagged {

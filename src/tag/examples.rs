@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::likeness::ExampleRows;
 use super::{Label, LabelSet, Scoring, TagError, learned};
-use crate::index::Index;
+use crate::index::Vectors;
 use crate::store::{ContentHash, ImageId, Store, Verdict, WhichDecisions};
 
 /// Fewer images than this say too little about what is usual in a library.
@@ -44,26 +44,26 @@ impl Examples {
         set: &LabelSet,
         key: &str,
         store: &Store,
-        index: &Index,
+        vectors: &Vectors,
     ) -> Result<Examples, TagError> {
         let mut examples = Examples::default();
         let labels = set.labels.iter().enumerate();
         for (at, label) in labels.filter(|(_, label)| label.has_examples()) {
             let mut found = BTreeMap::new();
             for example in &label.examples {
-                match named(example, store)?.filter(|image| index.embedding(image.1).is_some()) {
+                match named(example, store)?.filter(|image| vectors.contains(image.1)) {
                     Some((hash, image)) => drop(found.insert(hash, image)),
                     None => examples.warnings.push(missing(label, example)),
                 }
             }
             if label.learn {
                 let confirmed = confirmed(key, &label.name, store)?.into_iter();
-                found.extend(confirmed.filter(|image| index.embedding(image.1).is_some()));
+                found.extend(confirmed.filter(|image| vectors.contains(image.1)));
             }
             examples.found.insert(at, found);
         }
         examples.found.retain(|_, found| !found.is_empty());
-        if set.learns() && index.len() < FEWEST_IMAGES {
+        if set.learns() && vectors.len() < FEWEST_IMAGES {
             examples.found.clear();
             examples.warnings.push(format!(
                 "the set learns from the library once that has {FEWEST_IMAGES} images"
@@ -77,10 +77,12 @@ impl Examples {
     }
 
     /// Their embeddings.
-    pub(super) fn rows(&self, index: &Index) -> ExampleRows {
+    pub(super) fn rows(&self, vectors: &Vectors) -> ExampleRows {
         let rows = |found: &BTreeMap<ContentHash, ImageId>| -> Vec<Vec<f32>> {
             let images = found.values();
-            images.filter_map(|image| index.embedding(*image)).collect()
+            images
+                .filter_map(|image| vectors.embedding(*image))
+                .collect()
         };
         let labels = self
             .found

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::decide::{Decided, decided_in};
 use super::score::{BLOCK_ROWS, beside_searches};
 use super::{Classifier, TagError};
-use crate::index::{Index, Rows};
+use crate::index::{Rows, Vectors};
 use crate::store::{ImageId, Store};
 
 /// Bars of a histogram: each stands for a twentieth of the scores from 0 to 1.
@@ -84,12 +84,12 @@ pub(super) fn preview(
     [name, key]: [&str; 2],
     classifier: &Classifier,
     store: &Store,
-    index: &Index,
+    vectors: &Vectors,
 ) -> Result<Preview, TagError> {
     let decided = decided_in(key, classifier, store)?;
-    let mut scored = score(classifier, index, &decided);
+    let mut scored = score(classifier, vectors, &decided);
     for (image, decided) in &decided {
-        let embedding = index.embedding(*image);
+        let embedding = vectors.embedding(*image);
         for (label, _) in classifier.tags_of_decided(embedding.as_deref(), decided) {
             scored[label].kept.push(*image);
         }
@@ -116,7 +116,7 @@ pub(super) fn preview(
     let removed = |label: &LabelPreview| label.removed;
     Ok(Preview {
         set: name.to_owned(),
-        images: index.len(),
+        images: vectors.len(),
         added: labels.iter().map(|label| label.added).sum(),
         removed: labels
             .iter()
@@ -227,7 +227,7 @@ fn keep_nearest(nearest: &mut Vec<(ImageId, f32)>, near: (ImageId, f32), thresho
 /// Scores every image, label by label; but for those that people decided about.
 fn score(
     classifier: &Classifier,
-    index: &Index,
+    vectors: &Vectors,
     decided: &BTreeMap<ImageId, Decided>,
 ) -> Vec<Scored> {
     let labels = classifier.set().labels.len();
@@ -255,7 +255,7 @@ fn score(
         }
         all
     };
-    let snapshot = index.snapshot();
+    let snapshot = vectors.snapshot();
     beside_searches(|| {
         snapshot
             .blocks(BLOCK_ROWS)

@@ -27,8 +27,8 @@ impl Tagger {
         set: &LabelSet,
         stored: Option<&AppliedSet>,
     ) -> Result<Wanted, TagError> {
-        let examples = Examples::find(set, &set.key(name), &self.store, &self.index)?;
-        let now = self.index.len();
+        let examples = Examples::find(set, &set.key(name), &self.store, &self.vectors)?;
+        let now = self.vectors.len();
         let measures = set.scoring == Scoring::Library && now >= FEWEST_IMAGES;
         let images = (measures || !examples.is_empty()).then(|| images_to_learn_from(stored, now));
         let plain = set.signature(self.embedder.fingerprint());
@@ -67,13 +67,13 @@ impl Tagger {
         examples: &Examples,
         images: usize,
     ) -> (Classifier, Learned) {
-        let sample = Sample::take(&self.index, self.embedder.embedding_dim());
+        let sample = Sample::take(&self.vectors, self.embedder.embedding_dim());
         let standard = match classifier.set().scoring {
             Scoring::Probability => None,
             Scoring::Library => measure(&classifier, &sample.rows),
         };
         let classifier = classifier.standardised(standard);
-        let likenesses = learn(&classifier, &examples.rows(&self.index), &sample);
+        let likenesses = learn(&classifier, &examples.rows(&self.vectors), &sample);
         let classifier = classifier.taught(&likenesses);
         let learned = Learned {
             images,

@@ -3,15 +3,15 @@
 use rayon::prelude::*;
 
 use super::{Classifier, Kept};
-use crate::index::{Index, Rows};
+use crate::index::{Rows, Vectors};
 use crate::store::ImageId;
 
 /// Images scored together: their embeddings stay in the processor's cache.
 pub(super) const BLOCK_ROWS: usize = 256;
 
 /// For each label the images that keep it with their scores, by image; on all cores.
-pub fn score_library(classifier: &Classifier, index: &Index) -> Vec<Vec<(ImageId, f32)>> {
-    let snapshot = index.snapshot();
+pub fn score_library(classifier: &Classifier, vectors: &Vectors) -> Vec<Vec<(ImageId, f32)>> {
+    let snapshot = vectors.snapshot();
     let score = |rows: Rows<'_>| -> Vec<(usize, ImageId, f32)> {
         let kept = classifier.tags(rows.embeddings).into_iter();
         let tag = |kept: Kept| Some((kept.label, rows.images[kept.row]?, kept.score));

@@ -1,6 +1,6 @@
 //! How the pictures of a library differ: their mean and their spread, from a sample.
 
-use crate::index::Index;
+use crate::index::Vectors;
 
 /// Pictures in a sample, at most.
 const SAMPLE_ROWS: usize = 1000;
@@ -17,9 +17,9 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    pub(super) fn take(index: &Index, embedding_dim: usize) -> Sample {
+    pub(super) fn take(vectors: &Vectors, embedding_dim: usize) -> Sample {
         Sample {
-            rows: index.snapshot().sample(SAMPLE_ROWS),
+            rows: vectors.snapshot().sample(SAMPLE_ROWS),
             embedding_dim,
         }
     }

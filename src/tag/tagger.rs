@@ -20,7 +20,7 @@ use super::status::Notes;
 use super::told::applied_labels;
 use super::{Classifier, LabelSet, SetError, score_library};
 use crate::embed::{EmbedError, Embedder};
-use crate::index::Index;
+use crate::index::Vectors;
 use crate::store::{AppliedLabel, AppliedSet, ContentHash, Difference, LabelId, Store, StoreError};
 
 /// What can go wrong while tags are brought up to date.
@@ -87,7 +87,7 @@ type Active = BTreeMap<String, Arc<ActiveSet>>;
 pub struct Tagger {
     folder: PathBuf,
     pub(super) store: Store,
-    pub(super) index: Index,
+    pub(super) vectors: Vectors,
     pub(super) embedder: Embedder,
     /// Replaced as a whole, so that who looks at the sets never waits for one that is being applied.
     active: Mutex<Arc<Active>>,
@@ -124,12 +124,12 @@ impl Sets<'_> {
 
 impl Tagger {
     /// For the label files in `folder`; nothing is read before the first [`Tagger::sync`].
-    pub fn new(folder: PathBuf, store: Store, index: Index, embedder: Embedder) -> Tagger {
+    pub fn new(folder: PathBuf, store: Store, vectors: Vectors, embedder: Embedder) -> Tagger {
         let (active, recording, notes, syncing) = Default::default();
         Tagger {
             folder,
             store,
-            index,
+            vectors,
             embedder,
             active,
             recording,
@@ -227,7 +227,7 @@ impl Tagger {
         let (key, stored) = (set.key(name), self.store.label_sets()?.remove(name));
         let wanted = self.wanted(name, &set, stored.as_ref())?;
         let (classifier, _) = self.classifier(set, &wanted, stored.as_ref())?;
-        let preview = preview::preview([name, &key], &classifier, &self.store, &self.index)?;
+        let preview = preview::preview([name, &key], &classifier, &self.store, &self.vectors)?;
         Ok(Preview {
             warnings: wanted.examples.warnings,
             ..preview
@@ -347,9 +347,9 @@ impl Tagger {
         applied: &AppliedSet,
     ) -> Result<(Vec<LabelId>, Difference), TagError> {
         let started = Instant::now();
-        let mut tags = score_library(classifier, &self.index);
+        let mut tags = score_library(classifier, &self.vectors);
         let decided = decided_in(&applied.key, classifier, &self.store)?;
-        overrule(&decided, classifier, &self.index, &mut tags);
+        overrule(&decided, classifier, &self.vectors, &mut tags);
         let scored_ms = started.elapsed().as_millis() as u64;
         let (ids, difference) = self.store.apply_label_set(name, applied, labels, &tags)?;
         let Difference {
@@ -363,7 +363,7 @@ impl Tagger {
             added,
             removed,
             rescored,
-            images = self.index.len(),
+            images = self.vectors.len(),
             scored_ms,
             duration_ms,
             "label set applied"

@@ -13,7 +13,7 @@ use clap::Parser;
 use pixdex::config::Config;
 use pixdex::daemon;
 use pixdex::embed::Embedding;
-use pixdex::index::{Home, Index, QueryKind};
+use pixdex::index::{Index, IndexSetup, QueryKind};
 use pixdex::store::{AppliedLabel, AppliedSet, Difference, ImageId, Store};
 use pixdex::tag::{Classifier, Label, LabelSet, Tagger, score_library};
 
@@ -50,13 +50,13 @@ fn main() -> Result<()> {
         &embedder,
         arguments.images,
     );
-    let home = Home {
+    let setup = IndexSetup {
         folder: folder.path().join("index"),
         fingerprint: embedder.fingerprint().to_owned(),
         embedding_dim: embedder.embedding_dim(),
         texts: Box::new(Vec::new),
     };
-    let index = Index::open(home, daemon::without_graph(&config).index);
+    let index = Index::open(setup, daemon::without_graph(&config).index);
     index.insert(images.iter().map(|(image, embedding)| (*image, embedding)));
     let queries: Vec<Embedding> = images
         .iter()
@@ -69,7 +69,7 @@ fn main() -> Result<()> {
     let quiet = latencies_ms(&index, &queries, &AtomicBool::new(false));
     let threshold = halve(TAGS_PER_IMAGE * arguments.images as f64, |threshold| {
         let classifier = Classifier::build(label_set(arguments.labels, threshold)?, &embedder)?;
-        Ok(score_library(&classifier, &index)
+        Ok(score_library(&classifier, index.vectors())
             .iter()
             .map(Vec::len)
             .sum())
@@ -81,8 +81,13 @@ fn main() -> Result<()> {
     let looser = Classifier::build(label_set(arguments.labels, threshold * 0.99)?, &embedder)?;
     let (first, first_s) = apply(&store, &classifier, &tags)?;
     let (again, again_s) = apply(&store, &classifier, &tags)?;
-    let (edited, edited_s) = apply(&store, &looser, &score_library(&looser, &index))?;
-    let tagger = Tagger::new(folder.path().to_owned(), store, index, embedder.clone());
+    let (edited, edited_s) = apply(&store, &looser, &score_library(&looser, index.vectors()))?;
+    let tagger = Tagger::new(
+        folder.path().to_owned(),
+        store,
+        index.vectors().clone(),
+        embedder.clone(),
+    );
     let started = Instant::now();
     let preview = tagger.preview("made", &label_file(arguments.labels, threshold * 0.98))?;
     let preview_s = started.elapsed().as_secs_f64();
@@ -179,7 +184,7 @@ fn score_while_searching(
     std::thread::scope(|scope| {
         let search = scope.spawn(|| latencies_ms(index, queries, &is_done));
         let started = Instant::now();
-        let tags = score_library(classifier, index);
+        let tags = score_library(classifier, index.vectors());
         let score_s = started.elapsed().as_secs_f64();
         is_done.store(true, Ordering::Relaxed);
         (
@@ -197,7 +202,9 @@ fn latencies_ms(index: &Index, queries: &[Embedding], is_done: &AtomicBool) -> [
         .take_while(|_| !is_done.load(Ordering::Relaxed))
         .map(|query| {
             let started = Instant::now();
-            index.search(query.as_slice(), 10, QueryKind::Image, None);
+            index
+                .neighbours()
+                .search(query.as_slice(), 10, QueryKind::Image, None);
             started.elapsed().as_secs_f64() * 1e3
         })
         .collect();

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use pixdex::config::{Config, IndexConfig};
 use pixdex::embed::Embedding;
-use pixdex::index::{Home, Index, IndexStatus, Nearest, QueryKind};
+use pixdex::index::{Index, IndexSetup, IndexStatus, Nearest, QueryKind};
 use pixdex::store::ImageId;
 use serde::Serialize;
 use toml::Value;
@@ -189,13 +189,13 @@ fn config(options: &Options) -> IndexConfig {
 
 fn open(folder: &Path, options: &Options, samples: &[Embedding]) -> Index {
     let samples = samples.to_vec();
-    let home = Home {
+    let setup = IndexSetup {
         folder: folder.to_owned(),
         fingerprint: "bench".to_owned(),
         embedding_dim: options.dim,
         texts: Box::new(move || samples.clone()),
     };
-    Index::open(home, config(options))
+    Index::open(setup, config(options))
 }
 
 fn measure(options: &Options, vectors: &Vectors) -> Report {
@@ -203,7 +203,7 @@ fn measure(options: &Options, vectors: &Vectors) -> Report {
     let folder = options.library.as_deref().unwrap_or(temporary.path());
     let started = Instant::now();
     let mut index = open(folder, options, &vectors.samples);
-    if index.len() != vectors.base.len() {
+    if index.vectors().len() != vectors.base.len() {
         index.insert((0..).map(ImageId).zip(&vectors.base));
         while index.status().graph_images != Some(vectors.base.len()) || index.status().is_building
         {
@@ -232,10 +232,15 @@ fn measure(options: &Options, vectors: &Vectors) -> Report {
 fn kind(index: &Index, queries: &[Embedding], kind: QueryKind) -> Kind {
     let bars: Vec<f32> = queries
         .iter()
-        .map(|query| index.search_exact(query.as_slice(), K).hits[K - 1].1)
+        .map(|query| index.neighbours().by_scan(query.as_slice(), K).hits[K - 1].1)
         .collect();
     let graph = EF.iter().map(|&ef| {
-        let walk = |query: &[f32]| index.search_graph(query, K, ef).expect("there is a graph");
+        let walk = |query: &[f32]| {
+            index
+                .neighbours()
+                .by_graph(query, K, ef)
+                .expect("there is a graph")
+        };
         Point {
             ef_search: Some(ef),
             ..point(queries, &bars, walk)
@@ -243,8 +248,10 @@ fn kind(index: &Index, queries: &[Embedding], kind: QueryKind) -> Kind {
     });
     Kind {
         graph: graph.collect(),
-        chosen: point(queries, &bars, |query| index.search(query, K, kind, None)),
-        exact: point(queries, &bars, |query| index.search_exact(query, K)),
+        chosen: point(queries, &bars, |query| {
+            index.neighbours().search(query, K, kind, None)
+        }),
+        exact: point(queries, &bars, |query| index.neighbours().by_scan(query, K)),
     }
 }
 

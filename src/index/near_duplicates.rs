@@ -1,4 +1,4 @@
-//! Which images are nearly the same, asked of all images at once.
+//! Near-duplicates: which images are nearly the same, asked of all images at once.
 //!
 //! The graph knows it: a node is linked to its nearest one, and to every other one that it has none nearer to in between.
 //! So what hangs together by similarities of at least so much hangs together by links of at least so much, as in the
@@ -6,20 +6,29 @@
 
 use rayon::prelude::*;
 
+use super::neighbours::{Neighbours, QueryKind};
 use super::segment::Segment;
-use super::{Index, QueryKind, Snapshot};
+use super::snapshot::Snapshot;
 use crate::kernels::dot;
 use crate::store::ImageId;
 
 /// Neighbours that are looked at of an image that the graph has not; larger groups hang together by chains of them.
-const NEIGHBOURS: usize = 16;
+const NEAREST: usize = 16;
 
-/// Two images with their similarity.
-pub type Pair = (ImageId, ImageId, f32);
+/// Two images that are nearly the same.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SimilarPair {
+    /// One of them.
+    pub first: ImageId,
+    /// The other.
+    pub second: ImageId,
+    /// How similar they are.
+    pub similarity: f32,
+}
 
-impl Index {
+impl Neighbours {
     /// Pairs among `images` (in order) of at least this similarity: not all, but enough to hold every group together.
-    pub fn near_pairs(&self, images: &[ImageId], least: f32) -> Vec<Pair> {
+    pub fn near_duplicates(&self, images: &[ImageId], least: f32) -> Vec<SimilarPair> {
         let snapshot = self.snapshot();
         let passes = |image: &ImageId| images.binary_search(image).is_ok();
         let near = |image: ImageId| {
@@ -27,7 +36,11 @@ impl Index {
                 .linked(image, least, passes)
                 .unwrap_or_else(|| self.near(image, least, passes));
             near.into_iter()
-                .map(move |(other, similarity)| (image, other, similarity))
+                .map(move |(other, similarity)| SimilarPair {
+                    first: image,
+                    second: other,
+                    similarity,
+                })
         };
         images.par_iter().copied().flat_map_iter(near).collect()
     }
@@ -39,11 +52,13 @@ impl Index {
         least: f32,
         passes: impl Fn(&ImageId) -> bool,
     ) -> Vec<(ImageId, f32)> {
-        let Some(embedding) = self.embedding(image) else {
+        let embedding = self.state.read().get(image).map(<[f32]>::to_vec);
+        let Some(embedding) = embedding else {
             return Vec::new();
         };
-        let nearest = self.search(&embedding, NEIGHBOURS, QueryKind::Image, None);
-        let mut hits = nearest.hits;
+        let mut hits = self
+            .search(&embedding, NEAREST, QueryKind::Image, None)
+            .hits;
         hits.retain(|hit| hit.1 >= least && hit.0 != image && passes(&hit.0));
         hits
     }
@@ -58,7 +73,7 @@ impl Snapshot {
         passes: impl Fn(&ImageId) -> bool,
     ) -> Option<Vec<(ImageId, f32)>> {
         let segment = self.segment.as_ref()?;
-        let is_here = |node: u32| !self.gone.has(node);
+        let is_here = |node: u32| !self.gone.contains(node);
         let node = segment.node(image).filter(|node| is_here(*node))?;
         let passes = |node| is_here(node) && passes(&segment.image(node));
         let found = linked(segment, node, least, passes).into_iter();
@@ -79,7 +94,8 @@ fn linked(
 ) -> Vec<(u32, f32)> {
     let row = segment.row(node);
     let ready = segment.query(row);
-    let (mut products, mut found) = (Vec::new(), Vec::new());
+    let mut products = Vec::new();
+    let mut found = Vec::new();
     let mut open = vec![node];
     let mut next = 0;
     while let Some(&at) = open.get(next) {
@@ -142,24 +158,27 @@ mod tests {
     }
 
     /// For each image the first one that pairs join it to.
-    fn groups(images: &[ImageId], pairs: &[Pair]) -> BTreeMap<ImageId, ImageId> {
+    fn groups(images: &[ImageId], pairs: &[SimilarPair]) -> BTreeMap<ImageId, ImageId> {
         let mut first: BTreeMap<_, _> = images.iter().map(|image| (*image, *image)).collect();
-        for (a, b, _) in pairs {
-            let (a, b) = (first[a], first[b]);
+        for pair in pairs {
+            let a = first[&pair.first];
+            let b = first[&pair.second];
             let joined = first.values_mut().filter(|first| **first == a.max(b));
             joined.for_each(|first| *first = a.min(b));
         }
         first
     }
 
-    fn all_pairs(rows: &BTreeMap<ImageId, &Embedding>, least: f32) -> Vec<Pair> {
+    fn all_pairs(rows: &BTreeMap<ImageId, &Embedding>, least: f32) -> Vec<SimilarPair> {
         let pairs = rows.iter().flat_map(|(a, row)| {
-            let pair = move |(b, other): (&ImageId, &&Embedding)| {
-                (*a, *b, dot(row.as_slice(), other.as_slice()))
+            let pair = move |(b, other): (&ImageId, &&Embedding)| SimilarPair {
+                first: *a,
+                second: *b,
+                similarity: dot(row.as_slice(), other.as_slice()),
             };
             rows.range(..a).map(pair)
         });
-        pairs.filter(|pair| pair.2 >= least).collect()
+        pairs.filter(|pair| pair.similarity >= least).collect()
     }
 
     #[test]
@@ -182,10 +201,10 @@ mod tests {
                 .step_by(skipped)
                 .collect();
             let images: Vec<ImageId> = asked.keys().copied().collect();
-            let found = index.near_pairs(&images, least);
+            let found = index.neighbours().near_duplicates(&images, least);
             let all = all_pairs(&asked, least);
             assert!(groups(&images, &found) == groups(&images, &all), "{least}");
-            assert!(found.iter().all(|pair| pair.2 >= least));
+            assert!(found.iter().all(|pair| pair.similarity >= least));
         }
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Quantizer {
 
 /// A query made ready for one quantizer.
 #[derive(Debug)]
-pub(super) struct Query {
+pub(super) struct QuantizedQuery {
     kernel: CodeQuery,
     /// `similarity = base + scale * product`.
     base: f32,
@@ -33,7 +33,7 @@ pub(super) struct Query {
     error: f32,
 }
 
-impl Query {
+impl QuantizedQuery {
     /// Writes the products of the query with `count` rows of `codes` over `products`; `row` tells which ones.
     pub(super) fn products(
         &self,
@@ -55,7 +55,7 @@ impl Query {
         dot_rows(&self.kernel, codes, rows, products);
     }
 
-    /// The similarity that a product stands for, off by at most [`Query::error`] and the error of the row.
+    /// The similarity that a product stands for, off by at most [`QuantizedQuery::error`] and the error of the row.
     pub(super) fn similarity(&self, product: i32) -> f32 {
         self.base + self.scale * product as f32
     }
@@ -122,7 +122,7 @@ impl Quantizer {
     }
 
     /// Makes a query ready.
-    pub(super) fn query(&self, query: &[f32]) -> Query {
+    pub(super) fn query(&self, query: &[f32]) -> QuantizedQuery {
         let largest = query
             .iter()
             .fold(f32::MIN_POSITIVE, |largest, value| largest.max(value.abs()));
@@ -136,7 +136,7 @@ impl Quantizer {
             .zip(query)
             .map(|(rounded, value)| (value - f32::from(*rounded) * unit).powi(2))
             .sum();
-        Query {
+        QuantizedQuery {
             kernel: CodeQuery::new(values),
             base: dot(query, &self.mean),
             scale: unit * self.step,

@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-
-use super::marks::Marks;
+use super::bitset::BitSet;
 use super::matrix::Best;
 use super::scan::{Nodes, scan};
 use super::segment::Segment;
+use super::tuning::{Tuned, Way};
 
 /// Recall is measured on so many nearest images.
 const K: usize = 10;
@@ -17,81 +16,39 @@ const EF: [usize; 17] = [
     16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096,
 ];
 
-/// The way to an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Way {
-    /// All images are compared.
-    Scan,
-    /// The HNSW graph is walked.
-    Graph,
-}
-
-/// What was measured for one kind of query.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Tuned {
-    /// The cheaper way that reaches the target.
-    pub way: Way,
-    /// recall@10 of the graph with `ef_search`, against the exact scan.
-    pub recall: f64,
-    /// The smallest one that reaches the target with two standard errors to spare, or the largest that was tried.
-    pub ef_search: usize,
-    /// Median time of a walk, in microseconds.
-    pub graph_us: f64,
-    /// Median time of a scan, in microseconds.
-    pub scan_us: f64,
-    /// Queries that this was measured with.
-    pub queries: usize,
-}
-
-/// What was measured after a build; nothing for a kind of query of which there were no samples.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Tuning {
-    /// For the embeddings of texts.
-    pub text: Option<Tuned>,
-    /// For the embeddings of images.
-    pub image: Option<Tuned>,
-}
-
 /// A query to measure with. One that is an image of the segment is answered as if that image were not there.
 #[derive(Debug, Clone)]
-pub(super) struct Sample {
-    query: Vec<f32>,
+pub(super) struct TuningQuery {
+    vector: Vec<f32>,
     itself: Option<u32>,
 }
 
-impl Sample {
-    pub(super) fn of_text(query: Vec<f32>) -> Sample {
-        Sample {
-            query,
+impl TuningQuery {
+    pub(super) fn of_text(vector: Vec<f32>) -> TuningQuery {
+        TuningQuery {
+            vector,
             itself: None,
         }
     }
 
     /// Images of the segment.
-    pub(super) fn of_images(segment: &Segment, count: usize) -> Vec<Sample> {
+    pub(super) fn of_images(segment: &Segment, count: usize) -> Vec<TuningQuery> {
         let node = |draw: usize| (super::random(draw as u64) % segment.len() as u64) as u32;
-        let sample = |node| Sample {
-            query: segment.row(node).to_vec(),
+        let query = |node| TuningQuery {
+            vector: segment.row(node).to_vec(),
             itself: Some(node),
         };
-        (0..count).map(node).map(sample).collect()
+        (0..count).map(node).map(query).collect()
     }
 
     /// The similarity of the last one of the true neighbours, and how long it took to find them.
     fn scan(&self, segment: &Segment) -> (f32, Duration) {
-        let mut gone = Marks::new(segment.len());
+        let mut gone = BitSet::new(segment.len());
         if let Some(node) = self.itself {
-            gone.set(node);
+            gone.insert(node);
         }
         let started = Instant::now();
-        let best = scan(
-            segment,
-            &self.query,
-            K,
-            Nodes::Range(0..segment.len() as u32),
-            &gone,
-        );
+        let best = scan(segment, &self.vector, K, Nodes::all(segment), &gone);
         (best.bar(), started.elapsed())
     }
 
@@ -99,29 +56,27 @@ impl Sample {
     fn walk(&self, segment: &Segment, ef: usize, bar: f32) -> (usize, Duration) {
         let started = Instant::now();
         let mut best = Best::new(K);
-        segment.walk(&self.query, ef, K, self.itself, |_| true, &mut best);
+        segment.walk(&self.vector, ef, K, self.itself, |_| true, &mut best);
         let took = started.elapsed();
-        (
-            best.into_sorted().iter().filter(|hit| hit.1 >= bar).count(),
-            took,
-        )
+        let found = best.into_sorted();
+        (found.iter().filter(|hit| hit.1 >= bar).count(), took)
     }
 }
 
 /// Finds the cheapest way that reaches `target` with these queries; nothing where there are too few images or queries.
-pub(super) fn tune(segment: &Segment, samples: &[Sample], target: f64) -> Option<Tuned> {
+pub(super) fn tune(segment: &Segment, queries: &[TuningQuery], target: f64) -> Option<Tuned> {
     if segment.len() <= K {
         return None;
     }
     let (bars, times): (Vec<f32>, Vec<Duration>) =
-        samples.iter().map(|sample| sample.scan(segment)).unzip();
+        queries.iter().map(|query| query.scan(segment)).unzip();
     let scan_us = median_us(times);
     let mut tuned = None;
     for ef_search in EF {
-        let walks = samples
+        let walks = queries
             .iter()
             .zip(&bars)
-            .map(|(sample, bar)| sample.walk(segment, ef_search, *bar));
+            .map(|(query, bar)| query.walk(segment, ef_search, *bar));
         let (hits, times): (Vec<usize>, Vec<Duration>) = walks.unzip();
         let graph_us = median_us(times);
         let (recall, doubt) = recall(&hits)?;
@@ -137,7 +92,7 @@ pub(super) fn tune(segment: &Segment, samples: &[Sample], target: f64) -> Option
             ef_search,
             graph_us,
             scan_us,
-            queries: samples.len(),
+            queries: queries.len(),
         });
         // A larger one only takes longer.
         if is_enough || graph_us > scan_us {
@@ -178,12 +133,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("segment");
         let whole = segment(&path, 3000);
-        let samples = Sample::of_images(&whole, 100);
-        let before = tune(&whole, &samples, 0.95).unwrap();
+        let queries = TuningQuery::of_images(&whole, 100);
+        let before = tune(&whole, &queries, 0.95).unwrap();
         assert!(before.recall >= 0.95, "{before:?}");
         for broken_link in [[0; 4], [0xFF; 4]] {
             let broken = damage(&path, Array::Links, broken_link);
-            let after = tune(&broken, &samples, 0.95).unwrap();
+            let after = tune(&broken, &queries, 0.95).unwrap();
             assert!(after.recall < 0.5, "{after:?}");
             assert_eq!(after.way, Way::Scan);
         }
@@ -193,7 +148,7 @@ mod tests {
     fn what_cannot_be_measured_is_not_tuned() {
         let folder = tempfile::tempdir().unwrap();
         let small = segment(&folder.path().join("segment"), 5);
-        assert_eq!(tune(&small, &Sample::of_images(&small, 3), 0.9), None);
+        assert_eq!(tune(&small, &TuningQuery::of_images(&small, 3), 0.9), None);
         let large = segment(&folder.path().join("segment"), 50);
         assert_eq!(tune(&large, &[], 0.9), None);
     }

@@ -484,22 +484,22 @@ mod tests {
         }
     }
 
-    /// README's hooks, and the two ways to write sidecars.
+    /// The hooks of the page about labels, and the two ways to write sidecars.
     #[test]
-    fn the_readme_shows_settings_that_load() {
-        let readme = include_str!("../README.md");
+    fn the_page_about_labels_shows_settings_that_load() {
+        let page = include_str!("../config/labels/README.md");
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("pixdex.toml");
         let given = |text: &str| {
             std::fs::write(&file, text).unwrap();
             load(Some(&file), &[], vec![]).unwrap()
         };
-        let section = readme.split("### Hooks").nth(1).unwrap();
+        let section = page.split("## Hooks").nth(1).unwrap();
         let block = section.split("```toml").nth(1).unwrap();
         let hooks = given(block.split("```").next().unwrap()).hooks;
         let names: Vec<&str> = hooks.keys().map(String::as_str).collect();
         assert_eq!(names, ["home", "print"]);
-        let section = readme.split("### Keywords and sidecars").nth(1).unwrap();
+        let section = page.split("## Keywords and sidecars").nth(1).unwrap();
         assert!(
             section.contains("`[sidecars] write = \"appended\"`")
                 && section.contains("`\"replaced\"`")

@@ -15,12 +15,8 @@ use crate::daemon;
 use crate::search::{self, Slice, Term, Upload, What};
 
 /// Find pictures by a description, by pictures like them, and by filters.
-///
-/// Bare words are one description; a word or a "quoted text" with a sign in front is one of its own, wanted (+) or not (-),
-/// with a weight if need be: `red car +0.5:night -snow`. Filters stand among them as `name:value`: tag, -tag, path, after,
-/// before, format, camera, width, height, size, area. `image:ID` looks for pictures like one of the library, and
-/// `strictness:0` to `strictness:100` says how much a hit must stand out (50).
 #[derive(Debug, Args)]
+#[command(after_long_help = include_str!("help/search.txt"))]
 pub(super) struct Search {
     /// What to look for, e.g. 'a dog on grass -snow tag:outdoors after:2023-05'
     #[arg(required_unless_present = "image")]

@@ -16,6 +16,7 @@ use crate::daemon::{self, Library};
 
 /// Watch folders, and serve search, tags and a web page until told to stop.
 #[derive(Debug, Args)]
+#[command(after_long_help = include_str!("help/serve.txt"))]
 pub(super) struct Serve {
     /// The folders to watch [default: those of the last run]
     #[arg(value_name = "DIR")]

@@ -293,23 +293,35 @@ mod tests {
         );
     }
 
-    /// Every line of README's handbook can be typed.
+    /// What stands in the first column of a list of queries, each followed by what it means.
+    fn shown<'a>(list: &'a str, before_meaning: &str) -> Vec<&'a str> {
+        let first = |line: &'a str| line.split(before_meaning).next().map(str::trim);
+        let queries = list.lines().filter_map(first);
+        queries.filter(|query| !query.is_empty()).collect()
+    }
+
+    /// Every query of README and of `pixdex search --help` can be typed.
     #[test]
-    fn the_readme_shows_queries_that_are_read() {
+    fn what_is_shown_can_be_typed() {
         let readme = include_str!("../../README.md");
         let section = readme.split("## Finding pictures").nth(1).unwrap();
         let block = section.split("```").nth(1).unwrap();
-        let id = "26".repeat(32);
-        let lines = block
-            .lines()
-            .skip(1)
-            .map(|line| line.split("  #").next().unwrap().trim());
-        let queries: Vec<Query> = lines
-            .map(|line| line.replace("26b7…64-digits", &id))
-            .map(|line| parse(&line).unwrap_or_else(|error| panic!("{line}: {error}")))
-            .collect();
-        assert!(queries.len() >= 12);
-        assert!(queries.iter().all(|query| *query != Query::default()));
+        let block = block.split_once('\n').unwrap().1;
+        let help = include_str!("../cli/help/search.txt");
+        let list = help.split("\n\n").nth(1).unwrap();
+        // A line that goes on with a meaning only begins far to the right.
+        let is_query = |line: &&str| line.starts_with("  ") && !line.starts_with("    ");
+        let list: Vec<&str> = list.lines().filter(is_query).collect();
+        let list = list.join("\n").replace("\n  ", "\n");
+        let queries = [shown(block, "  #"), shown(list.trim_start(), "   ")].concat();
+        assert!(queries.len() >= 22, "{queries:?}");
+        for query in queries {
+            let query = query.replace("26b7…64-digits", &"26".repeat(32));
+            // The longest leaves two spaces only.
+            let query = query.split("  ").next().unwrap_or_default();
+            let parsed = parse(query).unwrap_or_else(|error| panic!("{query}: {error}"));
+            assert_ne!(parsed, Query::default(), "{query}");
+        }
     }
 
     #[test]

@@ -158,12 +158,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_readme_shows_a_full_form_that_is_read() {
-        let readme = include_str!("../../README.md");
-        let start = readme.find("{\"terms\"").unwrap();
-        let form = readme[start..].split("' ").next().unwrap();
+    fn the_help_shows_a_full_form_that_is_read() {
+        let help = include_str!("../cli/help/serve.txt");
+        let start = help.find("\n  {\"terms\"").unwrap();
+        let form = help[start..].split("\n\n").next().unwrap();
         let form = form
-            .replace("IMAGE_ID", &"0".repeat(64))
+            .replace("\"ID\"", &format!("\"{}\"", "0".repeat(64)))
             .replace("BASE64", "AAAA");
         let (query, slice) = Form::parse(&Bytes::from(form)).unwrap();
         assert_eq!(

@@ -354,20 +354,24 @@ mod tests {
         }
     }
 
+    /// The first label file of a page.
+    fn shown(page: &str) -> LabelSet {
+        let file = page.split("```toml\n").nth(1).unwrap();
+        LabelSet::parse(file.split("```").next().unwrap()).unwrap()
+    }
+
     #[test]
-    fn the_readme_shows_a_sound_set() {
-        let readme = include_str!("../../README.md");
-        let block = readme
-            .split("```toml\n")
-            .nth(1)
-            .unwrap()
-            .split("```")
-            .next()
-            .unwrap();
-        let set = LabelSet::parse(block).unwrap();
+    fn the_pages_show_sound_sets() {
+        for page in [
+            include_str!("../../README.md"),
+            include_str!("../../config/labels/README.md"),
+        ] {
+            let set = shown(page);
+            let parents: Vec<_> = set.labels.iter().flat_map(|label| &label.parent).collect();
+            assert_eq!(parents, ["animal"]);
+        }
+        let set = shown(include_str!("../../config/labels/README.md"));
         assert_eq!(set.key("file"), "places");
-        let parents: Vec<_> = set.labels.iter().flat_map(|label| &label.parent).collect();
-        assert_eq!(parents, ["animal"]);
     }
 
     #[test]

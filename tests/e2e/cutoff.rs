@@ -255,7 +255,7 @@ fn what_most_pictures_show_is_found_in_most() {
     );
 }
 
-/// The curve that README shows.
+/// The curve that `tests/benches/README.md` shows.
 #[test]
 #[ignore = "prints figures: precision and recall over strictness"]
 fn figures_of_strictness() {

@@ -1,4 +1,4 @@
-//! The figures that README quotes. They take a while and depend on the machine, so they run when asked for:
+//! The figures that `tests/benches/README.md` quotes. They take a while and depend on the machine, so they run when asked for:
 //!
 //! `cargo test --release --test e2e -- --ignored --nocapture figures`
 

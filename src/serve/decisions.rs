@@ -6,7 +6,8 @@ use warp::hyper::body::Bytes;
 use super::Api;
 use super::error::ApiError;
 use super::form::Form;
-use super::params::{Params, image_hash};
+use super::params::image_hash;
+use super::request::Request;
 use crate::search::SearchError;
 use crate::store::{BadDecision, ContentHash, Decision, Verdict, WhichDecisions};
 
@@ -47,7 +48,14 @@ struct Many {
     search: Option<Form>,
 }
 
-pub(super) fn list(api: &Api, params: &Params) -> Result<Decisions> {
+/// What one decision is about, as it stands in an address.
+pub(super) struct About {
+    pub(super) image: String,
+    pub(super) set: String,
+    pub(super) label: String,
+}
+
+pub(super) fn list(Request { api, params, .. }: &Request) -> Result<Decisions> {
     params.only(&["set", "label", "image"])?;
     let owned = |name| params.get(name).map(str::to_owned);
     let which = WhichDecisions {
@@ -61,18 +69,26 @@ pub(super) fn list(api: &Api, params: &Params) -> Result<Decisions> {
 }
 
 /// Decides about one image.
-pub(super) fn put(api: &Api, [id, set, label]: [&str; 3], body: &Bytes) -> Result<Decided> {
+pub(super) fn put(Request { api, body, .. }: &Request, about: &About) -> Result<Decided> {
     let One { decision } = parse(body)?;
-    decide(api, set, label, Some(decision), vec![image_hash(id)?])
+    let About { set, label, .. } = about;
+    decide(
+        api,
+        set,
+        label,
+        Some(decision),
+        vec![image_hash(&about.image)?],
+    )
 }
 
 /// Takes the decision on one image back.
-pub(super) fn delete(api: &Api, [id, set, label]: [&str; 3]) -> Result<Decided> {
-    decide(api, set, label, None, vec![image_hash(id)?])
+pub(super) fn delete(Request { api, .. }: &Request, about: &About) -> Result<Decided> {
+    let About { set, label, .. } = about;
+    decide(api, set, label, None, vec![image_hash(&about.image)?])
 }
 
 /// Decides about several images.
-pub(super) fn post(api: &Api, body: &Bytes) -> Result<Decided> {
+pub(super) fn post(Request { api, body, .. }: &Request) -> Result<Decided> {
     let Many {
         set,
         label,
@@ -112,7 +128,7 @@ fn decide(
 }
 
 /// Reads decisions as they were exported, a line of JSON each: all of them or, where one is wrong, none.
-pub(super) fn import(api: &Api, body: &Bytes) -> Result<Decided> {
+pub(super) fn import(Request { api, body, .. }: &Request) -> Result<Decided> {
     let bad = |error: BadDecision| ApiError::bad_request("bad_decision", error.to_string());
     let decisions = Decision::parse_lines(body).map_err(bad)?;
     Ok(Decided {

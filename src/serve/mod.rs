@@ -6,11 +6,15 @@
 mod decisions;
 mod error;
 mod events;
+mod files;
 mod form;
 mod guard;
-mod handlers;
+mod label_sets;
 mod params;
+mod request;
 mod routes;
+mod search;
+mod status;
 mod thumbnail;
 
 use std::path::PathBuf;

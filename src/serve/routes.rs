@@ -7,13 +7,15 @@ use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use warp::filters::BoxedFilter;
 use warp::http::header;
-use warp::hyper::body::Bytes;
 use warp::reply::{self, Reply, Response};
-use warp::{Filter, Rejection};
+use warp::{Filter, Rejection, path};
 
-use super::error::{ApiError, recover};
-use super::params::Params;
-use super::{Api, decisions, handlers};
+use super::decisions::About;
+use super::error::recover;
+use super::request::{
+    Request, answer, blocking, delete, get, json, or_error, post, post_empty, put,
+};
+use super::{Api, decisions, files, label_sets, search, status};
 
 /// A label set is a page of text.
 const MAX_LABEL_SET_BYTES: u64 = 1024 * 1024;
@@ -24,25 +26,20 @@ const MAX_QUERY_BYTES: u64 = 64 * 1024 * 1024;
 /// Some hundred thousand decisions.
 const MAX_DECISIONS_BYTES: u64 = 64 * 1024 * 1024;
 
-type Result<T> = std::result::Result<T, ApiError>;
+/// An address with its answer.
+type Route = BoxedFilter<(Response,)>;
 
 /// All of it, errors included.
 pub(super) fn all(
     api: &Api,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + use<> {
-    let answers = page()
-        .or(health())
-        .unify()
-        .or(images(api))
-        .unify()
-        .or(label_sets(api))
-        .unify()
-        .or(decided(api))
-        .unify()
-        .or(library(api))
-        .unify()
-        .or(events(api))
-        .unify();
+    let v1 = path!("api" / "v1" / ..).and(first_of(vec![
+        pictures(api),
+        labels(api),
+        decisions(api),
+        daemon(api),
+    ]));
+    let answers = first_of(vec![page(), health(), v1.boxed()]);
     guard(api)
         .and(answers)
         .recover(recover)
@@ -65,25 +62,20 @@ fn guard(api: &Api) -> impl Filter<Extract = (), Error = Rejection> + Clone + us
         .untuple_one()
 }
 
-fn page() -> BoxedFilter<(Response,)> {
+fn page() -> Route {
     let file = |content_type: &'static str, text: &'static str| {
         warp::get().map(move || {
             reply::with_header(text, header::CONTENT_TYPE, content_type).into_response()
         })
     };
-    let index = warp::path::end().and(file(
-        "text/html; charset=utf-8",
-        include_str!("ui/index.html"),
-    ));
-    let script = warp::path!("app.js").and(file(
-        "text/javascript; charset=utf-8",
-        include_str!("ui/app.js"),
-    ));
-    let style = warp::path!("style.css").and(file(
-        "text/css; charset=utf-8",
-        include_str!("ui/style.css"),
-    ));
-    index.or(script).unify().or(style).unify().boxed()
+    let html = file("text/html; charset=utf-8", include_str!("ui/index.html"));
+    let script = file("text/javascript; charset=utf-8", include_str!("ui/app.js"));
+    let style = file("text/css; charset=utf-8", include_str!("ui/style.css"));
+    first_of(vec![
+        path::end().and(html).boxed(),
+        path!("app.js").and(script).boxed(),
+        path!("style.css").and(style).boxed(),
+    ])
 }
 
 #[derive(Serialize)]
@@ -92,119 +84,115 @@ struct Health {
 }
 
 /// The listener is only served when the library is open, so who is answered is answered by a ready program.
-fn health() -> BoxedFilter<(Response,)> {
-    let ok = || json(Ok(Health { status: "ok" }));
-    let live = warp::path!("health" / "live").and(warp::get()).map(ok);
-    let ready = warp::path!("health" / "ready").and(warp::get()).map(ok);
-    live.or(ready).unify().boxed()
+fn health() -> Route {
+    let ok = warp::get().map(|| json(Ok(Health { status: "ok" })));
+    first_of(vec![
+        path!("health" / "live").and(ok).boxed(),
+        path!("health" / "ready").and(ok).boxed(),
+    ])
 }
 
-fn images(api: &Api) -> BoxedFilter<(Response,)> {
-    let list = warp::path!("api" / "v1" / "images")
-        .and(read(api))
-        .then(|api, params| answer(api, move |api| handlers::images(api, &params)));
-    let one = warp::path!("api" / "v1" / "images" / String)
-        .and(read(api))
-        .then(|id: String, api, _| answer(api, move |api| handlers::image(api, &id)));
-    let file = warp::path!("api" / "v1" / "images" / String / "file")
-        .and(read(api))
-        .then(|id: String, api, _| async { or_error(handlers::file(api, id).await) });
-    let thumbnail = warp::path!("api" / "v1" / "images" / String / "thumbnail")
-        .and(read(api))
-        .then(|id: String, api: Api, params: Params| async move {
-            or_error(
-                handlers::blocking(&api, move |api| handlers::thumbnail(api, &id, &params)).await,
-            )
-        });
-    list.or(one)
-        .unify()
-        .or(file)
-        .unify()
-        .or(thumbnail)
-        .unify()
-        .boxed()
-}
-
-fn label_sets(api: &Api) -> BoxedFilter<(Response,)> {
-    let list = warp::path!("api" / "v1" / "label-sets")
-        .and(read(api))
-        .then(|api, _| answer(api, |api| Ok(handlers::label_sets(api))));
-    let get = warp::path!("api" / "v1" / "label-sets" / String)
-        .and(read(api))
-        .then(|name: String, api, _| answer(api, move |api| handlers::label_set(api, &name)));
-    let text = body(MAX_LABEL_SET_BYTES);
-    let put = warp::path!("api" / "v1" / "label-sets" / String)
-        .and(warp::put())
-        .and(with(api))
-        .and(text)
-        .then(|name: String, api, body: Bytes| {
-            answer(api, move |api| handlers::put_label_set(api, &name, &body))
-        });
-    let preview = warp::path!("api" / "v1" / "label-sets" / String / "preview")
-        .and(warp::post())
-        .and(with(api))
-        .and(text)
-        .then(|name: String, api, body: Bytes| {
-            answer(api, move |api| {
-                handlers::preview_label_set(api, &name, &body)
+fn pictures(api: &Api) -> Route {
+    first_of(vec![
+        path!("images")
+            .and(get(api))
+            .then(|request| answer(request, search::images))
+            .boxed(),
+        path!("images" / String)
+            .and(get(api))
+            .then(|id: String, request| answer(request, move |request| files::image(request, &id)))
+            .boxed(),
+        path!("images" / String / "file")
+            .and(get(api))
+            .then(|id, request| async { or_error(files::original(request, id).await) })
+            .boxed(),
+        path!("images" / String / "thumbnail")
+            .and(get(api))
+            .then(|id: String, request| async {
+                or_error(blocking(request, move |request| files::thumbnail(request, &id)).await)
             })
-        });
-    let delete = warp::path!("api" / "v1" / "label-sets" / String)
-        .and(warp::delete())
-        .and(with(api))
-        .then(|name: String, api| answer(api, move |api| handlers::delete_label_set(api, &name)));
-    list.or(get)
-        .unify()
-        .or(put)
-        .unify()
-        .or(preview)
-        .unify()
-        .or(delete)
-        .unify()
-        .boxed()
+            .boxed(),
+        path!("search")
+            .and(get(api))
+            .then(|request| answer(request, search::search))
+            .boxed(),
+        path!("search")
+            .and(post(api, MAX_QUERY_BYTES))
+            .then(|request| answer(request, search::form))
+            .boxed(),
+        path!("duplicates")
+            .and(get(api))
+            .then(|request| answer(request, search::duplicates))
+            .boxed(),
+    ])
 }
 
-fn decided(api: &Api) -> BoxedFilter<(Response,)> {
-    let list = warp::path!("api" / "v1" / "decisions")
-        .and(read(api))
-        .then(|api, params| answer(api, move |api| decisions::list(api, &params)));
-    let post = warp::path!("api" / "v1" / "decisions")
-        .and(warp::post())
-        .and(with(api))
-        .and(body(MAX_DECISIONS_BYTES))
-        .then(|api, body: Bytes| answer(api, move |api| decisions::post(api, &body)));
-    let import = warp::path!("api" / "v1" / "decisions" / "import")
-        .and(warp::post())
-        .and(with(api))
-        .and(body(MAX_DECISIONS_BYTES))
-        .then(|api, body: Bytes| answer(api, move |api| decisions::import(api, &body)));
-    let one = warp::path!("api" / "v1" / "images" / Text / "decisions" / Text / Text);
-    let put = one
-        .and(warp::put())
-        .and(with(api))
-        .and(body(MAX_LABEL_SET_BYTES))
-        .then(|id: Text, set: Text, label: Text, api, body: Bytes| {
-            answer(api, move |api| {
-                decisions::put(api, [&id.0, &set.0, &label.0], &body)
+fn labels(api: &Api) -> Route {
+    first_of(vec![
+        path!("label-sets")
+            .and(get(api))
+            .then(|request| answer(request, |request| Ok(label_sets::list(request))))
+            .boxed(),
+        path!("label-sets" / String)
+            .and(get(api))
+            .then(|name: String, request| {
+                answer(request, move |request| label_sets::one(request, &name))
             })
-        });
-    let delete =
-        one.and(warp::delete())
-            .and(with(api))
-            .then(|id: Text, set: Text, label: Text, api| {
-                answer(api, move |api| {
-                    decisions::delete(api, [&id.0, &set.0, &label.0])
-                })
-            });
-    list.or(post)
-        .unify()
-        .or(import)
-        .unify()
-        .or(put)
-        .unify()
-        .or(delete)
-        .unify()
-        .boxed()
+            .boxed(),
+        path!("label-sets" / String)
+            .and(put(api, MAX_LABEL_SET_BYTES))
+            .then(|name: String, request| {
+                answer(request, move |request| label_sets::put(request, &name))
+            })
+            .boxed(),
+        path!("label-sets" / String)
+            .and(delete(api))
+            .then(|name: String, request| {
+                answer(request, move |request| label_sets::delete(request, &name))
+            })
+            .boxed(),
+        path!("label-sets" / String / "preview")
+            .and(post(api, MAX_LABEL_SET_BYTES))
+            .then(|name: String, request| {
+                answer(request, move |request| label_sets::preview(request, &name))
+            })
+            .boxed(),
+        path!("tags")
+            .and(get(api))
+            .then(|request| answer(request, label_sets::tags))
+            .boxed(),
+    ])
+}
+
+fn decisions(api: &Api) -> Route {
+    let about = path!("images" / Text / "decisions" / Text / Text)
+        .map(|Text(image), Text(set), Text(label)| About { image, set, label });
+    first_of(vec![
+        path!("decisions")
+            .and(get(api))
+            .then(|request| answer(request, decisions::list))
+            .boxed(),
+        path!("decisions")
+            .and(post(api, MAX_DECISIONS_BYTES))
+            .then(|request| answer(request, decisions::post))
+            .boxed(),
+        path!("decisions" / "import")
+            .and(post(api, MAX_DECISIONS_BYTES))
+            .then(|request| answer(request, decisions::import))
+            .boxed(),
+        about
+            .and(put(api, MAX_LABEL_SET_BYTES))
+            .then(|about: About, request| {
+                answer(request, move |request| decisions::put(request, &about))
+            })
+            .boxed(),
+        about
+            .and(delete(api))
+            .then(|about: About, request| {
+                answer(request, move |request| decisions::delete(request, &about))
+            })
+            .boxed(),
+    ])
 }
 
 /// A part of an address that people chose: whatever an address cannot hold is written with `%` there.
@@ -213,89 +201,37 @@ struct Text(String);
 impl FromStr for Text {
     type Err = Utf8Error;
 
-    fn from_str(part: &str) -> std::result::Result<Text, Utf8Error> {
+    fn from_str(part: &str) -> Result<Text, Utf8Error> {
         Ok(Text(percent_decode_str(part).decode_utf8()?.into_owned()))
     }
 }
 
-fn library(api: &Api) -> BoxedFilter<(Response,)> {
-    let search = warp::path!("api" / "v1" / "search")
-        .and(read(api))
-        .then(|api, params| answer(api, move |api| handlers::search(api, &params)));
-    let search_form = warp::path!("api" / "v1" / "search")
-        .and(warp::post())
-        .and(with(api))
-        .and(body(MAX_QUERY_BYTES))
-        .then(|api, body: Bytes| answer(api, move |api| handlers::search_form(api, &body)));
-    let duplicates = warp::path!("api" / "v1" / "duplicates")
-        .and(read(api))
-        .then(|api, params| answer(api, move |api| handlers::duplicates(api, &params)));
-    let tags = warp::path!("api" / "v1" / "tags")
-        .and(read(api))
-        .then(|api, _| answer(api, handlers::tags));
-    let status = warp::path!("api" / "v1" / "status")
-        .and(read(api))
-        .then(|api, _| answer(api, handlers::status));
-    let failures = warp::path!("api" / "v1" / "failures")
-        .and(read(api))
-        .then(|api, _| answer(api, handlers::failures));
-    let rescan = warp::path!("api" / "v1" / "rescan")
-        .and(warp::post())
-        .and(with(api))
-        .then(|api| answer(api, |api| Ok(handlers::rescan(api))));
-    search
-        .or(search_form)
-        .unify()
-        .or(duplicates)
-        .unify()
-        .or(tags)
-        .unify()
-        .or(status)
-        .unify()
-        .or(failures)
-        .unify()
-        .or(rescan)
-        .unify()
-        .boxed()
+fn daemon(api: &Api) -> Route {
+    first_of(vec![
+        path!("status")
+            .and(get(api))
+            .then(|request| answer(request, status::status))
+            .boxed(),
+        path!("failures")
+            .and(get(api))
+            .then(|request| answer(request, status::failures))
+            .boxed(),
+        path!("rescan")
+            .and(post_empty(api))
+            .then(|request| answer(request, |request| Ok(status::rescan(request))))
+            .boxed(),
+        path!("events")
+            .and(get(api))
+            .map(|Request { api, .. }: Request| or_error(api.streams.open(api.parts.store.feed())))
+            .boxed(),
+    ])
 }
 
-fn events(api: &Api) -> BoxedFilter<(Response,)> {
-    warp::path!("api" / "v1" / "events")
-        .and(warp::get())
-        .and(with(api))
-        .map(|api: Api| or_error(api.streams.open(api.parts.store.feed())))
-        .boxed()
-}
-
-/// A GET with its parameters.
-fn read(api: &Api) -> impl Filter<Extract = (Api, Params), Error = Rejection> + Clone + use<> {
-    let raw = warp::query::raw().or(warp::any().map(String::new)).unify();
-    warp::get()
-        .and(with(api))
-        .and(raw.map(|raw: String| Params::parse(&raw)))
-}
-
-/// What came with the request, up to so many bytes.
-fn body(limit_bytes: u64) -> impl Filter<Extract = (Bytes,), Error = Rejection> + Copy {
-    warp::body::content_length_limit(limit_bytes).and(warp::body::bytes())
-}
-
-fn with(api: &Api) -> impl Filter<Extract = (Api,), Error = Infallible> + Clone + use<> {
-    let api = api.clone();
-    warp::any().map(move || api.clone())
-}
-
-async fn answer<T: Serialize + Send + 'static>(
-    api: Api,
-    work: impl FnOnce(&Api) -> Result<T> + Send + 'static,
-) -> Response {
-    json(handlers::blocking(&api, work).await)
-}
-
-fn json<T: Serialize>(result: Result<T>) -> Response {
-    or_error(result.map(|value| reply::json(&value).into_response()))
-}
-
-fn or_error(result: Result<Response>) -> Response {
-    result.unwrap_or_else(ApiError::into_response)
+/// The first of these that takes a request answers it.
+fn first_of(routes: Vec<Route>) -> Route {
+    let none = warp::any()
+        .and_then(|| async { Err(warp::reject::not_found()) })
+        .boxed();
+    let either = |first: Route, second: Route| first.or(second).unify().boxed();
+    routes.into_iter().fold(none, either)
 }

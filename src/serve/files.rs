@@ -1,0 +1,92 @@
+//! One picture: what is known of it, its original and its thumbnails.
+
+use warp::http::HeaderValue;
+use warp::http::header;
+use warp::reply::{self, Reply, Response};
+
+use super::error::ApiError;
+use super::params::image_hash;
+use super::request::{Request, blocking};
+use super::{Api, thumbnail};
+use crate::search::Item;
+use crate::store::ImageRow;
+
+type Result<T> = std::result::Result<T, ApiError>;
+
+pub(super) fn image(request: &Request, id: &str) -> Result<Item> {
+    Ok(row(&request.api, id)?.into())
+}
+
+fn row(api: &Api, id: &str) -> Result<ImageRow> {
+    let hash = image_hash(id)?;
+    let unknown = || ApiError::not_found("unknown_image", format!("there is no image `{id}`"));
+    let image = api.parts.store.image_by_hash(&hash)?.ok_or_else(unknown)?;
+    api.parts.store.images(&[image])?.pop().ok_or_else(unknown)
+}
+
+/// The original file as a stream.
+pub(super) async fn original(request: Request, id: String) -> Result<Response> {
+    let found = blocking(request, move |Request { api, .. }| {
+        let row = row(api, &id)?;
+        let path = api
+            .parts
+            .store
+            .readable_paths(row.id)?
+            .into_iter()
+            .next()
+            .ok_or_else(offline)?;
+        Ok((row, path))
+    });
+    let (row, path) = found.await?;
+    let file = tokio::fs::File::open(&path).await.map_err(|_| offline())?;
+    let length = file.metadata().await.map_err(ApiError::internal)?.len();
+    let mut response = reply::stream(tokio_util::io::ReaderStream::new(file)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    headers.insert(header::CONTENT_TYPE, content_type(&row.metadata.format));
+    Ok(response)
+}
+
+fn offline() -> ApiError {
+    ApiError::not_found(
+        "offline",
+        "no file that holds this image can be read now: its folder is away",
+    )
+}
+
+fn content_type(format: &str) -> HeaderValue {
+    HeaderValue::from_str(&format!("image/{format}"))
+        .unwrap_or(HeaderValue::from_static("application/octet-stream"))
+}
+
+pub(super) fn thumbnail(Request { api, params, .. }: &Request, id: &str) -> Result<Response> {
+    params.only(&["size"])?;
+    let wanted = params.get("size").unwrap_or("320");
+    let bad_size = |_| {
+        ApiError::bad_request(
+            "bad_size",
+            format!("`size` must be a number of pixels, not `{wanted}`"),
+        )
+    };
+    let size = thumbnail::nearest_size(wanted.parse().map_err(bad_size)?);
+    let row = row(api, id)?;
+    let original = api.parts.store.readable_paths(row.id)?.into_iter().next();
+    let bytes = thumbnail::get(
+        &api.thumbnails,
+        &row.hash,
+        size,
+        original.as_deref(),
+        &api.parts.decode,
+    )
+    .map_err(ApiError::internal)?
+    .ok_or_else(offline)?;
+    let mut response = Response::new(bytes.into());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg"));
+    // The address names the content, so what it gives never changes.
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, max-age=31536000, immutable"),
+    );
+    Ok(response)
+}

@@ -1,0 +1,80 @@
+//! Pictures that are looked for: by a query, by a filter, or because they are the same.
+
+use super::error::ApiError;
+use super::form::Form;
+use super::request::Request;
+use crate::search::{self, Answer, Duplicates, Query, SameBy};
+
+type Result<T> = std::result::Result<T, ApiError>;
+
+/// Parameters of a query, and of the part of its answer that is wanted.
+const QUERY: [&str; 10] = [
+    "q",
+    "similar",
+    "strictness",
+    "tag",
+    "path",
+    "after",
+    "before",
+    "limit",
+    "cursor",
+    "facets",
+];
+
+pub(super) fn search(Request { api, params, .. }: &Request) -> Result<Answer> {
+    params.only(&QUERY)?;
+    let query = params.query()?;
+    if query == Query::default() {
+        let message =
+            "say what to look for: a description or filters in `q`, or an image in `similar`";
+        return Err(ApiError::bad_request("empty_query", message));
+    }
+    Ok(api.search.run(&query, &params.slice()?)?)
+}
+
+pub(super) fn form(Request { api, body, .. }: &Request) -> Result<Answer> {
+    let (query, slice) = Form::parse(body)?;
+    Ok(api.search.run(&query, &slice)?)
+}
+
+pub(super) fn images(Request { api, params, .. }: &Request) -> Result<Answer> {
+    params.only(&[
+        "q", "tag", "path", "after", "before", "limit", "cursor", "facets",
+    ])?;
+    let query = params.query()?;
+    query.only_filter()?;
+    Ok(api.search.run(&query, &params.slice()?)?)
+}
+
+pub(super) fn duplicates(Request { api, params, .. }: &Request) -> Result<Duplicates> {
+    params.only(&[
+        "by",
+        "similarity",
+        "q",
+        "tag",
+        "path",
+        "after",
+        "before",
+        "limit",
+    ])?;
+    let likeness = likeness(params.get("by"), params.get("similarity"))?;
+    Ok(api
+        .search
+        .duplicates(likeness, &params.query()?, params.limit()?)?)
+}
+
+fn likeness(by: Option<&str>, similarity: Option<&str>) -> Result<SameBy> {
+    let bad = |name, allowed, given: &str| {
+        let message = format!("`{name}` is {allowed}, not `{given}`");
+        ApiError::bad_request("bad_likeness", message)
+    };
+    match (by, similarity) {
+        (Some("hash"), _) => Ok(SameBy::Hash),
+        (None | Some("similarity"), None) => Ok(SameBy::Similarity(search::LEAST_SIMILARITY)),
+        (None | Some("similarity"), Some(text)) => text
+            .parse()
+            .map(SameBy::Similarity)
+            .map_err(|_| bad("similarity", "a number from 0.5 to 1", text)),
+        (Some(by), _) => Err(bad("by", "`hash` or `similarity`", by)),
+    }
+}

@@ -34,6 +34,7 @@
 //! | [`sidecar`] | which keywords stand beside a picture, and which shall? |
 //! | [`ingest`] | how does a file become a searchable, tagged image? |
 //! | [`hooks`] | who hears that an image gained a label? |
+//! | [`wire`] | what do HTTP and the command line ask and answer? |
 //! | [`serve`] | how does all this look over HTTP? |
 //! | [`daemon`] | who builds the parts, wires them, and stops them in order? |
 //! | [`cli`] | what can be typed in a terminal? |
@@ -86,6 +87,8 @@ pub mod sidecar;
 pub mod ingest;
 
 pub mod hooks;
+
+pub mod wire;
 
 pub mod serve;
 

@@ -5,13 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 
-use super::library::{self, Library};
-use super::output;
+use super::backend::Backend;
 use crate::config::Config;
-use crate::daemon;
-use crate::store::{ContentHash, Decision, Verdict, WhichDecisions};
+use crate::store::{ContentHash, Verdict};
+use crate::wire::{DecideMany, Decided};
 
 /// Say which tags are right: what a person decided wins over every score, for ever.
 #[derive(Debug, Subcommand)]
@@ -62,31 +60,23 @@ impl Decisions {
 }
 
 fn decide(config: &Config, choice: Choice, verdict: Option<Verdict>) -> Result<()> {
-    let Choice {
-        label: (set, label),
-        images,
-    } = choice;
-    let count = images.len();
-    let changed = if let Library::Daemon(address) = Library::find(config)? {
-        let body = json!({ "set": set, "label": label, "decision": verdict, "images": images });
-        library::post(&address, "decisions", &body.to_string())?["changed"].take()
-    } else {
-        let library = daemon::Library::open(config, &output::download())?;
-        let tagger = library.parts.tagger;
-        tagger.decide_on([&set, &label], verdict, images)?.into()
-    };
-    println!("{changed} of {count} decisions changed");
+    let (set, label) = choice.label;
+    let decided = Backend::find(config)?.decide(DecideMany {
+        set,
+        label,
+        decision: verdict,
+        images: choice.images,
+        search: None,
+    })?;
+    print(decided);
     Ok(())
 }
 
 fn export(config: &Config) -> Result<()> {
-    let answer = match Library::find(config)? {
-        Library::Daemon(address) => library::ask(&address, "decisions", &[])?["decisions"].take(),
-        Library::Own(store) => output::to_value(&store.decisions(&WhichDecisions::default())?)?,
-    };
     let mut out = io::stdout().lock();
-    for decision in answer.as_array().context("the answer has no decisions")? {
-        writeln!(out, "{decision}")?;
+    for decision in Backend::find(config)?.decisions()?.decisions {
+        serde_json::to_writer(&mut out, &decision)?;
+        writeln!(out)?;
     }
     Ok(())
 }
@@ -94,22 +84,12 @@ fn export(config: &Config) -> Result<()> {
 fn import(config: &Config, file: &Path) -> Result<()> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("failed to read `{}`", file.display()))?;
-    let answer = if let Library::Daemon(address) = Library::find(config)? {
-        library::post(&address, "decisions/import", &text)
-    } else {
-        import_here(config, &text)
-    };
-    let answer = answer.with_context(|| format!("nothing of `{}` was imported", file.display()))?;
-    println!(
-        "{} of {} decisions changed",
-        answer["changed"], answer["images"]
-    );
+    let decided = Backend::find(config)?.import_decisions(&text);
+    let nothing = || format!("nothing of `{}` was imported", file.display());
+    print(decided.with_context(nothing)?);
     Ok(())
 }
 
-fn import_here(config: &Config, text: &str) -> Result<Value> {
-    let decisions = Decision::parse_lines(text.as_bytes())?;
-    let library = daemon::Library::open(config, &output::download())?;
-    let changed = library.parts.tagger.decide(&decisions)?;
-    Ok(json!({ "images": decisions.len(), "changed": changed }))
+fn print(Decided { images, changed }: Decided) {
+    println!("{changed} of {images} decisions changed");
 }

@@ -1,14 +1,13 @@
 //! `pixdex duplicates`: which pictures are there more than once?
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
-use serde_json::Value;
 
-use super::library::{self, Library};
+use super::backend::Backend;
 use super::output;
 use crate::config::Config;
-use crate::daemon;
 use crate::search::{self, SameBy};
+use crate::wire;
 
 /// List groups of files that are the same, or of pictures that look the same.
 #[derive(Debug, Args)]
@@ -40,59 +39,31 @@ enum By {
 
 impl Duplicates {
     pub(super) fn run(self, config: &Config) -> Result<()> {
-        let answer = match Library::find(config)? {
-            Library::Daemon(address) => library::ask(&address, "duplicates", &self.parameters())?,
-            Library::Own(_) => self.answer(config)?,
-        };
-        if self.json {
-            output::print_json(&answer)
-        } else {
-            print(&answer)
-        }
-    }
-
-    fn parameters(&self) -> [(&'static str, String); 4] {
         let by = match self.by {
-            By::Hash => "hash",
-            By::Similarity => "similarity",
-        };
-        [
-            ("by", by.to_owned()),
-            ("similarity", self.similarity.to_string()),
-            ("q", self.filters.clone()),
-            ("limit", self.limit.to_string()),
-        ]
-    }
-
-    fn answer(&self, config: &Config) -> Result<Value> {
-        let query = search::parse(&self.filters)?;
-        let likeness = match self.by {
             By::Hash => SameBy::Hash,
             By::Similarity => SameBy::Similarity(self.similarity),
         };
-        let search = daemon::open_search(config, &output::download())?;
-        let limit = usize::from(self.limit);
-        output::to_value(&search.duplicates(likeness, &query, limit)?)
+        let backend = Backend::find(config)?;
+        let answer = backend.duplicates(by, &self.filters, usize::from(self.limit))?;
+        if self.json {
+            return output::print_json(&answer);
+        }
+        print(&answer);
+        Ok(())
     }
 }
 
-fn print(answer: &Value) -> Result<()> {
-    let groups = answer["groups"]
-        .as_array()
-        .context("the answer has no groups")?;
-    if groups.is_empty() {
+fn print(answer: &wire::Duplicates) {
+    if answer.groups.is_empty() {
         println!("no duplicates");
     }
-    for group in groups {
-        println!("{:.3}", group["similarity"].as_f64().unwrap_or_default());
-        let images = group["images"].as_array().into_iter().flatten();
-        for image in images {
-            let size = format!("{} x {}", image["width"], image["height"]);
-            let paths = image["paths"].as_array().into_iter().flatten();
-            for path in paths.filter_map(Value::as_str) {
+    for group in &answer.groups {
+        println!("{:.3}", group.similarity);
+        for image in &group.images {
+            let size = format!("{} x {}", image.width, image.height);
+            for path in &image.paths {
                 println!("  {size:>13}  {path}");
             }
         }
     }
-    Ok(())
 }

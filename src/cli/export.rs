@@ -66,7 +66,7 @@ struct Line {
 /// The same in cells.
 #[derive(Serialize)]
 struct Cells<'a> {
-    id: &'a str,
+    id: ContentHash,
     paths: String,
     format: &'a str,
     width: u32,
@@ -150,7 +150,7 @@ fn write_lines(store: &Store, format: Format, out: &mut impl Write) -> Result<us
 fn cells(line: &Line) -> Result<Cells<'_>> {
     let item = &line.item;
     Ok(Cells {
-        id: &item.id,
+        id: item.id,
         paths: serde_json::to_string(&item.paths)?,
         format: &item.format,
         width: item.width,

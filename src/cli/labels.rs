@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::library::Library;
+use super::backend::Backend;
 use super::{output, preview};
 use crate::config::Config;
 use crate::tag::{LabelSet, missing_examples};
@@ -135,12 +135,9 @@ fn example_warnings(
     set: &LabelSet,
     config: &Config,
 ) -> Result<Vec<String>> {
-    match Library::find(config) {
-        Ok(Library::Own(store)) => Ok(missing_examples(set, &store)?),
-        Ok(Library::Daemon(address)) => {
-            let answer = preview::ask(&address, path, text)?;
-            Ok(preview::warnings(&answer))
-        }
+    match Backend::find(config) {
+        Ok(Backend::Own { store, .. }) => Ok(missing_examples(set, &store)?),
+        Ok(daemon) => Ok(daemon.preview(&preview::set_name(path), text)?.warnings),
         // A file can be checked before there is a library.
         Err(_) => Ok(Vec::new()),
     }

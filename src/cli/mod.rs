@@ -1,5 +1,7 @@
 //! What can be typed in a terminal: one file for each subcommand.
 
+mod backend;
+mod client;
 mod decisions;
 pub mod demo;
 mod duplicates;
@@ -10,7 +12,6 @@ mod failures;
 mod import;
 mod index;
 mod labels;
-mod library;
 mod model;
 mod output;
 mod preview;

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
-use serde_json::Value;
 use tracing::info;
 
 use crate::ingest::Progress;
@@ -26,11 +25,6 @@ pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
     serde_json::to_writer_pretty(&mut out, value)?;
     writeln!(out)?;
     Ok(())
-}
-
-/// As a daemon's answer is read: through text, in which a 32-bit score keeps its short form.
-pub(super) fn to_value(value: &impl Serialize) -> Result<Value> {
-    Ok(serde_json::from_str(&serde_json::to_string(value)?)?)
 }
 
 /// Where the log is written.

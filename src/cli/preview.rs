@@ -4,12 +4,11 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
 
-use super::library::{self, Library};
+use super::backend::Backend;
 use super::output;
 use crate::config::Config;
-use crate::daemon;
+use crate::wire::{Dropped, LabelPreview, Near, Preview};
 
 /// One for each height of a bar.
 const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -17,95 +16,70 @@ const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '
 pub(super) fn run(file: &Path, json: bool, config: &Config) -> Result<()> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("failed to read `{}`", file.display()))?;
-    let answer = match Library::find(config)? {
-        Library::Daemon(address) => ask(&address, file, &text),
-        Library::Own(_) => {
-            let tagger = daemon::open_tagger(config, &output::download())?;
-            let preview = tagger.preview(&set_name(file), &text);
-            preview
-                .map_err(anyhow::Error::from)
-                .and_then(|preview| output::to_value(&preview))
-        }
-    };
-    let answer = answer.with_context(|| format!("no preview of `{}`", file.display()))?;
+    let preview = Backend::find(config)?.preview(&set_name(file), &text);
+    let preview = preview.with_context(|| format!("no preview of `{}`", file.display()))?;
     if json {
-        return output::print_json(&answer);
+        return output::print_json(&preview);
     }
-    for line in lines(&answer) {
+    for line in lines(&preview) {
         println!("{line}");
     }
     Ok(())
 }
 
-/// A daemon's preview of a label file.
-pub(super) fn ask(address: &str, file: &Path, text: &str) -> Result<Value> {
-    let path = format!("label-sets/{}/preview", set_name(file));
-    library::post(address, &path, text)
-}
-
-fn set_name(file: &Path) -> Cow<'_, str> {
+/// The set that a label file is for.
+pub(super) fn set_name(file: &Path) -> Cow<'_, str> {
     file.file_stem().unwrap_or_default().to_string_lossy()
 }
 
-/// The examples that do not count, as a preview tells.
-pub(super) fn warnings(answer: &Value) -> Vec<String> {
-    let warnings = list(&answer["warnings"]).iter();
-    let text = |warning: &Value| warning.as_str().unwrap_or_default().to_owned();
-    warnings.map(text).collect()
+fn lines(preview: &Preview) -> Vec<String> {
+    let Preview {
+        set,
+        images,
+        added,
+        removed,
+        ..
+    } = preview;
+    let mut lines = vec![format!(
+        "{set} on {images} images: +{added} -{removed} tags"
+    )];
+    lines.extend(preview.warnings.iter().cloned());
+    lines.extend(preview.labels.iter().flat_map(label_lines));
+    lines.extend(preview.dropped.iter().map(dropped_line));
+    lines
 }
 
-fn lines(answer: &Value) -> Vec<String> {
-    let head = format!(
-        "{} on {} images: +{} -{} tags",
-        answer["set"].as_str().unwrap_or_default(),
-        answer["images"],
-        answer["added"],
-        answer["removed"]
-    );
-    let labels = list(&answer["labels"]).iter().flat_map(label_lines);
-    let dropped = list(&answer["dropped"]).iter().map(|label| {
-        format!(
-            "{:>8} {:>7}  {} is dropped",
-            "",
-            format!("-{}", label["removed"]),
-            name(label)
-        )
-    });
-    let lines = [head].into_iter().chain(warnings(answer));
-    lines.chain(labels).chain(dropped).collect()
+fn dropped_line(label: &Dropped) -> String {
+    let removed = format!("-{}", label.removed);
+    format!("{:>8} {removed:>7}  {} is dropped", "", label.label)
 }
 
-fn label_lines(label: &Value) -> Vec<String> {
-    let count = |sign: char, key: &str| format!("{sign}{}", label[key]);
-    let (added, removed) = (count('+', "added"), count('-', "removed"));
+fn label_lines(label: &LabelPreview) -> Vec<String> {
+    let added = format!("+{}", label.added);
+    let removed = format!("-{}", label.removed);
     let mut lines = vec![format!(
         "{added:>8} {removed:>7} {:>8} images  {}  {}",
-        label["images"].to_string(),
-        bars(list(&label["histogram"])),
-        name(label)
+        label.images,
+        bars(&label.histogram),
+        label.label
     )];
-    if label["added"] != 0 || label["removed"] != 0 {
-        lines.extend(near("keeps", &label["above"]));
-        lines.extend(near("misses", &label["below"]));
+    if label.added != 0 || label.removed != 0 {
+        lines.extend(label.above.iter().map(|picture| near("keeps", picture)));
+        lines.extend(label.below.iter().map(|picture| near("misses", picture)));
     }
     lines
 }
 
-/// The pictures on one side of a threshold.
-fn near(verb: &str, pictures: &Value) -> Vec<String> {
-    let line = |picture: &Value| {
-        let score = picture["score"].as_f64().unwrap_or_default();
-        let path = picture["path"].as_str().unwrap_or_default();
-        format!("{verb:>25} {score:.3}  {path}")
-    };
-    list(pictures).iter().map(line).collect()
+/// A picture on one side of a threshold.
+fn near(verb: &str, picture: &Near) -> String {
+    format!("{verb:>25} {:.3}  {}", picture.score, picture.path)
 }
 
 /// Heights by the logarithm: most pictures score low on most labels, and a few others are what matters.
-fn bars(counts: &[Value]) -> String {
+fn bars(counts: &[usize]) -> String {
     let heights: Vec<f64> = counts
         .iter()
-        .map(|count| (1.0 + count.as_f64().unwrap_or_default()).ln())
+        .map(|count| (1.0 + *count as f64).ln())
         .collect();
     let highest = heights.iter().copied().fold(1e-9, f64::max);
     let steps = (BARS.len() - 1) as f64;
@@ -113,12 +87,4 @@ fn bars(counts: &[Value]) -> String {
         .iter()
         .map(|height| BARS[(height / highest * steps).ceil() as usize])
         .collect()
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map(Vec::as_slice).unwrap_or_default()
-}
-
-fn name(label: &Value) -> &str {
-    label["label"].as_str().unwrap_or_default()
 }

@@ -6,13 +6,11 @@ use anyhow::{Context, Result};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use clap::Args;
-use serde_json::{Value, json};
 
-use super::library::{self, Library};
+use super::backend::Backend;
 use super::output;
 use crate::config::Config;
-use crate::daemon;
-use crate::search::{self, Slice, Term, Upload, What};
+use crate::wire::{Answer, Count, Facets, Item, SearchRequest, TermRequest};
 
 /// Find pictures by a description, by pictures like them, and by filters.
 #[derive(Debug, Args)]
@@ -37,96 +35,66 @@ pub(super) struct Search {
 
 impl Search {
     pub(super) fn run(self, config: &Config) -> Result<()> {
-        let answer = match Library::find(config)? {
-            Library::Daemon(address) => {
-                library::post(&address, "search", &self.form()?.to_string())?
-            }
-            Library::Own(_) => self.answer(config)?,
-        };
+        let answer = Backend::find(config)?.search(self.request()?)?;
         if self.json {
-            output::print_json(&answer)
-        } else {
-            print(&answer)
+            return output::print_json(&answer);
         }
+        print(&answer);
+        Ok(())
     }
 
-    fn text(&self) -> &str {
-        self.query.as_deref().unwrap_or_default()
-    }
-
-    fn pictures(&self) -> Result<Vec<Vec<u8>>> {
-        let read = |path: &PathBuf| {
-            std::fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))
-        };
-        self.image.iter().map(read).collect()
-    }
-
-    fn form(&self) -> Result<Value> {
-        let term = |bytes| json!({ "upload": BASE64_STANDARD.encode(bytes) });
-        let terms: Vec<Value> = self.pictures()?.into_iter().map(term).collect();
-        let (text, limit, facets) = (self.text(), self.limit, self.facets);
-        Ok(json!({ "q": text, "terms": terms, "limit": limit, "facets": facets }))
-    }
-
-    fn answer(&self, config: &Config) -> Result<Value> {
-        let mut query = search::parse(self.text())?;
-        query
-            .terms
-            .extend(self.pictures()?.into_iter().map(|bytes| Term {
-                what: What::Upload(Upload(bytes)),
-                weight: 1.0,
-            }));
-        let slice = Slice {
+    fn request(&self) -> Result<SearchRequest> {
+        Ok(SearchRequest {
+            q: self.query.clone(),
+            terms: self.image.iter().map(upload).collect::<Result<_>>()?,
+            limit: Some(usize::from(self.limit)),
             facets: self.facets,
-            ..Slice::first(usize::from(self.limit))
-        };
-        let search = daemon::open_search(config, &output::download())?;
-        output::to_value(&search.run(&query, &slice)?)
+            ..SearchRequest::default()
+        })
     }
 }
 
-fn print(answer: &Value) -> Result<()> {
-    let items = answer["items"]
-        .as_array()
-        .context("the answer has no items")?;
-    match (items.is_empty(), answer["fits"].as_bool()) {
-        (true, _) => println!("nothing found; strictness:0 shows what comes nearest"),
-        (false, Some(false)) => println!("nothing fits well; the nearest:"),
-        (false, _) => {}
+fn upload(file: &PathBuf) -> Result<TermRequest> {
+    let bytes =
+        std::fs::read(file).with_context(|| format!("failed to read `{}`", file.display()))?;
+    Ok(TermRequest {
+        upload: Some(BASE64_STANDARD.encode(bytes)),
+        ..TermRequest::default()
+    })
+}
+
+fn print(answer: &Answer) {
+    if answer.items.is_empty() {
+        println!("nothing found; strictness:0 shows what comes nearest");
+    } else if answer.fits == Some(false) {
+        println!("nothing fits well; the nearest:");
     }
-    for item in items {
+    for item in &answer.items {
         println!("{}", line(item));
     }
-    print_facets(answer);
-    Ok(())
-}
-
-fn print_facets(answer: &Value) {
-    if let Some(total) = answer["total"].as_u64() {
+    if let Some(total) = answer.total {
         println!("{total} in all");
     }
-    for (facet, name) in [("tags", "label"), ("years", "value"), ("folders", "value")] {
-        for count in answer["facets"][facet].as_array().into_iter().flatten() {
-            let value = count[name].as_str().unwrap_or_default();
-            println!("{:>8}  {value}", count["count"]);
-        }
+    if let Some(facets) = &answer.facets {
+        print_facets(facets);
+    }
+}
+
+fn print_facets(facets: &Facets) {
+    for tag in &facets.tags {
+        println!("{:>8}  {}", tag.count, tag.label);
+    }
+    for Count { value, count } in facets.years.iter().chain(&facets.folders) {
+        println!("{count:>8}  {value}");
     }
 }
 
 /// Score, path and tags of one hit.
-pub(super) fn line(item: &Value) -> String {
-    let tags = item["tags"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    let tags: Vec<&str> = tags
-        .iter()
-        .filter_map(|tag| tag["label"].as_str())
-        .collect();
-    let path = item["path"].as_str().unwrap_or_default();
-    let tags = tags.join(", ");
-    match item["score"].as_f64() {
-        Some(score) => format!("{score:.3}  {path}  [{tags}]"),
-        None => format!("{path}  [{tags}]"),
+pub(super) fn line(item: &Item) -> String {
+    let tags: Vec<&str> = item.tags.iter().map(|tag| tag.label.as_str()).collect();
+    let rest = format!("{}  [{}]", item.path, tags.join(", "));
+    match item.score {
+        Some(score) => format!("{score:.3}  {rest}"),
+        None => rest,
     }
 }

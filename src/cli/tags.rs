@@ -1,10 +1,9 @@
 //! `pixdex tags`: labels with counts.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
-use serde_json::{Value, json};
 
-use super::library::{self, Library};
+use super::backend::Backend;
 use super::output;
 use crate::config::Config;
 
@@ -18,25 +17,13 @@ pub(super) struct Tags {
 
 impl Tags {
     pub(super) fn run(self, config: &Config) -> Result<()> {
-        let answer = match Library::find(config)? {
-            Library::Daemon(address) => library::ask(&address, "tags", &[])?,
-            Library::Own(store) => json!({ "tags": store.tag_counts()? }),
-        };
+        let answer = Backend::find(config)?.tags()?;
         if self.json {
-            output::print_json(&answer)
-        } else {
-            print(&answer)
+            return output::print_json(&answer);
         }
+        for tag in answer.tags {
+            println!("{:>7}  {}/{}", tag.count, tag.set, tag.label);
+        }
+        Ok(())
     }
-}
-
-fn print(answer: &Value) -> Result<()> {
-    for tag in answer["tags"]
-        .as_array()
-        .context("the answer has no tags")?
-    {
-        let text = |key: &str| tag[key].as_str().unwrap_or_default().to_owned();
-        println!("{:>7}  {}/{}", tag["count"], text("set"), text("label"));
-    }
-    Ok(())
 }

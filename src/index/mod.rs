@@ -36,7 +36,7 @@ use std::thread;
 use std::time::Instant;
 
 use rayon::ThreadPoolBuilder;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 
 use crate::config::IndexConfig;
@@ -54,7 +54,7 @@ pub use tuning::{Tuned, Tuning, Way};
 pub use vectors::Vectors;
 
 /// How the index stands.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct IndexStatus {
     /// Images in it.
     pub images: usize,

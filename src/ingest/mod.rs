@@ -19,7 +19,7 @@ use std::thread::{self, JoinHandle};
 
 use anyhow::Result;
 use crossbeam_channel::{Sender, bounded};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tracing::error;
 
 use crate::config::{DecodeConfig, IngestConfig};
@@ -136,7 +136,7 @@ struct Counts {
 }
 
 /// [`Progress`] at one moment, in files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgressReport {
     /// Read and found to hold an image.
     pub indexed: usize,

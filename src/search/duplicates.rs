@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Item, Query, Search, SearchError};
 use crate::index::SimilarPair;
@@ -27,7 +27,7 @@ pub enum SameBy {
 }
 
 /// Groups of the same picture, the largest first.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Duplicates {
     /// The groups that were asked for.
     pub groups: Vec<Group>,
@@ -36,7 +36,7 @@ pub struct Duplicates {
 }
 
 /// Images that show the same picture.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     /// The lowest similarity that holds the group together; 1 where all files are the same.
     pub similarity: f32,

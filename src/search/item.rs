@@ -1,14 +1,14 @@
 //! Images, and files that failed, as they are told to people and programs.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::store::{Failure, ImageRow, Tag};
+use crate::store::{ContentHash, ImageRow, Tag};
 
 /// An image as it is shown to people and programs.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Item {
     /// Identity of the content.
-    pub id: String,
+    pub id: ContentHash,
     /// One file that holds it; not to the letter where its name is not UTF-8.
     pub path: String,
     /// All files that hold it.
@@ -20,7 +20,7 @@ pub struct Item {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub z: Option<f32>,
     /// Whether it is here because a file of it is called what was asked for.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_named: bool,
     /// Its tags.
     pub tags: Vec<Tag>,
@@ -51,7 +51,7 @@ impl From<ImageRow> for Item {
             .collect();
         let metadata = row.metadata;
         Item {
-            id: row.hash.to_string(),
+            id: row.hash,
             path: paths.first().cloned().unwrap_or_default(),
             paths,
             score: None,
@@ -66,30 +66,6 @@ impl From<ImageRow> for Item {
             camera: metadata.camera,
             latitude: metadata.latitude,
             longitude: metadata.longitude,
-        }
-    }
-}
-
-/// Files that could not be indexed, as they are told to callers.
-#[derive(Debug, Clone, Serialize)]
-pub struct FailureList {
-    failures: Vec<FailureReport>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-struct FailureReport {
-    path: String,
-    reason: String,
-}
-
-impl From<Vec<Failure>> for FailureList {
-    fn from(failures: Vec<Failure>) -> FailureList {
-        let report = |Failure { path, reason }| FailureReport {
-            path: path.display().to_string(),
-            reason,
-        };
-        FailureList {
-            failures: failures.into_iter().map(report).collect(),
         }
     }
 }

@@ -13,7 +13,7 @@ mod query;
 mod ranking;
 mod values;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::config::DecodeConfig;
@@ -24,7 +24,7 @@ use crate::store::{ContentHash, Facets, ImageId, Store, StoreError};
 use cursor::Cursor;
 use cutoff::{Cut, Yardstick};
 pub use duplicates::{Duplicates, Group, LEAST_SIMILARITY, SameBy};
-pub use item::{FailureList, Item};
+pub use item::Item;
 pub use parse::{BadQuery, parse};
 pub use query::{MOST_TERMS, MOST_WEIGHT, NEGATIVE_WEIGHT, Query, Term, Upload, What};
 use ranking::{Found, Ranking};
@@ -93,7 +93,7 @@ impl Slice {
 }
 
 /// Hits, best first.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// The images.
     pub items: Vec<Item>,

@@ -1,52 +1,17 @@
 //! Decisions over HTTP: on one image, on a selection, listed and imported.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use warp::hyper::body::Bytes;
 
 use super::Api;
 use super::error::ApiError;
-use super::form::Form;
 use super::params::image_hash;
 use super::request::Request;
 use crate::search::SearchError;
 use crate::store::{BadDecision, ContentHash, Decision, Verdict, WhichDecisions};
+use crate::wire::{DecideMany, DecideOne, Decided, Decisions, SearchRequest};
 
 type Result<T> = std::result::Result<T, ApiError>;
-
-#[derive(Serialize)]
-pub(super) struct Decisions {
-    decisions: Vec<Decision>,
-}
-
-/// What came of deciding.
-#[derive(Serialize)]
-pub(super) struct Decided {
-    /// Images that were decided about.
-    images: usize,
-    /// Of these decisions, those that were not so before.
-    changed: usize,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct One {
-    decision: Verdict,
-}
-
-/// A decision on a selection of images.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Many {
-    set: String,
-    label: String,
-    /// `null` takes earlier decisions back; it must be said.
-    #[serde(deserialize_with = "Option::deserialize")]
-    decision: Option<Verdict>,
-    #[serde(default)]
-    images: Vec<ContentHash>,
-    /// A search whose hits are decided about.
-    search: Option<Form>,
-}
 
 /// What one decision is about, as it stands in an address.
 pub(super) struct About {
@@ -70,7 +35,7 @@ pub(super) fn list(Request { api, params, .. }: &Request) -> Result<Decisions> {
 
 /// Decides about one image.
 pub(super) fn put(Request { api, body, .. }: &Request, about: &About) -> Result<Decided> {
-    let One { decision } = parse(body)?;
+    let DecideOne { decision } = parse(body)?;
     let About { set, label, .. } = about;
     decide(
         api,
@@ -89,24 +54,23 @@ pub(super) fn delete(Request { api, .. }: &Request, about: &About) -> Result<Dec
 
 /// Decides about several images.
 pub(super) fn post(Request { api, body, .. }: &Request) -> Result<Decided> {
-    let Many {
+    let DecideMany {
         set,
         label,
         decision,
         mut images,
         search,
     } = parse(body)?;
-    if let Some(form) = search {
-        images.extend(found(api, form)?);
+    if let Some(request) = search {
+        images.extend(found(api, request)?);
     }
     decide(api, &set, &label, decision, images)
 }
 
-fn found(api: &Api, form: Form) -> Result<Vec<ContentHash>> {
-    let (query, slice) = form.read()?;
-    let found = api.search.run(&query, &slice)?;
-    let items = found.items.iter();
-    items.map(|item| image_hash(&item.id)).collect()
+fn found(api: &Api, request: SearchRequest) -> Result<Vec<ContentHash>> {
+    let (query, slice) = request.read()?;
+    let items = api.search.run(&query, &slice)?.items.into_iter();
+    Ok(items.map(|item| item.id).collect())
 }
 
 fn decide(

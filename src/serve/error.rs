@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 
-use serde::Serialize;
 use tracing::error;
 use warp::Rejection;
 use warp::http::StatusCode;
@@ -13,6 +12,7 @@ use super::guard::Refused;
 use crate::search::SearchError;
 use crate::store::StoreError;
 use crate::tag::TagError;
+use crate::wire::{BadSearch, ErrorBody};
 
 /// Why a request has no better answer.
 #[derive(Debug)]
@@ -20,12 +20,6 @@ pub(super) struct ApiError {
     status: StatusCode,
     code: &'static str,
     message: String,
-}
-
-#[derive(Serialize)]
-struct Body<'a> {
-    error: &'a str,
-    code: &'a str,
 }
 
 impl ApiError {
@@ -74,9 +68,9 @@ impl ApiError {
     }
 
     pub(super) fn into_response(self) -> Response {
-        let body = Body {
-            error: &self.message,
-            code: self.code,
+        let body = ErrorBody {
+            error: self.message,
+            code: self.code.to_owned(),
         };
         reply::with_status(reply::json(&body), self.status).into_response()
     }
@@ -106,6 +100,22 @@ impl From<SearchError> for ApiError {
             },
             SearchError::Embed(_) | SearchError::Store(_) => ApiError::internal(message),
         }
+    }
+}
+
+impl From<BadSearch> for ApiError {
+    fn from(error: BadSearch) -> ApiError {
+        let code = match error {
+            BadSearch::Date(_) | BadSearch::Area(_) => "bad_filter",
+            BadSearch::Strictness(_) => "bad_strictness",
+            BadSearch::Limit(_) => "bad_limit",
+            BadSearch::Query(_)
+            | BadSearch::TooManyTerms
+            | BadSearch::Term
+            | BadSearch::Upload(_)
+            | BadSearch::Weight => "bad_query",
+        };
+        ApiError::bad_request(code, error.to_string())
     }
 }
 

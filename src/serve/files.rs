@@ -8,8 +8,8 @@ use super::error::ApiError;
 use super::params::image_hash;
 use super::request::{Request, blocking};
 use super::{Api, thumbnail};
-use crate::search::Item;
 use crate::store::ImageRow;
+use crate::wire::Item;
 
 type Result<T> = std::result::Result<T, ApiError>;
 

@@ -7,7 +7,6 @@ mod decisions;
 mod error;
 mod events;
 mod files;
-mod form;
 mod guard;
 mod label_sets;
 mod params;

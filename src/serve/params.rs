@@ -1,16 +1,9 @@
 //! What stands behind the `?` of an address.
 
-use std::fmt::Display;
-
 use super::error::ApiError;
 use crate::search::{self, Query, SearchError, Slice};
 use crate::store::{BadImageId, ContentHash, PartialDate};
-
-/// Hits when no `limit` is given.
-pub(super) const DEFAULT_LIMIT: usize = 50;
-
-/// The largest `limit`: an answer must fit in memory and in patience.
-const MAX_LIMIT: usize = 1000;
+use crate::wire::{BadSearch, DEFAULT_LIMIT, read_limit, read_strictness};
 
 /// The parameters of one request, in the order in which they stand; names may repeat.
 #[derive(Debug)]
@@ -52,11 +45,8 @@ impl Params {
     }
 
     pub(super) fn limit(&self) -> Result<usize, ApiError> {
-        let Some(text) = self.get("limit") else {
-            return Ok(DEFAULT_LIMIT);
-        };
-        text.parse()
-            .map_or_else(|_| Err(bad_limit(text)), checked_limit)
+        let limit = self.get("limit").map_or(Ok(DEFAULT_LIMIT), read_limit);
+        Ok(limit?)
     }
 
     /// The query: its short form in `q`, an image in `similar`, and filters each by its own name, which all hold.
@@ -67,7 +57,7 @@ impl Params {
             query.terms.extend(Query::similar(image_hash(id)?).terms);
         }
         if let Some(text) = self.get("strictness") {
-            query.strictness = Some(strictness(text)?);
+            query.strictness = Some(read_strictness(text)?);
         }
         let filter = &mut query.filter;
         filter.all_tags.extend(self.all("tag"));
@@ -88,7 +78,7 @@ impl Params {
 
     fn date(&self, name: &str) -> Result<Option<PartialDate>, ApiError> {
         let date = self.given(name).map(|text| text.parse());
-        date.transpose().map_err(bad_filter)
+        Ok(date.transpose().map_err(BadSearch::Date)?)
     }
 
     fn flag(&self, name: &str) -> Result<bool, ApiError> {
@@ -114,37 +104,6 @@ impl Params {
     fn given(&self, name: &str) -> Option<String> {
         self.all(name).next()
     }
-}
-
-/// Reads how strict a cut-off should be.
-pub(super) fn strictness(given: impl Display) -> Result<u8, ApiError> {
-    let number = given
-        .to_string()
-        .parse()
-        .ok()
-        .filter(|number| *number <= 100);
-    number.ok_or_else(|| {
-        let message = format!("`strictness` must be a number from 0 to 100, not `{given}`");
-        ApiError::bad_request("bad_strictness", message)
-    })
-}
-
-/// A filter that cannot be meant.
-pub(super) fn bad_filter(error: impl Display) -> ApiError {
-    ApiError::bad_request("bad_filter", error.to_string())
-}
-
-/// A limit that an answer can be made for.
-pub(super) fn checked_limit(limit: usize) -> Result<usize, ApiError> {
-    if (1..=MAX_LIMIT).contains(&limit) {
-        return Ok(limit);
-    }
-    Err(bad_limit(limit))
-}
-
-fn bad_limit(given: impl Display) -> ApiError {
-    let message = format!("`limit` must be a number from 1 to {MAX_LIMIT}, not `{given}`");
-    ApiError::bad_request("bad_limit", message)
 }
 
 /// Reads an image id from an address.

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::str::{FromStr, Utf8Error};
 
 use percent_encoding::percent_decode_str;
-use serde::Serialize;
 use warp::filters::BoxedFilter;
 use warp::http::header;
 use warp::reply::{self, Reply, Response};
@@ -16,6 +15,7 @@ use super::request::{
     Request, answer, blocking, delete, get, json, or_error, post, post_empty, put,
 };
 use super::{Api, decisions, files, label_sets, search, status};
+use crate::wire::Health;
 
 /// A label set is a page of text.
 const MAX_LABEL_SET_BYTES: u64 = 1024 * 1024;
@@ -78,14 +78,12 @@ fn page() -> Route {
     ])
 }
 
-#[derive(Serialize)]
-struct Health {
-    status: &'static str,
-}
-
 /// The listener is only served when the library is open, so who is answered is answered by a ready program.
 fn health() -> Route {
-    let ok = warp::get().map(|| json(Ok(Health { status: "ok" })));
+    let ok = warp::get().map(|| {
+        let status = "ok".to_owned();
+        json(Ok(Health { status }))
+    });
     first_of(vec![
         path!("health" / "live").and(ok).boxed(),
         path!("health" / "ready").and(ok).boxed(),

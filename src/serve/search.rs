@@ -1,9 +1,9 @@
 //! Pictures that are looked for: by a query, by a filter, or because they are the same.
 
 use super::error::ApiError;
-use super::form::Form;
 use super::request::Request;
-use crate::search::{self, Answer, Duplicates, Query, SameBy};
+use crate::search::{self, Query, SameBy};
+use crate::wire::{Answer, Duplicates, SearchRequest};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
@@ -33,7 +33,9 @@ pub(super) fn search(Request { api, params, .. }: &Request) -> Result<Answer> {
 }
 
 pub(super) fn form(Request { api, body, .. }: &Request) -> Result<Answer> {
-    let (query, slice) = Form::parse(body)?;
+    let bad = |error| ApiError::bad_request("bad_query", format!("the body is wrong: {error}"));
+    let request: SearchRequest = serde_json::from_slice(body).map_err(bad)?;
+    let (query, slice) = request.read()?;
     Ok(api.search.run(&query, &slice)?)
 }
 

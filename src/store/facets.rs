@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use rusqlite::Transaction;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{ImageId, Result, Store, TagCount, paths};
 
@@ -12,7 +12,7 @@ use super::{ImageId, Result, Store, TagCount, paths};
 const MOST_FOLDERS: usize = 100;
 
 /// Counts over a set of images.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facets {
     /// Labels that they carry, the most frequent first.
     pub tags: Vec<TagCount>,
@@ -23,7 +23,7 @@ pub struct Facets {
 }
 
 /// How many images have a value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     /// The year, or the folder.
     pub value: String,

@@ -5,7 +5,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use super::{Decision, Gained, ImageRow, Tag};
@@ -14,7 +14,7 @@ use super::{Decision, Gained, ImageRow, Tag};
 pub(super) const CAPACITY: usize = 1024;
 
 /// Something that happened.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// An image gained a label that names hooks.
@@ -33,7 +33,7 @@ pub enum Event {
 }
 
 /// An image that was indexed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Indexed {
     /// Identity of its content.
     pub image: String,
@@ -55,7 +55,7 @@ impl From<ImageRow> for Indexed {
 }
 
 /// What applying a label set changed, in tags.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// Name of the set.
     pub set: String,

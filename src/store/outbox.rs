@@ -37,7 +37,7 @@ pub struct Gained {
 pub struct HookId(pub(super) i64);
 
 /// How a hook stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookStatus {
     /// Whether the configuration of the last start has it.
     pub declared: bool,

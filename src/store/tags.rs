@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Transaction, params};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::gains::Gains;
 use super::{ImageId, Result, Store, Verdict, keywords};
@@ -13,7 +13,7 @@ use super::{ImageId, Result, Store, Verdict, keywords};
 pub struct LabelId(pub(super) i64);
 
 /// Who says that an image has a label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     /// The model, by its score.
@@ -25,7 +25,7 @@ pub enum Source {
 }
 
 /// A label kept for an image.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tag {
     /// Name of the label set; `file` for keywords of files.
     pub set: String,
@@ -41,7 +41,7 @@ pub struct Tag {
 }
 
 /// How many images carry a label.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TagCount {
     /// Name of the label set.
     pub set: String,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::decide::{Decided, decided_in};
 use super::score::{BLOCK_ROWS, beside_searches};
@@ -18,7 +18,7 @@ const BARS: usize = 20;
 const NEAREST: usize = 6;
 
 /// What applying a label set would change.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Preview {
     /// The set's name.
     pub set: String,
@@ -33,12 +33,12 @@ pub struct Preview {
     /// Labels that the set has no more, with the tags that go with them.
     pub dropped: Vec<Dropped>,
     /// What keeps the set from learning from the library.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
 
 /// What applying a set would change for one of its labels.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LabelPreview {
     /// Its name.
     pub label: String,
@@ -60,7 +60,7 @@ pub struct LabelPreview {
 }
 
 /// A picture near to a threshold.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Near {
     /// Identity of its content.
     pub id: String,
@@ -71,7 +71,7 @@ pub struct Near {
 }
 
 /// A label that a set has no more.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dropped {
     /// Its name.
     pub label: String,

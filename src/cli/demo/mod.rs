@@ -15,13 +15,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use serde_json::Value;
 use tokio::net::TcpListener;
 
-use super::{library, output, search, serve};
+use super::client::Client;
+use super::{output, search, serve};
 use crate::config::Config;
 use crate::daemon::{self, Library};
 use crate::tag::DRAWN_SETS;
+use crate::wire::{Answer, Status, Tags};
 use pictures::SEARCHES;
 
 /// A new picture is looked at after so long; short, since this is for watching.
@@ -126,53 +127,56 @@ impl Places {
 /// Waits until all is indexed, then shows what to try.
 fn guide(address: &str, places: &Places, pictures: usize, started: Instant) -> Result<()> {
     println!("indexing and tagging");
-    let status = wait_until_indexed(address, pictures)?;
-    let (images, failed) = (&status["images"], &status["files"]["failed"]);
+    let client = Client::new(address);
+    let status = wait_until_indexed(&client, pictures)?;
+    let images = status.images;
+    let failed = files(&status, "failed");
     let seconds = started.elapsed().as_secs_f32();
     println!(
         "{images} pictures are searchable and tagged, {failed} broken file is listed, after {seconds:.1} s\n"
     );
     for text in SEARCHES {
-        show_search(address, text, &places.pictures)?;
+        show_search(&client, text, &places.pictures)?;
     }
-    show_tags(address)?;
+    show_tags(&client)?;
     println!("{}", invitation(address, places));
     Ok(())
 }
 
-fn wait_until_indexed(address: &str, pictures: usize) -> Result<Value> {
+fn wait_until_indexed(client: &Client, pictures: usize) -> Result<Status> {
     loop {
-        let status = library::ask(address, "status", &[])?;
-        let indexed = status["files"]["indexed"].as_u64().unwrap_or_default();
-        if indexed >= pictures as u64 && status["progress"]["waiting"] == 0 {
+        let status: Status = client.get("status", &[])?;
+        let waiting = status
+            .running
+            .as_ref()
+            .map(|running| running.progress.waiting);
+        if files(&status, "indexed") >= pictures as i64 && waiting == Some(0) {
             return Ok(status);
         }
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
-fn show_search(address: &str, text: &str, pictures: &Path) -> Result<()> {
+fn files(status: &Status, state: &str) -> i64 {
+    status.files.get(state).copied().unwrap_or_default()
+}
+
+fn show_search(client: &Client, text: &str, pictures: &Path) -> Result<()> {
     let parameters = [("q", text.to_owned()), ("limit", SHOWN.to_owned())];
-    let answer = library::ask(address, "search", &parameters)?;
+    let answer: Answer = client.get("search", &parameters)?;
     println!("pixdex search \"{text}\"");
     let folder = format!("{}/", pictures.display());
-    for item in answer["items"].as_array().into_iter().flatten() {
+    for item in &answer.items {
         println!("  {}", search::line(item).replace(&folder, ""));
     }
     Ok(())
 }
 
-fn show_tags(address: &str) -> Result<()> {
-    let answer = library::ask(address, "tags", &[])?;
-    let tags = answer["tags"].as_array().into_iter().flatten();
+fn show_tags(client: &Client) -> Result<()> {
+    let answer: Tags = client.get("tags", &[])?;
+    let tags = answer.tags.iter();
     let tags: Vec<String> = tags
-        .map(|tag| {
-            format!(
-                "{} {}",
-                tag["label"].as_str().unwrap_or_default(),
-                tag["count"]
-            )
-        })
+        .map(|tag| format!("{} {}", tag.label, tag.count))
         .collect();
     println!("\ntags: {}", tags.join(", "));
     Ok(())

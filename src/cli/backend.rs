@@ -1,0 +1,165 @@
+//! Who answers a command: the running daemon if there is one, else this process from the library itself.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::client::Client;
+use super::output;
+use crate::config::Config;
+use crate::daemon::{self, Library};
+use crate::search::{self, SameBy};
+use crate::store::{Decision, Lock, LockError, Store, WhichDecisions};
+use crate::wire::{
+    Answer, DecideMany, Decided, Decisions, Duplicates, Failures, ModelStatus, Preview,
+    SearchRequest, Status, Tags,
+};
+
+/// Who answers.
+pub(super) enum Backend<'a> {
+    /// The daemon that owns the library.
+    Daemon(Client),
+    /// This process.
+    Own { store: Store, config: &'a Config },
+}
+
+impl Backend<'_> {
+    /// Finds out who owns the library.
+    pub(super) fn find(config: &Config) -> Result<Backend<'_>> {
+        let folder = config.library_dir()?;
+        if let Some(address) = daemon_of(&folder) {
+            return Ok(Backend::Daemon(Client::new(address)));
+        }
+        let store = Store::open_existing(&folder)?;
+        Ok(Backend::Own { store, config })
+    }
+
+    /// Where the daemon is found, if there is one.
+    pub(super) fn daemon(&self) -> Option<String> {
+        match self {
+            Backend::Daemon(client) => Some(client.url()),
+            Backend::Own { .. } => None,
+        }
+    }
+
+    pub(super) fn status(&self) -> Result<Status> {
+        match self {
+            Backend::Daemon(client) => client.get("status", &[]),
+            Backend::Own { store, .. } => {
+                let model = ModelStatus {
+                    name: store.fact(daemon::MODEL_FACT)?,
+                    fingerprint: store.fact(daemon::FINGERPRINT_FACT)?,
+                    loaded: None,
+                };
+                Ok(Status::stored(store, model, store.image_count()? as usize)?)
+            }
+        }
+    }
+
+    pub(super) fn search(&self, request: SearchRequest) -> Result<Answer> {
+        match self {
+            Backend::Daemon(client) => client.post("search", &serde_json::to_string(&request)?),
+            Backend::Own { config, .. } => {
+                let (query, slice) = request.read()?;
+                let search = daemon::open_search(config, &output::download())?;
+                Ok(search.run(&query, &slice)?)
+            }
+        }
+    }
+
+    /// The largest groups among the pictures that pass `filters`.
+    pub(super) fn duplicates(&self, by: SameBy, filters: &str, limit: usize) -> Result<Duplicates> {
+        match self {
+            Backend::Daemon(client) => {
+                let by = match by {
+                    SameBy::Hash => ("by", "hash".to_owned()),
+                    SameBy::Similarity(least) => ("similarity", least.to_string()),
+                };
+                let parameters = [by, ("q", filters.to_owned()), ("limit", limit.to_string())];
+                client.get("duplicates", &parameters)
+            }
+            Backend::Own { config, .. } => {
+                let query = search::parse(filters)?;
+                let search = daemon::open_search(config, &output::download())?;
+                Ok(search.duplicates(by, &query, limit)?)
+            }
+        }
+    }
+
+    pub(super) fn tags(&self) -> Result<Tags> {
+        match self {
+            Backend::Daemon(client) => client.get("tags", &[]),
+            Backend::Own { store, .. } => Ok(Tags {
+                tags: store.tag_counts()?,
+            }),
+        }
+    }
+
+    pub(super) fn failures(&self) -> Result<Failures> {
+        match self {
+            Backend::Daemon(client) => client.get("failures", &[]),
+            Backend::Own { store, .. } => Ok(store.failures()?.into()),
+        }
+    }
+
+    /// What the text of a label file would change.
+    pub(super) fn preview(&self, set: &str, text: &str) -> Result<Preview> {
+        match self {
+            Backend::Daemon(client) => client.post(&format!("label-sets/{set}/preview"), text),
+            Backend::Own { config, .. } => {
+                let tagger = daemon::open_tagger(config, &output::download())?;
+                Ok(tagger.preview(set, text)?)
+            }
+        }
+    }
+
+    pub(super) fn decisions(&self) -> Result<Decisions> {
+        match self {
+            Backend::Daemon(client) => client.get("decisions", &[]),
+            Backend::Own { store, .. } => Ok(Decisions {
+                decisions: store.decisions(&WhichDecisions::default())?,
+            }),
+        }
+    }
+
+    /// Decides about the images that are named.
+    pub(super) fn decide(&self, decide: DecideMany) -> Result<Decided> {
+        match self {
+            Backend::Daemon(client) => client.post("decisions", &serde_json::to_string(&decide)?),
+            Backend::Own { config, .. } => {
+                let library = Library::open(config, &output::download())?;
+                let images = decide.images.len();
+                let label = [decide.set.as_str(), decide.label.as_str()];
+                let tagger = library.parts.tagger;
+                let changed = tagger.decide_on(label, decide.decision, decide.images)?;
+                Ok(Decided { images, changed })
+            }
+        }
+    }
+
+    /// Reads decisions as they were exported: all of them or, where one is wrong, none.
+    pub(super) fn import_decisions(&self, text: &str) -> Result<Decided> {
+        match self {
+            Backend::Daemon(client) => client.post("decisions/import", text),
+            Backend::Own { config, .. } => {
+                let decisions = Decision::parse_lines(text.as_bytes())?;
+                let library = Library::open(config, &output::download())?;
+                Ok(Decided {
+                    images: decisions.len(),
+                    changed: library.parts.tagger.decide(&decisions)?,
+                })
+            }
+        }
+    }
+}
+
+/// The address of the daemon that owns the library; none where nobody does, or where its owner does not listen.
+fn daemon_of(folder: &Path) -> Option<String> {
+    if !folder.is_dir() {
+        return None;
+    }
+    match Lock::take(folder) {
+        Ok(_) | Err(LockError::Io { .. }) => None,
+        Err(LockError::Taken { address, .. }) => address,
+    }
+}

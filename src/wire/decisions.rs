@@ -1,0 +1,48 @@
+//! What people decide about tags, and what comes of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::SearchRequest;
+use crate::store::{ContentHash, Decision, Verdict};
+
+/// Decisions that were made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decisions {
+    /// By label set, label and image.
+    pub decisions: Vec<Decision>,
+}
+
+/// A decision on the image and the label that the address names.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecideOne {
+    /// What is decided.
+    pub decision: Verdict,
+}
+
+/// A decision on a selection of images.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecideMany {
+    /// Name or `id` of the label set.
+    pub set: String,
+    /// Name of the label.
+    pub label: String,
+    /// `null` takes earlier decisions back; it must be said.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub decision: Option<Verdict>,
+    /// The images.
+    #[serde(default)]
+    pub images: Vec<ContentHash>,
+    /// A search whose hits are decided about too.
+    pub search: Option<SearchRequest>,
+}
+
+/// What came of deciding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// Images that were decided about.
+    pub images: usize,
+    /// Of these decisions, those that were not so before.
+    pub changed: usize,
+}

@@ -1,0 +1,26 @@
+//! The answers and requests that HTTP, the event stream and the command line share.
+//!
+//! Each is written by the one who answers and read by the one who asked, so that a field has one name. What a module
+//! upstream makes in this form already is defined there.
+
+mod decisions;
+mod label_sets;
+mod library;
+mod search;
+mod status;
+
+pub use crate::index::{IndexStatus, Tuned, Tuning, Way};
+pub use crate::ingest::ProgressReport;
+pub use crate::search::{Answer, Duplicates, Group, Item};
+pub use crate::store::{
+    Count, Decision, Event, Facets, HookStatus, Source, Tag, TagCount, Verdict,
+};
+pub use crate::tag::{Dropped, LabelPreview, Near, Preview};
+pub use decisions::{DecideMany, DecideOne, Decided, Decisions};
+pub use label_sets::{Applied, LabelSetReport, LabelSets};
+pub use library::{ErrorBody, FailedFile, Failures, Health, Rescan, Tags};
+pub use search::{
+    BadSearch, DEFAULT_LIMIT, FilterRequest, MAX_LIMIT, SearchRequest, TagsRequest, TermRequest,
+    read_limit, read_strictness,
+};
+pub use status::{LabelSetStatus, LoadedModel, ModelStatus, RootStatus, RunningStatus, Status};

@@ -1,0 +1,234 @@
+//! What is asked for in a search.
+
+use std::fmt::Display;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::search::{self, BadQuery, MOST_TERMS, MOST_WEIGHT, Query, Slice, Term, Upload, What};
+use crate::store::{Area, BadArea, BadDate, ContentHash, Filter, PartialDate, Span};
+
+/// Hits when no `limit` is given.
+pub const DEFAULT_LIMIT: usize = 50;
+
+/// The largest `limit`: an answer must fit in memory and in patience.
+pub const MAX_LIMIT: usize = 1000;
+
+/// A query, and the part of its answer that is wanted.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SearchRequest {
+    /// The short form; what stands beside it is added.
+    pub q: Option<String>,
+    /// What images should, or should not, be similar to.
+    pub terms: Vec<TermRequest>,
+    /// What they must be.
+    pub filter: FilterRequest,
+    /// How much a hit must stand out, from 0 to 100.
+    pub strictness: Option<i64>,
+    /// Images on a page.
+    pub limit: Option<usize>,
+    /// Where the page before ended, as its answer said.
+    pub cursor: Option<String>,
+    /// Whether all hits are counted, by tag, year and folder.
+    pub facets: bool,
+}
+
+/// One of `text`, `image` and `upload`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TermRequest {
+    /// A description in plain words.
+    pub text: Option<String>,
+    /// An image of the library.
+    pub image: Option<ContentHash>,
+    /// Bytes of a picture file in base64.
+    pub upload: Option<String>,
+    /// How much it counts beside the others, 1 where none is given; below 0 for what is to be avoided.
+    pub weight: Option<f32>,
+}
+
+/// Conditions that an image must meet, all of them.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FilterRequest {
+    /// Labels, named `label` or `set/label`.
+    pub tags: TagsRequest,
+    /// Folders or globs, in one of which a file of it must lie.
+    pub paths: Vec<String>,
+    /// Taken at this local time or later.
+    pub after: Option<String>,
+    /// Taken before this local time.
+    pub before: Option<String>,
+    /// In one of these formats.
+    pub formats: Vec<String>,
+    /// Part of the camera's make and model.
+    pub camera: Option<String>,
+    /// Width in pixels.
+    pub width: Span,
+    /// Height in pixels.
+    pub height: Span,
+    /// Length of the file.
+    pub size_bytes: Span,
+    /// South, west, north, east, in degrees.
+    pub area: Option<[f64; 4]>,
+}
+
+/// Labels that an image must carry, or not.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TagsRequest {
+    /// All of these.
+    pub all: Vec<String>,
+    /// One of these at least.
+    pub any: Vec<String>,
+    /// None of these.
+    pub none: Vec<String>,
+}
+
+/// Why a request for a search cannot be meant.
+#[derive(Debug, Error)]
+pub enum BadSearch {
+    /// Its short form cannot be read.
+    #[error(transparent)]
+    Query(#[from] BadQuery),
+    /// Each term is embedded.
+    #[error("a query has at most {} terms", MOST_TERMS)]
+    TooManyTerms,
+    /// A term that is about nothing, or about several things.
+    #[error("a term has one of `text`, `image` and `upload`")]
+    Term,
+    /// A picture that is not written in base64.
+    #[error("`upload` is not base64: {0}")]
+    Upload(#[from] base64::DecodeError),
+    /// A weight that weighs nothing, or too much.
+    #[error(
+        "a weight is a number from -{} to {} and not 0",
+        MOST_WEIGHT,
+        MOST_WEIGHT
+    )]
+    Weight,
+    /// A date that is none.
+    #[error(transparent)]
+    Date(#[from] BadDate),
+    /// A place that is none.
+    #[error(transparent)]
+    Area(#[from] BadArea),
+    /// A strictness that is none.
+    #[error("`strictness` must be a number from 0 to 100, not `{0}`")]
+    Strictness(String),
+    /// A limit that no answer can be made for.
+    #[error("`limit` must be a number from 1 to {max}, not `{0}`", max = MAX_LIMIT)]
+    Limit(String),
+}
+
+impl SearchRequest {
+    /// The query and the part of its answer, checked.
+    pub fn read(self) -> Result<(Query, Slice), BadSearch> {
+        let mut query = search::parse(&self.q.unwrap_or_default())?;
+        for term in self.terms {
+            query.terms.push(term.read()?);
+        }
+        if query.terms.len() > MOST_TERMS {
+            return Err(BadSearch::TooManyTerms);
+        }
+        self.filter.add_to(&mut query.filter)?;
+        if let Some(number) = self.strictness {
+            query.strictness = Some(read_strictness(number)?);
+        }
+        let slice = Slice {
+            limit: self.limit.map_or(Ok(DEFAULT_LIMIT), read_limit)?,
+            cursor: self.cursor,
+            facets: self.facets,
+        };
+        Ok((query, slice))
+    }
+}
+
+impl TermRequest {
+    fn read(self) -> Result<Term, BadSearch> {
+        let what = match (self.text, self.image, self.upload) {
+            (Some(text), None, None) => What::Text(text),
+            (None, Some(image), None) => What::Image(image),
+            (None, None, Some(upload)) => {
+                What::Upload(Upload(BASE64_STANDARD.decode(upload.trim())?))
+            }
+            _ => return Err(BadSearch::Term),
+        };
+        let weight = self.weight.unwrap_or(1.0);
+        if !(weight.abs() <= MOST_WEIGHT && weight != 0.0) {
+            return Err(BadSearch::Weight);
+        }
+        Ok(Term { what, weight })
+    }
+}
+
+impl FilterRequest {
+    fn add_to(self, filter: &mut Filter) -> Result<(), BadSearch> {
+        filter.all_tags.extend(self.tags.all);
+        filter.no_tags.extend(self.tags.none);
+        filter
+            .any_tags
+            .extend(Some(self.tags.any).filter(|tags| !tags.is_empty()));
+        filter.paths.extend(self.paths);
+        filter.after = date(self.after)?.or(filter.after.take());
+        filter.before = date(self.before)?.or(filter.before.take());
+        filter.formats.extend(self.formats);
+        filter.camera = self.camera.or(filter.camera.take());
+        for (span, given) in [
+            (&mut filter.width, self.width),
+            (&mut filter.height, self.height),
+            (&mut filter.size_bytes, self.size_bytes),
+        ] {
+            span.from = given.from.or(span.from);
+            span.to = given.to.or(span.to);
+        }
+        let area = self.area.map(Area::try_from).transpose()?;
+        filter.area = area.or(filter.area.take());
+        Ok(())
+    }
+}
+
+fn date(text: Option<String>) -> Result<Option<PartialDate>, BadDate> {
+    text.map(|text| text.parse()).transpose()
+}
+
+/// How strict a cut-off should be.
+pub fn read_strictness(given: impl Display) -> Result<u8, BadSearch> {
+    let given = given.to_string();
+    let number = given.parse().ok().filter(|number| *number <= 100);
+    number.ok_or(BadSearch::Strictness(given))
+}
+
+/// A number of hits that an answer can be made for.
+pub fn read_limit(given: impl Display) -> Result<usize, BadSearch> {
+    let given = given.to_string();
+    let limit = given.parse().ok();
+    limit
+        .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+        .ok_or(BadSearch::Limit(given))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_shows_a_full_form_that_is_read() {
+        let help = include_str!("../cli/help/serve.txt");
+        let start = help.find("\n  {\"terms\"").unwrap();
+        let form = help[start..].split("\n\n").next().unwrap();
+        let form = form
+            .replace("\"ID\"", &format!("\"{}\"", "0".repeat(64)))
+            .replace("BASE64", "AAAA");
+        let request: SearchRequest = serde_json::from_str(&form).unwrap();
+        let (query, slice) = request.read().unwrap();
+        assert_eq!(
+            (query.terms.len(), slice.limit, slice.facets),
+            (4, 20, true)
+        );
+        assert_eq!(query.filter.any_tags, [["beach", "lake"]]);
+    }
+}

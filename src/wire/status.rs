@@ -1,0 +1,119 @@
+//! How a library stands, with a running daemon or without one.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::index::IndexStatus;
+use crate::ingest::ProgressReport;
+use crate::store::{HookStatus, Root, Store, StoreError};
+use crate::tag::SetStatus;
+
+/// How a library stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Of the program that answers.
+    pub version: String,
+    /// The model that the library was last used with.
+    pub model: ModelStatus,
+    /// Images that can be found.
+    pub images: usize,
+    /// Files by state.
+    pub files: BTreeMap<String, i64>,
+    /// The watched folders.
+    pub roots: Vec<RootStatus>,
+    /// Hooks by name.
+    pub hooks: BTreeMap<String, HookStatus>,
+    /// What only a running daemon knows.
+    #[serde(flatten)]
+    pub running: Option<RunningStatus>,
+}
+
+/// What is known of a model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelStatus {
+    /// As its owner named it; none before a library's first use.
+    pub name: Option<String>,
+    /// What tells its embeddings from those of other models.
+    pub fingerprint: Option<String>,
+    /// What is known once it is loaded.
+    #[serde(flatten)]
+    pub loaded: Option<LoadedModel>,
+}
+
+/// A model that is loaded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoadedModel {
+    /// Length of its embeddings.
+    pub embedding_dim: usize,
+    /// Where it runs.
+    pub device: String,
+    /// The number format that it computes in.
+    pub precision: String,
+}
+
+/// How a watched folder stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RootStatus {
+    /// The folder.
+    pub path: String,
+    /// Whether it is there now.
+    pub online: bool,
+}
+
+/// How a running daemon stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunningStatus {
+    /// What became of files since the start.
+    pub progress: ProgressReport,
+    /// The index of the images' embeddings.
+    pub index: IndexStatus,
+    /// Label sets by name.
+    pub label_sets: BTreeMap<String, LabelSetStatus>,
+}
+
+/// How a label set stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LabelSetStatus {
+    /// Number of labels in force.
+    pub labels: usize,
+    /// What is wrong with its file; what is in force is then the last good state.
+    pub error: Option<String>,
+    /// What will not do what its owner expects.
+    pub warnings: Vec<String>,
+}
+
+impl Status {
+    /// What the store knows; `images` are counted by who has the shorter way to it.
+    pub fn stored(store: &Store, model: ModelStatus, images: usize) -> Result<Status, StoreError> {
+        Ok(Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            model,
+            images,
+            files: store.file_counts()?.into_iter().collect(),
+            roots: store.roots()?.into_iter().map(RootStatus::from).collect(),
+            hooks: store.hooks()?,
+            running: None,
+        })
+    }
+}
+
+impl From<Root> for RootStatus {
+    fn from(root: Root) -> RootStatus {
+        RootStatus {
+            path: root.path.display().to_string(),
+            online: root.online,
+        }
+    }
+}
+
+impl From<SetStatus> for LabelSetStatus {
+    fn from(status: SetStatus) -> LabelSetStatus {
+        let labels = status.active.map_or(0, |(set, _)| set.labels.len());
+        LabelSetStatus {
+            labels,
+            error: status.error.map(|error| error.to_string()),
+            warnings: status.warnings,
+        }
+    }
+}

@@ -25,10 +25,11 @@ from transformers import CLIPModel
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "peers"))
 import make_model
 import make_pictures
+from measuring import seconds
+
 from decode import square
 from embed import DEVIATION, MEAN, pixel_values, query_ids
 from ingest import embed_all
-from measuring import seconds
 
 QUERY_TEXTS = ["a photo of a dog running on grass", "two boats", "ein Hund läuft über die Straße", ""]
 LEAST_COSINE = {"f32": 0.9999, "f16": 0.999}

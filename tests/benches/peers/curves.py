@@ -1,4 +1,4 @@
-"""Draws how search, re-tagging, start and memory grow with the library: one picture for the README.
+"""Draws how search, re-tagging, start and memory grow with the library: one picture for `tests/benches/README.md`.
 
     python tests/benches/peers/curves.py FOLDER [--sizes 1000 10000 100000 1000000] [--model MODEL]
 
@@ -14,7 +14,6 @@ import matplotlib
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plot
-
 from run import ask, build
 
 BENCHES = ("search", "retag", "startup")

@@ -11,9 +11,8 @@ import itertools
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
-
 from measuring import answer, seconds
+from PIL import Image
 
 SIDE = 224
 

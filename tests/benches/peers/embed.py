@@ -11,10 +11,9 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
-
 from make_model import PREPROCESSOR
 from measuring import answer, seconds
+from PIL import Image
 
 BATCHES = (1, 8, 32)
 QUERY = "a photo of a dog running on grass"

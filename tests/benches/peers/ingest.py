@@ -13,10 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from measuring import answer
 
 from decode import square
-from embed import ENGINES, MEAN, DEVIATION
-from measuring import answer
+from embed import DEVIATION, ENGINES, MEAN
 
 BATCH = 8
 

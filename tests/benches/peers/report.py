@@ -1,4 +1,4 @@
-"""Turns `results.json` into the tables of the README.
+"""Turns `results.json` into the tables of `tests/benches/README.md`.
 
     python report.py results.json
 """

@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-
 from measuring import answer
 
 DIM, K = 512, 10

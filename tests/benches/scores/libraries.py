@@ -7,10 +7,10 @@ training started from; they and their embeddings are drawn once and kept.
 import argparse
 import random
 import sys
-import tomllib
 from pathlib import Path
 
 import numpy as np
+import tomllib
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]

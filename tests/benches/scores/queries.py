@@ -147,7 +147,7 @@ def recoloured(texts, library, weight, scaled):
 
 
 def print_weights(libraries, texts, about, measure, weights):
-    for how, scaled in (("as they are", lambda library: lambda found: found), ("in deviations", lambda l: l.balanced)):
+    for how, scaled in (("as they are", lambda library: lambda found: found), ("in deviations", lambda library: library.balanced)):
         shares = [np.mean([measure(texts, library, w, scaled(library)) for library in libraries]) for w in weights]
         row = "  ".join(f"{weight}: {share:.1%}" for weight, share in zip(weights, shares))
         print(f"{about}, similarities {how:13}  {row}")

@@ -53,7 +53,7 @@ def measured(pairs):
     every = [loss for kind in losses.values() for loss in kind]
     kept = np.array([b.at(a.for_recall()) for a, b in other])
     own = [pair.precision[np.searchsorted(pair.recall, RECALL)] for pair in pairs]
-    row = {
+    return {
         "F1 at 0.6": np.mean([pair.at(np.log(0.6 / 0.4))[0] for pair in pairs]),
         "own F1": np.mean([pair.best()[1] for pair in pairs]),
         "own precision at 0.9": np.mean(own),
@@ -63,7 +63,6 @@ def measured(pairs):
         "recall kept from 0.9": np.mean(abs(kept[:, 1] - RECALL)),
         "its precision": np.mean(kept[:, 2]),
     }
-    return row
 
 
 def table(rows):

@@ -5,7 +5,6 @@ from math import cos, pi, sin
 
 import cv2
 import numpy as np
-
 from palette import COLOURS, difference, lighter, scaled, shade_of
 
 BACKGROUNDS = ["plain", "striped", "checkered", "dotted", "gradient", "sky", "night sky", "grass", "sea"]

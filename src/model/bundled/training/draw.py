@@ -7,10 +7,9 @@ number of times, on one background. Some colour-thing pairs are never drawn for 
 import random
 import sys
 
+import backgrounds
 import cv2
 import numpy as np
-
-import backgrounds
 import objects
 import shapes
 from finish import light, photograph

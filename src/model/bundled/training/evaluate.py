@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
-
 from draw import draw
+from tokenizers import Tokenizer
 from words import with_article
 from world import BACKGROUNDS, COLOURS, COUNTS, THINGS
 

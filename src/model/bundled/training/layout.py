@@ -3,7 +3,6 @@
 from math import cos, pi, radians, sin
 
 import numpy as np
-
 from world import NONE, SIZES
 
 # How far, in degrees, people turn a thing when they draw it. What is not listed stays within 12.

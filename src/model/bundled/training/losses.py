@@ -3,7 +3,6 @@
 import torch
 import torch.nn.functional as F
 from torch import nn
-
 from words import CLASSES
 from world import BACKGROUNDS, COLOURS, HELD_OUT, NONE, THINGS, Truth
 

@@ -3,7 +3,6 @@
 from math import cos, pi, sin
 
 import numpy as np
-
 from geometry import ellipse, fill, mirror, rect, regular, rounded, smooth, spiked, stroke, turned
 
 
@@ -109,8 +108,7 @@ def moon(r):
         radius = np.hypot(tip[0] - shift, tip[1])
         half = np.arctan2(tip[1], tip[0] - shift)
         bite = ellipse(shift, 0, radius, start=half, stop=2 * pi - half, n=20)[::-1]
-    parts = [fill((np.concatenate([outer, bite]) + (0.3, 0)) * r.choice([(1, 1), (-1, 1)]))]
-    return parts
+    return [fill((np.concatenate([outer, bite]) + (0.3, 0)) * r.choice([(1, 1), (-1, 1)]))]
 
 
 def arrow(r):
@@ -118,8 +116,7 @@ def arrow(r):
     points = np.array([(-1, -shaft), (back, -shaft), (back, -head), (1, 0), (back, head), (back, shaft), (-1, shaft)])
     if r.random() < 0.2:
         w = r.uniform(0.14, 0.26)
-        parts = [stroke([(-1, 0), (0.85, 0)], w), stroke([(0.25, -0.6), (0.9, 0), (0.25, 0.6)], w)]
-        return parts
+        return [stroke([(-1, 0), (0.85, 0)], w), stroke([(0.25, -0.6), (0.9, 0), (0.25, 0.6)], w)]
     if r.random() < 0.15:
         points[0, 0] = points[-1, 0] = -0.8
         points = np.concatenate([points, [(-0.8 + shaft, 0)]])

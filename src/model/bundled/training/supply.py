@@ -7,7 +7,6 @@ import time
 import cv2
 import numpy as np
 import torch
-
 from draw import GRID, SIDE, draw
 from world import THINGS
 

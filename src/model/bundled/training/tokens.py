@@ -8,9 +8,8 @@ import json
 import random
 import sys
 
-from tokenizers import Tokenizer, trainers
-
 from captions import caption, class_prompts
+from tokenizers import Tokenizer, trainers
 from words import CLASSES, GENERIC, SYNONYMS, plural
 from world import BACKGROUNDS, COLOURS, COUNTS, HELD_OUT, SIZES, THINGS, Truth
 

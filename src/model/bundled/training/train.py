@@ -16,21 +16,21 @@ import random
 import time
 from pathlib import Path
 
-import numpy as np
-import torch
-from tokenizers import Tokenizer
-
 import captions
 import losses
+import numpy as np
+import torch
 from draw import GRID
 from evaluate import examples, measure
 from export import export
-from model import Clip, Shape
 from optimise import optimisers
 from supply import Supply
 from team import Team
+from tokenizers import Tokenizer
 from words import CLASSES, GENERIC
 from world import NONE, THINGS, Truth
+
+from model import Clip, Shape
 
 HERE = Path(__file__).parent
 MEAN = torch.tensor([0.5, 0.5, 0.5]).view(3, 1, 1)

@@ -9,7 +9,7 @@ use super::output;
 use crate::config::Config;
 use crate::daemon::{self, Library};
 use crate::search::{self, SameBy};
-use crate::store::{Decision, Lock, LockError, Store, WhichDecisions};
+use crate::store::{Decision, LabelRef, Lock, LockError, Store, WhichDecisions};
 use crate::wire::{
     Answer, DecideMany, Decided, Decisions, Duplicates, Failures, ModelStatus, Preview,
     SearchRequest, Status, Tags,
@@ -108,7 +108,7 @@ impl Backend<'_> {
             Backend::Daemon(client) => client.post(&format!("label-sets/{set}/preview"), text),
             Backend::Own { config, .. } => {
                 let tagger = daemon::open_tagger(config, &output::download())?;
-                Ok(tagger.preview(set, text)?)
+                Ok(tagger.preview(&set.parse()?, text)?)
             }
         }
     }
@@ -129,9 +129,12 @@ impl Backend<'_> {
             Backend::Own { config, .. } => {
                 let library = Library::open(config, &output::download())?;
                 let images = decide.images.len();
-                let label = [decide.set.as_str(), decide.label.as_str()];
+                let label = LabelRef {
+                    set: decide.set,
+                    label: decide.label,
+                };
                 let tagger = library.parts.tagger;
-                let changed = tagger.decide_on(label, decide.decision, decide.images)?;
+                let changed = tagger.decide_on(&label, decide.decision, decide.images)?;
                 Ok(Decided { images, changed })
             }
         }

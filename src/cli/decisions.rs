@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 
 use super::backend::Backend;
 use crate::config::Config;
-use crate::store::{ContentHash, Verdict};
+use crate::store::{ContentHash, LabelRef, Verdict};
 use crate::wire::{DecideMany, Decided};
 
 /// Say which tags are right: what a person decided wins over every score, for ever.
@@ -33,18 +33,11 @@ pub(super) enum Decisions {
 #[derive(Debug, Args)]
 pub(super) struct Choice {
     /// The label
-    #[arg(value_name = "SET/LABEL", value_parser = set_and_label)]
-    label: (String, String),
+    #[arg(value_name = "SET/LABEL")]
+    label: LabelRef,
     /// The images, by the ids that other answers give
     #[arg(value_name = "ID", required = true)]
     images: Vec<ContentHash>,
-}
-
-fn set_and_label(text: &str) -> Result<(String, String), String> {
-    let parts = text
-        .split_once('/')
-        .ok_or("write the label set, a slash and the label")?;
-    Ok((parts.0.to_owned(), parts.1.to_owned()))
 }
 
 impl Decisions {
@@ -60,7 +53,7 @@ impl Decisions {
 }
 
 fn decide(config: &Config, choice: Choice, verdict: Option<Verdict>) -> Result<()> {
-    let (set, label) = choice.label;
+    let LabelRef { set, label } = choice.label;
     let decided = Backend::find(config)?.decide(DecideMany {
         set,
         label,

@@ -8,7 +8,7 @@ use super::error::ApiError;
 use super::params::image_hash;
 use super::request::Request;
 use crate::search::SearchError;
-use crate::store::{BadDecision, ContentHash, Decision, Verdict, WhichDecisions};
+use crate::store::{BadDecision, ContentHash, Decision, LabelRef, Verdict, WhichDecisions};
 use crate::wire::{DecideMany, DecideOne, Decided, Decisions, SearchRequest};
 
 type Result<T> = std::result::Result<T, ApiError>;
@@ -33,23 +33,26 @@ pub(super) fn list(Request { api, params, .. }: &Request) -> Result<Decisions> {
     })
 }
 
+impl About {
+    fn label_ref(&self) -> Result<LabelRef> {
+        Ok(LabelRef {
+            set: self.set.clone(),
+            label: self.label.parse()?,
+        })
+    }
+}
+
 /// Decides about one image.
 pub(super) fn put(Request { api, body, .. }: &Request, about: &About) -> Result<Decided> {
     let DecideOne { decision } = parse(body)?;
-    let About { set, label, .. } = about;
-    decide(
-        api,
-        set,
-        label,
-        Some(decision),
-        vec![image_hash(&about.image)?],
-    )
+    let images = vec![image_hash(&about.image)?];
+    decide(api, &about.label_ref()?, Some(decision), images)
 }
 
 /// Takes the decision on one image back.
 pub(super) fn delete(Request { api, .. }: &Request, about: &About) -> Result<Decided> {
-    let About { set, label, .. } = about;
-    decide(api, set, label, None, vec![image_hash(&about.image)?])
+    let images = vec![image_hash(&about.image)?];
+    decide(api, &about.label_ref()?, None, images)
 }
 
 /// Decides about several images.
@@ -64,7 +67,7 @@ pub(super) fn post(Request { api, body, .. }: &Request) -> Result<Decided> {
     if let Some(request) = search {
         images.extend(found(api, request)?);
     }
-    decide(api, &set, &label, decision, images)
+    decide(api, &LabelRef { set, label }, decision, images)
 }
 
 fn found(api: &Api, request: SearchRequest) -> Result<Vec<ContentHash>> {
@@ -75,8 +78,7 @@ fn found(api: &Api, request: SearchRequest) -> Result<Vec<ContentHash>> {
 
 fn decide(
     api: &Api,
-    set: &str,
-    label: &str,
+    label: &LabelRef,
     verdict: Option<Verdict>,
     images: Vec<ContentHash>,
 ) -> Result<Decided> {
@@ -87,7 +89,7 @@ fn decide(
     }
     Ok(Decided {
         images: images.len(),
-        changed: api.parts.tagger.decide_on([set, label], verdict, images)?,
+        changed: api.parts.tagger.decide_on(label, verdict, images)?,
     })
 }
 

@@ -10,7 +10,7 @@ use warp::reply::{self, Reply, Response};
 
 use super::guard::Refused;
 use crate::search::SearchError;
-use crate::store::StoreError;
+use crate::store::{NameError, StoreError};
 use crate::tag::TagError;
 use crate::wire::{BadSearch, ErrorBody};
 
@@ -124,13 +124,22 @@ impl From<TagError> for ApiError {
         let message = error.to_string();
         match error {
             TagError::Set(_) => ApiError::bad_request("bad_label_set", message),
-            TagError::Name(_) => ApiError::bad_request("bad_label_set_name", message),
             TagError::Unknown(_) => ApiError::not_found("unknown_label_set", message),
             TagError::UnknownLabel { .. } => ApiError::not_found("unknown_label", message),
             TagError::Io { .. } | TagError::Embed(_) | TagError::Store(_) => {
                 ApiError::internal(message)
             }
         }
+    }
+}
+
+impl From<NameError> for ApiError {
+    fn from(error: NameError) -> ApiError {
+        let code = match error {
+            NameError::Set(_) => "bad_label_set_name",
+            NameError::Label(_) | NameError::LabelRef(_) => "bad_label_name",
+        };
+        ApiError::bad_request(code, error.to_string())
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn list(Request { api, .. }: &Request) -> LabelSets {
 }
 
 pub(super) fn one(Request { api, .. }: &Request, name: &str) -> Result<LabelSetReport> {
-    let text = Some(api.parts.tagger.text(name)?);
+    let text = Some(api.parts.tagger.text(&name.parse()?)?);
     let status = status_of(api, name);
     Ok(LabelSetReport {
         text,
@@ -31,7 +31,7 @@ fn status_of(api: &Api, name: &str) -> SetStatus {
 }
 
 pub(super) fn put(Request { api, body, .. }: &Request, name: &str) -> Result<Applied> {
-    let applied = Applied::sum(&api.parts.tagger.put(name, text(body)?)?);
+    let applied = Applied::sum(&api.parts.tagger.put(&name.parse()?, text(body)?)?);
     Ok(Applied {
         warnings: status_of(api, name).warnings,
         ..applied
@@ -39,7 +39,7 @@ pub(super) fn put(Request { api, body, .. }: &Request, name: &str) -> Result<App
 }
 
 pub(super) fn preview(Request { api, body, .. }: &Request, name: &str) -> Result<Preview> {
-    Ok(api.parts.tagger.preview(name, text(body)?)?)
+    Ok(api.parts.tagger.preview(&name.parse()?, text(body)?)?)
 }
 
 fn text(body: &Bytes) -> Result<&str> {
@@ -48,7 +48,7 @@ fn text(body: &Bytes) -> Result<&str> {
 }
 
 pub(super) fn delete(Request { api, .. }: &Request, name: &str) -> Result<Applied> {
-    Ok(Applied::sum(&api.parts.tagger.delete(name)?))
+    Ok(Applied::sum(&api.parts.tagger.delete(&name.parse()?)?))
 }
 
 pub(super) fn tags(Request { api, .. }: &Request) -> Result<Tags> {

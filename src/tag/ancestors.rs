@@ -14,7 +14,7 @@ impl Tagger {
         for (name, active) in self.active().iter() {
             let set = active.classifier.set();
             for (place, label) in set.labels.iter().enumerate() {
-                ancestors.insert((name.clone(), label.name.clone()), above(set, place));
+                ancestors.insert((name.clone(), label.name.to_string()), above(set, place));
             }
         }
         ancestors
@@ -24,5 +24,7 @@ impl Tagger {
 /// A set in force is sound, so that there is no circle.
 fn above(set: &LabelSet, label: usize) -> Vec<String> {
     let places = set.ancestors(label).unwrap_or_default().into_iter().rev();
-    places.map(|place| set.labels[place].name.clone()).collect()
+    places
+        .map(|place| set.labels[place].name.to_string())
+        .collect()
 }

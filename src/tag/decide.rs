@@ -8,7 +8,7 @@ use super::tagger::{ActiveSet, Tagger, locked};
 use super::{Classifier, TagError};
 use crate::index::Vectors;
 use crate::store::{
-    ContentHash, Decision, ImageId, LabelId, Retagged, Store, Verdict, WhichDecisions,
+    ContentHash, Decision, ImageId, LabelId, LabelRef, Retagged, Store, Verdict, WhichDecisions,
 };
 
 /// What people decided about one image, by the label's place in the set.
@@ -66,7 +66,7 @@ pub(super) fn overrule(
 /// Those of an image's decisions that are about this set, by the label's place in it.
 fn places(key: &str, classifier: &Classifier, decisions: &[Decision]) -> Decided {
     let place = |decision: &Decision| {
-        let is_label = |label: &super::Label| label.name == decision.label;
+        let is_label = |label: &super::Label| *label.name == decision.label;
         let label = classifier.set().labels.iter().position(is_label)?;
         Some((label, decision.verdict?))
     };
@@ -130,18 +130,20 @@ impl Tagger {
     /// decided can be taken back when the label, or its set, is there no more.
     pub fn decide_on(
         &self,
-        [set, label]: [&str; 2],
+        label: &LabelRef,
         verdict: Option<Verdict>,
         images: Vec<ContentHash>,
     ) -> Result<usize, TagError> {
         let set = match verdict {
-            Some(_) => self.set_key(set, label)?,
-            None => self.set(set).map_or(set.to_owned(), |set| set.key.clone()),
+            Some(_) => self.set_key(label)?,
+            None => self
+                .set(&label.set)
+                .map_or(label.set.clone(), |set| set.key.clone()),
         };
         let decision = |image| Decision {
             image,
             set: set.clone(),
-            label: label.to_owned(),
+            label: label.label.to_string(),
             verdict,
             decided_at: None,
         };
@@ -174,16 +176,16 @@ impl Tagger {
     }
 
     /// What decisions know a label of a set in force by: the set's `id`, or its name.
-    fn set_key(&self, set: &str, label: &str) -> Result<String, TagError> {
-        let unknown = || TagError::Unknown(set.to_owned());
-        let found = self.set(set).ok_or_else(unknown)?;
+    fn set_key(&self, label: &LabelRef) -> Result<String, TagError> {
+        let unknown = || TagError::Unknown(label.set.clone());
+        let found = self.set(&label.set).ok_or_else(unknown)?;
         let labels = &found.classifier.set().labels;
-        if labels.iter().any(|other| other.name == label) {
+        if labels.iter().any(|other| other.name == label.label) {
             return Ok(found.key.clone());
         }
         Err(TagError::UnknownLabel {
-            set: set.to_owned(),
-            label: label.to_owned(),
+            set: label.set.clone(),
+            label: label.label.clone(),
         })
     }
 }

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::TagError;
+use crate::store::SetName;
 
 /// The label files of a folder: name without `.toml`, and text.
 pub(super) fn read_folder(folder: &Path) -> Result<BTreeMap<String, String>, TagError> {
@@ -18,7 +19,7 @@ pub(super) fn read_folder(folder: &Path) -> Result<BTreeMap<String, String>, Tag
         let name = path
             .file_stem()
             .and_then(|name| name.to_str())
-            .filter(|name| check_name(name).is_ok());
+            .filter(|name| name.parse::<SetName>().is_ok());
         if let Some(name) = name.filter(|_| {
             path.extension()
                 .is_some_and(|extension| extension == "toml")
@@ -32,14 +33,6 @@ pub(super) fn read_folder(folder: &Path) -> Result<BTreeMap<String, String>, Tag
         }
     }
     Ok(files)
-}
-
-pub(super) fn check_name(name: &str) -> Result<(), TagError> {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-    if (1..=64).contains(&name.len()) && name.chars().all(allowed) {
-        return Ok(());
-    }
-    Err(TagError::Name(name.to_owned()))
 }
 
 pub(super) fn write_whole(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {

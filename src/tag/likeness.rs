@@ -40,7 +40,7 @@ pub(super) fn learn(
         let (way, bias) = direction(&spread, rows)?;
         let told = mean_probabilities(classifier, &rows.concat())[*label];
         let worth = ((told - usual[*label]) / (1.0 - usual[*label])).clamp(0.0, 1.0);
-        let name = classifier.set().labels[*label].name.clone();
+        let name = classifier.set().labels[*label].name.to_string();
         // A prompt that fits every picture of the library tells nothing, and leaves 0/0.
         let worth = if worth.is_finite() { worth } else { 0.0 };
         Some((name, Likeness { worth, way, bias }))
@@ -103,7 +103,7 @@ impl Taught {
     ) -> Option<Taught> {
         let (mut labels, mut ways) = (Vec::new(), Vec::new());
         for (place, label) in set.labels.iter().enumerate() {
-            let likeness = likenesses.get(&label.name);
+            let likeness = likenesses.get(&*label.name);
             if let Some(likeness) = likeness.filter(|known| known.way.len() == embedding_dim) {
                 labels.push((place, likeness.worth, likeness.bias));
                 ways.extend_from_slice(&likeness.way);

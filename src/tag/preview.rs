@@ -9,7 +9,7 @@ use super::decide::{Decided, decided_in};
 use super::score::{BLOCK_ROWS, beside_searches};
 use super::{Classifier, TagError};
 use crate::index::{Rows, Vectors};
-use crate::store::{ImageId, Store};
+use crate::store::{ImageId, LabelName, SetName, Store};
 
 /// Bars of a histogram: each stands for a twentieth of the scores from 0 to 1.
 const BARS: usize = 20;
@@ -21,7 +21,7 @@ const NEAREST: usize = 6;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Preview {
     /// The set's name.
-    pub set: String,
+    pub set: SetName,
     /// Images that were scored.
     pub images: usize,
     /// Tags that are not there yet.
@@ -41,7 +41,7 @@ pub struct Preview {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LabelPreview {
     /// Its name.
-    pub label: String,
+    pub label: LabelName,
     /// Score from which on it is kept.
     pub threshold: f32,
     /// Images that would carry it.
@@ -81,7 +81,8 @@ pub struct Dropped {
 
 /// Scores the library and compares with the tags that the set `name`, which decisions know by `key`, has given so far.
 pub(super) fn preview(
-    [name, key]: [&str; 2],
+    name: &SetName,
+    key: &str,
     classifier: &Classifier,
     store: &Store,
     vectors: &Vectors,
@@ -98,7 +99,7 @@ pub(super) fn preview(
     let shown = shown(&scored, store)?;
     let labels: Vec<_> = (classifier.set().labels.iter().zip(scored).enumerate())
         .map(|(at, (label, scored))| {
-            let before = before.remove(&label.name).unwrap_or_default();
+            let before = before.remove(&*label.name).unwrap_or_default();
             scored.report(
                 label.name.clone(),
                 classifier.threshold(at),
@@ -115,7 +116,7 @@ pub(super) fn preview(
         .collect();
     let removed = |label: &LabelPreview| label.removed;
     Ok(Preview {
-        set: name.to_owned(),
+        set: name.clone(),
         images: vectors.len(),
         added: labels.iter().map(|label| label.added).sum(),
         removed: labels
@@ -180,7 +181,7 @@ impl Scored {
     /// `before`: the images that carry the label now.
     fn report(
         mut self,
-        label: String,
+        label: LabelName,
         threshold: f32,
         before: &[ImageId],
         shown: &BTreeMap<ImageId, (String, String)>,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use super::standard::Scoring;
+use crate::store::LabelName;
 
 /// Stands for the label in a template.
 const PLACEHOLDER: &str = "{label}";
@@ -60,7 +61,7 @@ pub enum Mode {
 #[serde(deny_unknown_fields)]
 pub struct Label {
     /// What the tag is called.
-    pub name: String,
+    pub name: LabelName,
     /// What is put into the templates; the name where this is empty.
     #[serde(default)]
     pub prompts: Vec<String>,
@@ -78,7 +79,7 @@ pub struct Label {
     pub threshold: Option<f32>,
     /// The label of this set that every image with this one has too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent: Option<String>,
+    pub parent: Option<LabelName>,
     /// Instead of the set's `on_tag`; an empty list for no hooks.
     #[serde(
         default,
@@ -119,12 +120,9 @@ pub enum SetError {
     /// The set has no labels.
     #[error("the set has no labels: add a `[[labels]]` with a `name`")]
     NoLabels,
-    /// A label without a name.
-    #[error("a label has an empty `name`")]
-    NoName,
     /// The same label twice.
     #[error("the label `{0}` is there twice")]
-    Twice(String),
+    Twice(LabelName),
     /// An `id` of nothing.
     #[error("the `id` is empty: leave the line out to take the file's name")]
     EmptyId,
@@ -132,13 +130,13 @@ pub enum SetError {
     #[error("the label `{label}` has the parent `{parent}`, which is no label of this set")]
     UnknownParent {
         /// The label.
-        label: String,
+        label: LabelName,
         /// What it names.
-        parent: String,
+        parent: LabelName,
     },
     /// A label above itself.
     #[error("the label `{0}` is its own ancestor by its `parent`")]
-    OwnAncestor(String),
+    OwnAncestor(LabelName),
     /// Not a probability.
     #[error("the threshold {0} is not above 0 and up to 1")]
     Threshold(f32),
@@ -296,9 +294,6 @@ impl LabelSet {
 }
 
 fn check_label<'a>(label: &'a Label, seen: &mut HashSet<&'a str>) -> Result<(), SetError> {
-    if label.name.trim().is_empty() {
-        return Err(SetError::NoName);
-    }
     if !seen.insert(&label.name) {
         return Err(SetError::Twice(label.name.clone()));
     }
@@ -367,7 +362,8 @@ mod tests {
             include_str!("../../config/labels/README.md"),
         ] {
             let set = shown(page);
-            let parents: Vec<_> = set.labels.iter().flat_map(|label| &label.parent).collect();
+            let labels = set.labels.iter();
+            let parents: Vec<&str> = labels.filter_map(|label| label.parent.as_deref()).collect();
             assert_eq!(parents, ["animal"]);
         }
         let set = shown(include_str!("../../config/labels/README.md"));
@@ -433,7 +429,13 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         assert!(error("labels = []").contains("no labels"));
-        assert!(error("[[labels]]\nname = ' '").contains("empty `name`"));
+        for (name, shown) in [
+            ("' '", "` ` cannot name a label"),
+            (r#""a\u0000""#, r"`a\0` cannot"),
+        ] {
+            let wrong = error(&format!("[[labels]]\nname = {name}"));
+            assert!(wrong.contains("line 2") && wrong.contains(shown), "{wrong}");
+        }
         assert!(
             error("[[labels]]\nname = 'a'\n[[labels]]\nname = 'a'").contains("`a` is there twice")
         );

@@ -13,7 +13,7 @@ use thiserror::Error;
 use tracing::info;
 
 use super::decide::{decided_in, decisions_on, overrule};
-use super::files::{check_name, read_folder, write_whole};
+use super::files::{read_folder, write_whole};
 use super::learned::Learned;
 use super::preview::{self, Preview};
 use super::status::Notes;
@@ -21,7 +21,10 @@ use super::told::applied_labels;
 use super::{Classifier, LabelSet, SetError, score_library};
 use crate::embed::{EmbedError, Embedder};
 use crate::index::Vectors;
-use crate::store::{AppliedLabel, AppliedSet, ContentHash, Difference, LabelId, Store, StoreError};
+use crate::store::{
+    AppliedLabel, AppliedSet, ContentHash, Difference, LabelId, LabelName, SetName, Store,
+    StoreError,
+};
 
 /// What can go wrong while tags are brought up to date.
 #[derive(Debug, Error)]
@@ -37,9 +40,6 @@ pub enum TagError {
     /// A set that was to be written is wrong.
     #[error(transparent)]
     Set(#[from] SetError),
-    /// Not a name for a file everywhere.
-    #[error("`{0}` cannot name a label set: take up to 64 lower-case letters, digits, `-` and `_`")]
-    Name(String),
     /// There is no such set.
     #[error("there is no label set `{0}`")]
     Unknown(String),
@@ -49,7 +49,7 @@ pub enum TagError {
         /// The set.
         set: String,
         /// What it has not.
-        label: String,
+        label: LabelName,
     },
     /// The model failed on a prompt.
     #[error(transparent)]
@@ -211,8 +211,7 @@ impl Tagger {
     }
 
     /// Writes a label file, whole or not at all, and applies it.
-    pub fn put(&self, name: &str, text: &str) -> Result<Vec<Applied>, TagError> {
-        check_name(name)?;
+    pub fn put(&self, name: &SetName, text: &str) -> Result<Vec<Applied>, TagError> {
         LabelSet::parse(text)?;
         let alone = locked(&self.syncing);
         let path = self.file(name);
@@ -221,13 +220,12 @@ impl Tagger {
     }
 
     /// What [`Tagger::put`] would change.
-    pub fn preview(&self, name: &str, text: &str) -> Result<Preview, TagError> {
-        check_name(name)?;
+    pub fn preview(&self, name: &SetName, text: &str) -> Result<Preview, TagError> {
         let set = LabelSet::parse(text)?;
-        let (key, stored) = (set.key(name), self.store.label_sets()?.remove(name));
+        let (key, stored) = (set.key(name), self.store.label_sets()?.remove(&**name));
         let wanted = self.wanted(name, &set, stored.as_ref())?;
         let (classifier, _) = self.classifier(set, &wanted, stored.as_ref())?;
-        let preview = preview::preview([name, &key], &classifier, &self.store, &self.vectors)?;
+        let preview = preview::preview(name, &key, &classifier, &self.store, &self.vectors)?;
         Ok(Preview {
             warnings: wanted.examples.warnings,
             ..preview
@@ -235,13 +233,12 @@ impl Tagger {
     }
 
     /// Deletes a label file, and with it the set's tags.
-    pub fn delete(&self, name: &str) -> Result<Vec<Applied>, TagError> {
-        check_name(name)?;
+    pub fn delete(&self, name: &SetName) -> Result<Vec<Applied>, TagError> {
         let alone = locked(&self.syncing);
         let path = self.file(name);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Err(TagError::Unknown(name.to_owned()))
+                Err(TagError::Unknown(name.to_string()))
             }
             Err(source) => Err(TagError::Io { path, source }),
             Ok(()) => self.sync_alone(&alone),
@@ -249,9 +246,8 @@ impl Tagger {
     }
 
     /// The text of a label file.
-    pub fn text(&self, name: &str) -> Result<String, TagError> {
-        check_name(name)?;
-        std::fs::read_to_string(self.file(name)).map_err(|_| TagError::Unknown(name.to_owned()))
+    pub fn text(&self, name: &SetName) -> Result<String, TagError> {
+        std::fs::read_to_string(self.file(name)).map_err(|_| TagError::Unknown(name.to_string()))
     }
 
     pub(super) fn file(&self, name: &str) -> PathBuf {

@@ -31,7 +31,7 @@ impl Tagger {
 /// The labels of a set with the hooks that each names.
 pub(super) fn applied_labels(set: &LabelSet) -> Vec<AppliedLabel> {
     let label = |label: &Label| AppliedLabel {
-        name: label.name.clone(),
+        name: label.name.to_string(),
         hooks: set.hooks_of(label).to_vec(),
     };
     set.labels.iter().map(label).collect()

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::SearchRequest;
-use crate::store::{ContentHash, Decision, Verdict};
+use crate::store::{ContentHash, Decision, LabelName, Verdict};
 
 /// Decisions that were made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub struct DecideMany {
     /// Name or `id` of the label set.
     pub set: String,
     /// Name of the label.
-    pub label: String,
+    pub label: LabelName,
     /// `null` takes earlier decisions back; it must be said.
     #[serde(deserialize_with = "Option::deserialize")]
     pub decision: Option<Verdict>,

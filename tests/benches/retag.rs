@@ -89,7 +89,10 @@ fn main() -> Result<()> {
         embedder.clone(),
     );
     let started = Instant::now();
-    let preview = tagger.preview("made", &label_file(arguments.labels, threshold * 0.98))?;
+    let preview = tagger.preview(
+        &"made".parse()?,
+        &label_file(arguments.labels, threshold * 0.98),
+    )?;
     let preview_s = started.elapsed().as_secs_f64();
     let other_scores = [("library", 0), ("probability", 3), ("library", 3)]
         .map(|scores| time_scores(&tagger, &arguments, scores))
@@ -140,17 +143,18 @@ fn time_scores(
     arguments: &Arguments,
     scores: (&str, usize),
 ) -> Result<serde_json::Value> {
+    let other = "other".parse()?;
     let file = |threshold| scored_file(arguments.labels, threshold, scores);
     let threshold = halve(TAGS_PER_IMAGE * arguments.images as f64, |threshold| {
-        Ok(tagger.preview("other", &file(threshold))?.added)
+        Ok(tagger.preview(&other, &file(threshold))?.added)
     })?;
     let started = Instant::now();
-    tagger.preview("other", &file(threshold))?;
+    tagger.preview(&other, &file(threshold))?;
     let preview_s = started.elapsed().as_secs_f64();
     let started = Instant::now();
-    let applied = tagger.put("other", &file(threshold))?;
+    let applied = tagger.put(&other, &file(threshold))?;
     let apply_s = started.elapsed().as_secs_f64();
-    tagger.delete("other")?;
+    tagger.delete(&other)?;
     let (scoring, examples) = scores;
     Ok(serde_json::json!({
         "scoring": scoring, "examples": examples, "preview_s": preview_s, "apply_s": apply_s,
@@ -219,7 +223,7 @@ fn apply(store: &Store, classifier: &Classifier, tags: &Scored) -> Result<(Diffe
         learned: None,
     };
     let label = |label: &Label| AppliedLabel {
-        name: label.name.clone(),
+        name: label.name.to_string(),
         hooks: Vec::new(),
     };
     let labels: Vec<AppliedLabel> = classifier.set().labels.iter().map(label).collect();

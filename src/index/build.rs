@@ -6,12 +6,13 @@ use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 
-use super::file::{Array, Draft, Shape};
-use super::graph;
+use super::file::Draft;
+use super::graph::{self, Graph};
+use super::layout::{Array, SegmentShape, upper_nodes};
 use super::measure::{TuningQuery, tune};
 use super::quantizer::Quantizer;
 use super::random;
-use super::segment::{Segment, begins, upper_nodes};
+use super::segment::{Segment, entry_nodes};
 use super::tuning::Tuning;
 use crate::config::IndexConfig;
 use crate::store::ImageId;
@@ -19,7 +20,10 @@ use crate::store::ImageId;
 /// Images that a segment is measured with.
 const IMAGE_QUERIES: usize = 400;
 
-/// What a segment is built from.
+/// An image with its embedding.
+type Row<'a> = (ImageId, &'a [f32]);
+
+/// What a segment is built with.
 pub(super) struct SegmentPlan<'a> {
     pub(super) path: &'a Path,
     pub(super) fingerprint: &'a str,
@@ -29,79 +33,107 @@ pub(super) struct SegmentPlan<'a> {
     pub(super) stop: &'a AtomicBool,
 }
 
+/// The codes of all rows, and what is lost by them.
+struct Encoded {
+    quantizer: Quantizer,
+    codes: Vec<u8>,
+    /// For each row how far it lies from its codes.
+    errors: Vec<f32>,
+}
+
+/// The graph over all nodes, and the one over the few that a walk begins with.
+struct Graphs {
+    upper: Graph,
+    lower: Graph,
+}
+
 /// Builds a segment of `rows`, measures it and writes its file; nothing where it was told to stop.
 pub(super) fn build(
     plan: &SegmentPlan<'_>,
-    mut rows: Vec<(ImageId, &[f32])>,
+    mut rows: Vec<Row<'_>>,
 ) -> io::Result<Option<(Segment, Tuning)>> {
     put_upper_first(&mut rows);
-    let quantizer = Quantizer::fit(plan.embedding_dim, rows.iter().map(|row| row.1));
-    let stride = quantizer.stride();
-    let mut codes = vec![0; rows.len() * stride];
-    let encode = |(codes, row): (&mut [u8], &(ImageId, &[f32]))| quantizer.encode(row.1, codes);
-    let errors: Vec<f32> = codes
-        .par_chunks_exact_mut(stride)
-        .zip(&rows)
-        .map(encode)
-        .collect();
-    let query = |node: u32| quantizer.query(rows[node as usize].1);
-    let count = upper_nodes(rows.len());
-    let graph = |nodes: usize, first| {
-        graph::build(
-            &codes[..nodes * stride],
-            stride,
-            query,
-            first,
-            plan.config,
-            plan.stop,
-        )
-    };
-    let (Some(upper), Some(graph)) = (
-        graph(count, begins(count)),
-        graph(rows.len(), 0..count as u32),
-    ) else {
+    let encoded = encode(plan.embedding_dim, &rows);
+    let Some(graphs) = link(plan, &encoded, &rows) else {
         return Ok(None);
     };
-    let shape = Shape::new(
-        plan.fingerprint,
-        plan.embedding_dim,
-        rows.len(),
-        upper.links.len(),
-        graph.links.len(),
-    );
-    let mut draft = Draft::new(plan.path, shape.clone())?;
-    draft.write(Array::Quantizer, &[quantizer.step()])?;
-    draft.write(Array::Quantizer, quantizer.mean())?;
-    write_ids(&mut draft, &rows)?;
-    draft.write(Array::Errors, &errors)?;
-    draft.write(Array::UpperOffsets, &upper.offsets)?;
-    draft.write(Array::UpperLinks, &upper.links)?;
-    draft.write(Array::Offsets, &graph.offsets)?;
-    draft.write(Array::Links, &graph.links)?;
-    draft.write(Array::Codes, &codes)?;
-    rows.iter()
-        .try_for_each(|row| draft.write(Array::Rows, row.1))?;
-    drop((codes, graph));
+    let mut shape = SegmentShape::new(plan.fingerprint, plan.embedding_dim);
+    shape.nodes = rows.len();
+    shape.upper_links = graphs.upper.links.len();
+    shape.links = graphs.lower.links.len();
+    let mut draft = write(plan.path, shape.clone(), &encoded, &graphs, &rows)?;
+    // From here on they are used from the file: they need not be in memory twice while it is measured.
+    drop((encoded, graphs));
     let segment = Segment::new(draft.map()?, shape);
     let tuning = measure(&segment, plan);
     draft.finish(tuning)?;
     Ok(Some((segment, tuning)))
 }
 
+fn encode(embedding_dim: usize, rows: &[Row<'_>]) -> Encoded {
+    let quantizer = Quantizer::fit(embedding_dim, rows.iter().map(|row| row.1));
+    let stride = quantizer.stride();
+    let mut codes = vec![0; rows.len() * stride];
+    let errors = codes
+        .par_chunks_exact_mut(stride)
+        .zip(rows)
+        .map(|(codes, row)| quantizer.encode(row.1, codes))
+        .collect();
+    Encoded {
+        quantizer,
+        codes,
+        errors,
+    }
+}
+
+/// Links the nodes of both graphs: a walk goes from the entry nodes over the upper one, and from there over the lower.
+fn link(plan: &SegmentPlan<'_>, encoded: &Encoded, rows: &[Row<'_>]) -> Option<Graphs> {
+    let stride = encoded.quantizer.stride();
+    let query = |node: u32| encoded.quantizer.query(rows[node as usize].1);
+    let graph = |nodes: usize, first| {
+        let codes = &encoded.codes[..nodes * stride];
+        graph::build(codes, stride, query, first, plan.config, plan.stop)
+    };
+    let upper = upper_nodes(rows.len());
+    Some(Graphs {
+        upper: graph(upper, entry_nodes(upper))?,
+        lower: graph(rows.len(), 0..upper as u32)?,
+    })
+}
+
+fn write(
+    path: &Path,
+    shape: SegmentShape,
+    encoded: &Encoded,
+    graphs: &Graphs,
+    rows: &[Row<'_>],
+) -> io::Result<Draft> {
+    let ids: Vec<i64> = rows.iter().map(|row| row.0.0).collect();
+    let mut by_id: Vec<u32> = (0..ids.len() as u32).collect();
+    by_id.sort_unstable_by_key(|node| ids[*node as usize]);
+    Draft::write(path, shape, |array, file| match array {
+        Array::Quantizer => {
+            file.put(&[encoded.quantizer.step()])?;
+            file.put(encoded.quantizer.mean())
+        }
+        Array::Ids => file.put(&ids),
+        Array::ById => file.put(&by_id),
+        Array::Errors => file.put(&encoded.errors),
+        Array::UpperOffsets => file.put(&graphs.upper.offsets),
+        Array::UpperLinks => file.put(&graphs.upper.links),
+        Array::Offsets => file.put(&graphs.lower.offsets),
+        Array::Links => file.put(&graphs.lower.links),
+        Array::Codes => file.put(&encoded.codes),
+        Array::Rows => rows.iter().try_for_each(|row| file.put(row.1)),
+    })
+}
+
 /// The nodes of the upper graph are a random choice.
-fn put_upper_first(rows: &mut [(ImageId, &[f32])]) {
+fn put_upper_first(rows: &mut [Row<'_>]) {
     for place in 0..upper_nodes(rows.len()) {
         let other = place + (random(place as u64) % (rows.len() - place) as u64) as usize;
         rows.swap(place, other);
     }
-}
-
-fn write_ids(draft: &mut Draft, rows: &[(ImageId, &[f32])]) -> io::Result<()> {
-    let ids: Vec<i64> = rows.iter().map(|row| row.0.0).collect();
-    draft.write(Array::Ids, &ids)?;
-    let mut by_id: Vec<u32> = (0..ids.len() as u32).collect();
-    by_id.sort_unstable_by_key(|node| ids[*node as usize]);
-    draft.write(Array::ById, &by_id)
 }
 
 fn measure(segment: &Segment, plan: &SegmentPlan<'_>) -> Tuning {
@@ -121,6 +153,7 @@ pub(super) mod tests {
     use super::*;
     use crate::config::Config;
     use crate::index::file::place;
+    use crate::index::layout::LAYOUT;
     use crate::index::matrix::Best;
     use crate::index::scan::{Nodes, scan};
     use crate::kernels::dot;
@@ -216,20 +249,14 @@ pub(super) mod tests {
     fn no_damage_makes_a_search_fail() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("segment");
-        for array in [
-            Array::Ids,
-            Array::ById,
-            Array::Errors,
-            Array::UpperOffsets,
-            Array::UpperLinks,
-            Array::Offsets,
-            Array::Links,
-            Array::Codes,
-            Array::Rows,
-        ] {
+        // All but the few values that say what codes mean.
+        for (array, _) in LAYOUT
+            .iter()
+            .filter(|(array, _)| *array != Array::Quantizer)
+        {
             for bytes in [[0; 4], [0xFF; 4], [1, 2, 3, 4]] {
                 drop(segment(&path, 300));
-                let damaged = damage(&path, array, bytes);
+                let damaged = damage(&path, *array, bytes);
                 let gone = crate::index::bitset::BitSet::new(300);
                 let query = vector(1);
                 scan(&damaged, &query, 10, Nodes::Range(0..300), &gone);

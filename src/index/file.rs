@@ -5,7 +5,6 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,20 +14,10 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
-use super::segment::upper_nodes;
+use super::layout::{ALIGNMENT, Array, HEADER_BYTES, LAYOUT, Places, SegmentShape};
 use super::tuning::Tuning;
-use crate::kernels::CODE_LANES;
-
-/// Changes when the meaning of the bytes does.
-const FORMAT: u32 = 1;
 
 const MAGIC: &[u8] = b"pixdex index segment\n";
-
-/// The arrays begin here.
-const HEADER_BYTES: usize = 4096;
-
-/// Arrays begin at a multiple of this: of a cache line, and of every type in them.
-const ALIGNMENT: usize = 64;
 
 /// Why a file is no segment of this index.
 #[derive(Debug, Error)]
@@ -50,101 +39,21 @@ pub(super) enum BadSegment {
 /// What the header says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Manifest {
-    pub(super) shape: Shape,
+    pub(super) shape: SegmentShape,
     pub(super) tuning: Tuning,
     /// BLAKE3 of everything behind the header.
     checksum: String,
-}
-
-/// What makes a file fit an index, and where its arrays lie.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Shape {
-    format: u32,
-    /// Of the processor that wrote it: the arrays are used as they are.
-    is_little_endian: bool,
-    pub(super) fingerprint: String,
-    pub(super) embedding_dim: usize,
-    pub(super) nodes: usize,
-    pub(super) upper_links: usize,
-    pub(super) links: usize,
-}
-
-impl Shape {
-    pub(super) fn new(
-        fingerprint: &str,
-        embedding_dim: usize,
-        nodes: usize,
-        upper_links: usize,
-        links: usize,
-    ) -> Shape {
-        Shape {
-            format: FORMAT,
-            is_little_endian: cfg!(target_endian = "little"),
-            fingerprint: fingerprint.to_owned(),
-            embedding_dim,
-            nodes,
-            upper_links,
-            links,
-        }
-    }
-
-    fn places(&self) -> [Range<usize>; 10] {
-        let stride = self.embedding_dim.next_multiple_of(CODE_LANES);
-        let lengths = [
-            (self.embedding_dim + 1) * size_of::<f32>(),
-            self.nodes * size_of::<i64>(),
-            self.nodes * size_of::<u32>(),
-            self.nodes * size_of::<f32>(),
-            (upper_nodes(self.nodes) + 1) * size_of::<u32>(),
-            self.upper_links * size_of::<u32>(),
-            (self.nodes + 1) * size_of::<u32>(),
-            self.links * size_of::<u32>(),
-            self.nodes * stride,
-            self.nodes * self.embedding_dim * size_of::<f32>(),
-        ];
-        let mut start = HEADER_BYTES;
-        lengths.map(|length| {
-            let place = start..start + length;
-            start = place.end.next_multiple_of(ALIGNMENT);
-            place
-        })
-    }
-}
-
-/// The arrays of a file, in their order.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Array {
-    /// f32: the step of the codes, then the mean of all rows.
-    Quantizer,
-    /// i64 for each node: its image.
-    Ids,
-    /// u32: the nodes in the order of their images.
-    ById,
-    /// f32 for each node: how far its row lies from its codes.
-    Errors,
-    /// u32 for each node of the upper graph, and one more: where its links begin.
-    UpperOffsets,
-    /// u32: nodes of the upper graph.
-    UpperLinks,
-    /// u32 for each node, and one more: where its links begin.
-    Offsets,
-    /// u32: nodes.
-    Links,
-    /// u8: rows of codes.
-    Codes,
-    /// f32: rows of embeddings.
-    Rows,
 }
 
 /// A file of which the arrays are in use.
 #[derive(Debug)]
 pub(super) struct Mapped {
     map: Mmap,
-    places: [Range<usize>; 10],
+    places: Places,
 }
 
 impl Mapped {
-    fn of(file: &File, shape: &Shape) -> io::Result<Mapped> {
+    fn of(file: &File, shape: &SegmentShape) -> io::Result<Mapped> {
         #[expect(unsafe_code, reason = "mapping a file into memory")]
         // SAFETY: the file lies in the library's folder, and pixdex never changes a finished one: it writes another.
         let map = unsafe { Mmap::map(file)? };
@@ -161,24 +70,22 @@ impl Mapped {
 
     /// One array; all values of its type are valid.
     pub(super) fn array<T: AnyBitPattern>(&self, array: Array) -> &[T] {
-        bytemuck::cast_slice(&self.map[self.places[array as usize].clone()])
+        bytemuck::cast_slice(&self.map[self.places.of(array)])
     }
 }
 
-/// Opens the segment in `path` if it fits; the bytes behind the header are not looked at, see [`verify`].
+/// Opens the segment in `path` if it fits such embeddings; the bytes behind the header are not looked at, see [`verify`].
 pub(super) fn open(
     path: &Path,
-    fits: impl Fn(&Shape) -> bool,
+    fingerprint: &str,
+    embedding_dim: usize,
 ) -> Result<(Manifest, Mapped), BadSegment> {
     let mut file = File::open(path)?;
     let manifest = read_header(&mut file)?;
-    if manifest.shape.format != FORMAT
-        || manifest.shape.is_little_endian != cfg!(target_endian = "little")
-        || !fits(&manifest.shape)
-    {
+    if !manifest.shape.fits(fingerprint, embedding_dim) {
         return Err(BadSegment::Other);
     }
-    let expected = manifest.shape.places()[Array::Rows as usize].end as u64;
+    let expected = manifest.shape.file_bytes() as u64;
     let found = file.metadata()?.len();
     if found != expected {
         return Err(BadSegment::Length { found, expected });
@@ -224,56 +131,67 @@ pub(super) fn verify(path: &Path, stop: &AtomicBool) -> Result<(), BadSegment> {
     Err(BadSegment::Checksum)
 }
 
-/// A file that is being written, array by array.
+/// A file whose arrays are written and whose header is not.
 #[derive(Debug)]
 pub(super) struct Draft {
-    file: BufWriter<NamedTempFile>,
+    arrays: ArrayWriter,
     path: PathBuf,
-    shape: Shape,
+    shape: SegmentShape,
+}
+
+/// Where the arrays of a draft go, one after another.
+#[derive(Debug)]
+pub(super) struct ArrayWriter {
+    file: BufWriter<NamedTempFile>,
     hasher: blake3::Hasher,
     written: usize,
 }
 
+impl ArrayWriter {
+    /// Appends to the array that is being written.
+    pub(super) fn put<T: bytemuck::NoUninit>(&mut self, values: &[T]) -> io::Result<()> {
+        let bytes: &[u8] = bytemuck::cast_slice(values);
+        self.hasher.update(bytes);
+        self.written += bytes.len();
+        self.file.write_all(bytes)
+    }
+}
+
 impl Draft {
-    /// Begins a file that will replace `path`.
-    pub(super) fn new(path: &Path, shape: Shape) -> io::Result<Draft> {
+    /// Writes a file that will replace `path`: `write` puts each array in turn, in the order of [`LAYOUT`].
+    pub(super) fn write(
+        path: &Path,
+        shape: SegmentShape,
+        write: impl Fn(Array, &mut ArrayWriter) -> io::Result<()>,
+    ) -> io::Result<Draft> {
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder)?;
         remove_leftovers(folder, path)?;
         let mut file = BufWriter::new(NamedTempFile::new_in(folder)?);
         file.write_all(&[0; HEADER_BYTES])?;
-        Ok(Draft {
+        let mut arrays = ArrayWriter {
             file,
-            path: path.to_owned(),
-            shape,
             hasher: blake3::Hasher::new(),
             written: HEADER_BYTES,
+        };
+        let places = shape.places();
+        for (array, _) in LAYOUT {
+            let place = places.of(array);
+            arrays.put(&[0_u8; ALIGNMENT][..place.start - arrays.written])?;
+            write(array, &mut arrays)?;
+            debug_assert_eq!(arrays.written, place.end, "{array:?}");
+        }
+        Ok(Draft {
+            arrays,
+            path: path.to_owned(),
+            shape,
         })
     }
 
-    /// Appends to `array`; arrays come in their order.
-    pub(super) fn write<T: bytemuck::NoUninit>(
-        &mut self,
-        array: Array,
-        values: &[T],
-    ) -> io::Result<()> {
-        let start = self.shape.places()[array as usize].start;
-        if self.written < start {
-            self.put(&[0; ALIGNMENT][..start - self.written])?;
-        }
-        self.put(bytemuck::cast_slice(values))
-    }
-
-    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.hasher.update(bytes);
-        self.written += bytes.len();
-        self.file.write_all(bytes)
-    }
-
-    /// The arrays, all of them written, for use before the file is finished.
+    /// The arrays, for use before the file is finished.
     pub(super) fn map(&mut self) -> io::Result<Mapped> {
-        self.file.flush()?;
-        Mapped::of(self.file.get_ref().as_file(), &self.shape)
+        self.arrays.file.flush()?;
+        Mapped::of(self.arrays.file.get_ref().as_file(), &self.shape)
     }
 
     /// Writes the header and puts the file in its place; whoever has the one before mapped keeps it.
@@ -281,9 +199,10 @@ impl Draft {
         let manifest = Manifest {
             shape: self.shape,
             tuning,
-            checksum: self.hasher.finalize().to_hex().to_string(),
+            checksum: self.arrays.hasher.finalize().to_hex().to_string(),
         };
         let file = self
+            .arrays
             .file
             .into_inner()
             .map_err(io::IntoInnerError::into_error)?;
@@ -312,9 +231,9 @@ fn remove_leftovers(folder: &Path, keep: &Path) -> io::Result<()> {
 
 /// Where an array lies in a file.
 #[cfg(test)]
-pub(super) fn place(path: &Path, array: Array) -> Range<usize> {
+pub(super) fn place(path: &Path, array: Array) -> std::ops::Range<usize> {
     let manifest = read_header(&mut File::open(path).unwrap()).unwrap();
-    manifest.shape.places()[array as usize].clone()
+    manifest.shape.places().of(array)
 }
 
 #[cfg(test)]
@@ -382,11 +301,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("segment");
         segment(&path, 100);
-        let mut draft = Draft::new(&path, Shape::new("model", DIM, 100, 10, 10)).unwrap();
-        draft.write(Array::Quantizer, &[1.0_f32; DIM + 1]).unwrap();
-        draft.file.flush().unwrap();
-        let left = draft.file.get_ref().path().to_owned();
-        draft.file.get_mut().disable_cleanup(true);
+        let shape = SegmentShape::new("model", DIM);
+        let zeros = |array, writer: &mut ArrayWriter| {
+            writer.put(&vec![0_u8; shape.places().of(array).len()])
+        };
+        let mut draft = Draft::write(&path, shape.clone(), zeros).unwrap();
+        let file = &mut draft.arrays.file;
+        file.flush().unwrap();
+        let left = file.get_ref().path().to_owned();
+        file.get_mut().disable_cleanup(true);
         drop(draft);
         assert!(left.exists() && opened(&path).is_ok() && verify(&path, &NEVER).is_ok());
         // Even under the right name it is nothing but unfinished.

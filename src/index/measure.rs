@@ -125,7 +125,7 @@ fn median_us(mut times: Vec<Duration>) -> f64 {
 mod tests {
     use super::*;
     use crate::index::build::tests::{damage, segment};
-    use crate::index::file::Array;
+    use crate::index::layout::Array;
 
     /// Links that lead nowhere: the measured recall falls, and the scan takes over.
     #[test]

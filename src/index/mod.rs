@@ -13,6 +13,7 @@ mod bitset;
 mod build;
 mod file;
 mod graph;
+mod layout;
 mod matrix;
 mod measure;
 mod near_duplicates;

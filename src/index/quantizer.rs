@@ -3,7 +3,8 @@
 //! The mean of all rows is taken off first. Embeddings of images crowd around one direction, and codes that need not
 //! spell it out again in every row are finer; a product with the mean is the same for all rows of a query.
 
-use crate::kernels::{CODE_LANES, CODE_ZERO, CodeQuery, dot, dot_codes, dot_rows, prefetch_row};
+use super::layout::code_stride;
+use crate::kernels::{CODE_ZERO, CodeQuery, dot, dot_codes, dot_rows, prefetch_row};
 
 /// Codes stop at so many times the root mean square of a value: a picture like no other costs only itself precision.
 const REACH: f32 = 8.0;
@@ -105,7 +106,7 @@ impl Quantizer {
 
     /// Bytes of a row of codes.
     pub(super) fn stride(&self) -> usize {
-        self.mean.len().next_multiple_of(CODE_LANES)
+        code_stride(self.mean.len())
     }
 
     /// Writes the codes of a row over `codes`, a stride of them; how far the row lies from what they say.

@@ -4,15 +4,13 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::file::{self, Array, BadSegment, Mapped, Shape};
+use super::file::{self, BadSegment, Mapped};
+use super::layout::{Array, SegmentShape, upper_nodes};
 use super::matrix::Best;
 use super::quantizer::{QuantizedQuery, Quantizer};
 use super::tuning::Tuning;
 use super::walk::{Links, Walker};
 use crate::store::ImageId;
-
-/// One in so many nodes is in the upper graph as well.
-const UPPER_SHARE: usize = 16;
 
 /// The walk over the upper graph looks at one in so many of the candidates of the other, which begins from what it finds:
 /// what a text is near to lies in several places.
@@ -20,16 +18,8 @@ const UPPER_EF_SHARE: usize = 2;
 
 const LEAST_UPPER_EF: usize = 8;
 
-/// Nodes in the upper graph of so many in all; these are the first ones, and a random choice.
-///
-/// Links lead from each node to its nearest ones, and where images crowd together, that is nowhere else. Among few nodes
-/// the nearest ones are far away.
-pub(super) fn upper_nodes(nodes: usize) -> usize {
-    nodes.div_ceil(UPPER_SHARE)
-}
-
 /// The nodes of the upper graph that all walks begin from.
-pub(super) fn begins(upper_nodes: usize) -> Range<u32> {
+pub(super) fn entry_nodes(upper_nodes: usize) -> Range<u32> {
     0..upper_nodes.isqrt() as u32
 }
 
@@ -44,7 +34,7 @@ struct Walkers {
 pub(super) struct Segment {
     mapped: Mapped,
     quantizer: Quantizer,
-    shape: Shape,
+    shape: SegmentShape,
     /// One for each walk that was under way at a time.
     walkers: Mutex<Vec<Walkers>>,
 }
@@ -56,14 +46,11 @@ impl Segment {
         fingerprint: &str,
         embedding_dim: usize,
     ) -> Result<(Segment, Tuning), BadSegment> {
-        let fits = |shape: &Shape| {
-            shape.fingerprint == fingerprint && shape.embedding_dim == embedding_dim
-        };
-        let (manifest, mapped) = file::open(path, fits)?;
+        let (manifest, mapped) = file::open(path, fingerprint, embedding_dim)?;
         Ok((Segment::new(mapped, manifest.shape), manifest.tuning))
     }
 
-    pub(super) fn new(mapped: Mapped, shape: Shape) -> Segment {
+    pub(super) fn new(mapped: Mapped, shape: SegmentShape) -> Segment {
         let (step, mean) = mapped.array::<f32>(Array::Quantizer).split_at(1);
         let quantizer = Quantizer::from_parts(mean.to_vec(), step[0]);
         Segment {
@@ -180,7 +167,7 @@ impl Segment {
         let Walkers { upper, lower } = &mut walkers;
         let count = upper_nodes(self.len());
         let codes = &self.codes()[..count * self.quantizer.stride()];
-        let first = begins(count);
+        let first = entry_nodes(count);
         let upper_ef = (ef / UPPER_EF_SHARE).max(LEAST_UPPER_EF);
         let found = upper.walk(
             &ready,

@@ -24,3 +24,28 @@ pub use search::{
     read_limit, read_strictness,
 };
 pub use status::{LabelSetStatus, LoadedModel, ModelStatus, RootStatus, RunningStatus, Status};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_read_as_they_are_told() {
+        let decision = Decision {
+            image: "0".repeat(64).parse().unwrap(),
+            set: "places".to_owned(),
+            label: "beach".to_owned(),
+            verdict: None,
+            decided_at: None,
+        };
+        for event in [Event::Decision(decision), Event::Missed { count: 3 }] {
+            let told = serde_json::to_string(&event).unwrap();
+            let read: Event = serde_json::from_str(&told).unwrap();
+            assert_eq!(read, event, "{told}");
+            assert!(
+                told.starts_with(&format!("{{\"event\":\"{}\"", event.name())),
+                "{told}"
+            );
+        }
+    }
+}

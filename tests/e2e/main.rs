@@ -19,3 +19,4 @@ mod sidecars;
 mod tags;
 mod transfer;
 mod watch;
+mod wire;

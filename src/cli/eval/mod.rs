@@ -1,12 +1,11 @@
 //! `pixdex eval`: how often is the model right on pictures whose classes are known?
 
-mod matrix;
 mod pictures;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::Args;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -39,9 +38,6 @@ pub(super) struct Eval {
     /// The text of a class
     #[arg(long, value_name = "TEXT", default_value = "a photo of a {label}")]
     template: String,
-    /// Draw the confusion matrix there
-    #[arg(long, value_name = "FILE.svg")]
-    confusion: Option<PathBuf>,
     /// Print one JSON document, which holds every prediction
     #[arg(long)]
     json: bool,
@@ -99,16 +95,7 @@ impl Eval {
         let set = pictures::find(&self.pictures, self.names.as_deref())?;
         let embedder = daemon::load_model(&config.model, config, None, &output::download())?;
         let report = self.measure(&set, &embedder, config)?;
-        if let Some(path) = &self.confusion {
-            let labels: Vec<&str> = set.labels.iter().map(String::as_str).collect();
-            std::fs::write(path, matrix::svg(&labels, &report.confusion))
-                .with_context(|| format!("failed to write `{}`", path.display()))?;
-        }
-        if self.json {
-            output::print_json(&report)?;
-        } else {
-            print(&report);
-        }
+        output::print(&report, self.json, print)?;
         let failed = report.failed.len();
         ensure!(
             failed == 0,
@@ -123,7 +110,8 @@ impl Eval {
             .iter()
             .map(|label| self.template.replace(PLACEHOLDER, label));
         let texts = embedder.embed_texts(texts.collect())?;
-        let (mut ranked, mut failed) = (Vec::new(), Vec::new());
+        let mut ranked = Vec::new();
+        let mut failed = Vec::new();
         let bar = output::counting("measuring", set.pictures.len());
         let started = Instant::now();
         for batch in set.pictures.chunks(BATCH) {

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 
 use super::backend::Backend;
+use super::read_text;
 use crate::config::Config;
 use crate::store::{ContentHash, LabelRef, Verdict};
 use crate::wire::{DecideMany, Decided};
@@ -75,8 +76,7 @@ fn export(config: &Config) -> Result<()> {
 }
 
 fn import(config: &Config, file: &Path) -> Result<()> {
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("failed to read `{}`", file.display()))?;
+    let text = read_text(file)?;
     let decided = Backend::find(config)?.import_decisions(&text);
     let nothing = || format!("nothing of `{}` was imported", file.display());
     print(decided.with_context(nothing)?);

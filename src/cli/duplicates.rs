@@ -45,11 +45,7 @@ impl Duplicates {
         };
         let backend = Backend::find(config)?;
         let answer = backend.duplicates(by, &self.filters, usize::from(self.limit))?;
-        if self.json {
-            return output::print_json(&answer);
-        }
-        print(&answer);
-        Ok(())
+        output::print(&answer, self.json, print)
     }
 }
 

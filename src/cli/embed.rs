@@ -61,14 +61,14 @@ impl Embed {
             .into_iter()
             .zip(embeddings.iter().map(values))
             .collect();
-        if self.json {
-            return output::print_json(&report);
-        }
-        for (name, values) in report.images.iter().chain(&report.texts) {
-            let values: Vec<String> = values.iter().map(f32::to_string).collect();
-            println!("{name}\t{}", values.join(" "));
-        }
-        Ok(())
+        output::print(&report, self.json, print)
+    }
+}
+
+fn print(report: &Report) {
+    for (name, values) in report.images.iter().chain(&report.texts) {
+        let values: Vec<String> = values.iter().map(f32::to_string).collect();
+        println!("{name}\t{}", values.join(" "));
     }
 }
 

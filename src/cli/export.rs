@@ -106,13 +106,11 @@ impl Export {
         if let Some(file) = &self.embeddings {
             report.embeddings = write_embeddings(&store, file)?;
         }
-        if self.json {
-            output::print_json(&report)?;
-        } else if !to_stdout {
-            let Report { images, embeddings } = report;
-            println!("{images} images and {embeddings} embeddings exported");
-        }
-        Ok(())
+        output::print(&report, self.json, |Report { images, embeddings }| {
+            if !to_stdout {
+                println!("{images} images and {embeddings} embeddings exported");
+            }
+        })
     }
 }
 
@@ -218,7 +216,8 @@ fn write_rows(
     out: &mut impl Write,
 ) -> Result<usize> {
     let bar = output::counting("exporting embeddings", ids.len());
-    let (mut rows, mut failure) = (0, Ok(()));
+    let mut rows = 0;
+    let mut failure = Ok(());
     for ids in ids.chunks(BATCH) {
         store.each_embedding(model, ids, |_, embedding| {
             rows += 1;
@@ -250,7 +249,8 @@ fn known_model(store: &Store) -> Result<(ModelId, Shape, Vec<ImageId>)> {
     let unknown =
         "the library does not say which model it uses: start `pixdex serve` or `pixdex index` once";
     let fact = |name| store.fact(name)?.context(unknown);
-    let (fingerprint, model) = (fact(daemon::FINGERPRINT_FACT)?, fact(daemon::MODEL_FACT)?);
+    let fingerprint = fact(daemon::FINGERPRINT_FACT)?;
+    let model = fact(daemon::MODEL_FACT)?;
     let id = store.model(&fingerprint, &model)?;
     let mut embedding_dim = 0;
     let ids = store.live_images(id)?;

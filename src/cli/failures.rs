@@ -6,6 +6,7 @@ use clap::Args;
 use super::backend::Backend;
 use super::output;
 use crate::config::Config;
+use crate::wire;
 
 /// List files that could not be indexed, each with the reason.
 ///
@@ -19,16 +20,15 @@ pub(super) struct Failures {
 
 impl Failures {
     pub(super) fn run(self, config: &Config) -> Result<()> {
-        let answer = Backend::find(config)?.failures()?;
-        if self.json {
-            return output::print_json(&answer);
-        }
-        if answer.failures.is_empty() {
-            println!("no file failed");
-        }
-        for file in answer.failures {
-            println!("{}: {}", file.path, file.reason);
-        }
-        Ok(())
+        output::print(&Backend::find(config)?.failures()?, self.json, print)
+    }
+}
+
+fn print(answer: &wire::Failures) {
+    if answer.failures.is_empty() {
+        println!("no file failed");
+    }
+    for file in &answer.failures {
+        println!("{}: {}", file.path, file.reason);
     }
 }

@@ -42,15 +42,13 @@ impl Import {
         let report = self.import(&library.parts);
         let report =
             report.with_context(|| format!("failed to import `{}`", self.file.display()))?;
-        if self.json {
-            return output::print_json(&report);
-        }
-        let Report {
-            embeddings,
-            imported,
-        } = report;
-        println!("{imported} of {embeddings} embeddings imported");
-        Ok(())
+        output::print(&report, self.json, |report| {
+            let Report {
+                embeddings,
+                imported,
+            } = report;
+            println!("{imported} of {embeddings} embeddings imported");
+        })
     }
 
     fn import(&self, parts: &Parts) -> Result<Report> {

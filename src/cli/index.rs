@@ -38,7 +38,8 @@ impl Index {
         let roots = daemon::resolve_roots(&self.folders)?;
         daemon::check_library_place(config, &roots)?;
         let library = Library::open(&daemon::without_graph(config), &output::download())?;
-        let (store, index) = (library.parts.store.clone(), library.parts.index.clone());
+        let store = library.parts.store.clone();
+        let index = library.parts.index.clone();
         let sidecars = daemon::sidecars(config, &library.parts);
         let bar = IndexBar::new();
         let progress = ingest::index_once(library.parts, &roots, |progress| bar.show(progress))?;
@@ -48,16 +49,12 @@ impl Index {
             progress: progress.report(),
             images: index.vectors().len(),
         };
-        if self.json {
-            output::print_json(&report)
-        } else {
-            print(&report, &store.failures()?)
-        }
+        let failures = store.failures()?;
+        output::print(&report, self.json, |report| print(report, &failures))
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "the other way to print can fail")]
-fn print(report: &Report, failures: &[Failure]) -> Result<()> {
+fn print(report: &Report, failures: &[Failure]) {
     let ProgressReport {
         indexed,
         unchanged,
@@ -72,5 +69,4 @@ fn print(report: &Report, failures: &[Failure]) -> Result<()> {
     for Failure { path, reason } in failures {
         println!("  {}: {reason}", path.display());
     }
-    Ok(())
 }

@@ -7,7 +7,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::backend::Backend;
-use super::{output, preview};
+use super::{output, preview, read_text};
 use crate::config::Config;
 use crate::tag::{LabelSet, missing_examples};
 
@@ -70,16 +70,10 @@ fn check_all(mut files: Vec<PathBuf>, json: bool, config: &Config) -> Result<()>
     let report = Report {
         files: checked.collect::<Result<_>>()?,
     };
-    if json {
-        output::print_json(&report)?;
-    } else {
-        report.files.iter().for_each(print);
-    }
+    output::print(&report, json, |report| report.files.iter().for_each(print))?;
+    let all = report.files.len();
     let is_broken = |file: &&Checked| file.error.is_some();
-    let (broken, all) = (
-        report.files.iter().filter(is_broken).count(),
-        report.files.len(),
-    );
+    let broken = report.files.iter().filter(is_broken).count();
     ensure!(broken == 0, "{broken} of {all} label files are broken");
     Ok(())
 }
@@ -103,8 +97,7 @@ fn label_files(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn check(path: &Path, config: &Config) -> Result<Checked> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("failed to read `{}`", path.display()))?;
+    let text = read_text(path)?;
     let (labels, error, warnings) = match LabelSet::parse(&text) {
         Ok(set) => {
             let warnings = warnings(path, &text, &set, config)?;

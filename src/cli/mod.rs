@@ -21,10 +21,11 @@ mod status;
 mod tags;
 mod vectors;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
 use toml::Value;
 use tracing_subscriber::EnvFilter;
 
@@ -148,16 +149,12 @@ impl Command {
 impl Settings {
     fn flags(&self) -> Vec<(&'static str, Value)> {
         let path = |path: &PathBuf| Value::String(path.to_string_lossy().into_owned());
-        let name = |value: &dyn std::fmt::Debug| Value::String(format!("{value:?}").to_lowercase());
         let flags = [
             ("data_dir", self.data_dir.as_ref().map(path)),
             ("model", self.model.clone().map(Value::String)),
             ("labels_dir", self.labels.as_ref().map(path)),
-            ("device", self.device.as_ref().map(|device| name(device))),
-            (
-                "precision",
-                self.precision.as_ref().map(|precision| name(precision)),
-            ),
+            ("device", self.device.and_then(setting)),
+            ("precision", self.precision.and_then(setting)),
             ("log", self.log.clone().map(Value::String)),
         ];
         flags
@@ -165,6 +162,16 @@ impl Settings {
             .filter_map(|(key, value)| Some((key, value?)))
             .collect()
     }
+}
+
+/// A value as a file of settings has it.
+fn setting(value: impl Serialize) -> Option<Value> {
+    Value::try_from(value).ok()
+}
+
+/// The text of a file that a command is about.
+fn read_text(file: &Path) -> Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("failed to read `{}`", file.display()))
 }
 
 /// The variables whose names and values are text; no setting can be anything else.

@@ -69,9 +69,10 @@ fn info(config: &Config, json: bool) -> Result<()> {
         precision: embedder.placement().precision(),
         self_check_cosine: embedder.placement().self_check_cosine(),
     };
-    if json {
-        return output::print_json(&info);
-    }
+    output::print(&info, json, print_info)
+}
+
+fn print_info(info: &Info) {
     println!("name           {}", info.name);
     println!("fingerprint    {}", info.fingerprint);
     println!("embedding_dim  {}", info.embedding_dim);
@@ -80,7 +81,6 @@ fn info(config: &Config, json: bool) -> Result<()> {
     if let Some(cosine) = info.self_check_cosine {
         println!("self-check     {cosine:.6} (smallest cosine against f32)");
     }
-    Ok(())
 }
 
 fn pull(config: &Config, json: bool) -> Result<()> {
@@ -94,14 +94,14 @@ fn pull(config: &Config, json: bool) -> Result<()> {
         name: config.model.clone(),
         files: files.into_iter().map(file).collect(),
     };
-    if json {
-        return output::print_json(&pulled);
-    }
+    output::print(&pulled, json, print_pulled)
+}
+
+fn print_pulled(pulled: &Pulled) {
     if pulled.files.is_empty() {
         println!("{} needs no files: it is part of the program", pulled.name);
     }
     for PulledFile { path, size_bytes } in &pulled.files {
         println!("{size_bytes:>12}  {path}");
     }
-    Ok(())
 }

@@ -19,8 +19,17 @@ static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 /// How often progress is logged where nobody sees a bar.
 const LOG_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Prints an answer: as one JSON document where that is asked for, else in words.
+pub(super) fn print<T: Serialize>(answer: &T, json: bool, in_words: impl FnOnce(&T)) -> Result<()> {
+    if json {
+        return print_json(answer);
+    }
+    in_words(answer);
+    Ok(())
+}
+
 /// Prints one JSON document.
-pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
+fn print_json(value: &impl Serialize) -> Result<()> {
     let mut out = io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, value)?;
     writeln!(out)?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::backend::Backend;
-use super::output;
+use super::{output, read_text};
 use crate::config::Config;
 use crate::wire::{Dropped, LabelPreview, Near, Preview};
 
@@ -14,17 +14,12 @@ use crate::wire::{Dropped, LabelPreview, Near, Preview};
 const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 pub(super) fn run(file: &Path, json: bool, config: &Config) -> Result<()> {
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("failed to read `{}`", file.display()))?;
+    let text = read_text(file)?;
     let preview = Backend::find(config)?.preview(&set_name(file), &text);
     let preview = preview.with_context(|| format!("no preview of `{}`", file.display()))?;
-    if json {
-        return output::print_json(&preview);
-    }
-    for line in lines(&preview) {
-        println!("{line}");
-    }
-    Ok(())
+    output::print(&preview, json, |preview| {
+        println!("{}", lines(preview).join("\n"));
+    })
 }
 
 /// The set that a label file is for.

@@ -36,11 +36,7 @@ pub(super) struct Search {
 impl Search {
     pub(super) fn run(self, config: &Config) -> Result<()> {
         let answer = Backend::find(config)?.search(self.request()?)?;
-        if self.json {
-            return output::print_json(&answer);
-        }
-        print(&answer);
-        Ok(())
+        output::print(&answer, self.json, print)
     }
 
     fn request(&self) -> Result<SearchRequest> {

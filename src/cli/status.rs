@@ -32,11 +32,7 @@ impl Status {
             daemon: backend.daemon(),
             status: backend.status()?,
         };
-        if self.json {
-            return output::print_json(&report);
-        }
-        print(&report);
-        Ok(())
+        output::print(&report, self.json, print)
     }
 }
 

@@ -6,6 +6,7 @@ use clap::Args;
 use super::backend::Backend;
 use super::output;
 use crate::config::Config;
+use crate::wire;
 
 /// List labels with the number of pictures that carry each.
 #[derive(Debug, Args)]
@@ -17,13 +18,12 @@ pub(super) struct Tags {
 
 impl Tags {
     pub(super) fn run(self, config: &Config) -> Result<()> {
-        let answer = Backend::find(config)?.tags()?;
-        if self.json {
-            return output::print_json(&answer);
-        }
-        for tag in answer.tags {
-            println!("{:>7}  {}/{}", tag.count, tag.set, tag.label);
-        }
-        Ok(())
+        output::print(&Backend::find(config)?.tags()?, self.json, print)
+    }
+}
+
+fn print(answer: &wire::Tags) {
+    for tag in &answer.tags {
+        println!("{:>7}  {}/{}", tag.count, tag.set, tag.label);
     }
 }

@@ -96,7 +96,8 @@ impl Reader {
     pub(super) fn open(path: &Path) -> Result<Reader> {
         let mut file = File::open(path)?;
         let metadata = read_header(&mut file)?;
-        let (embeddings, hashes) = (tensor(&metadata, EMBEDDINGS)?, tensor(&metadata, HASHES)?);
+        let embeddings = tensor(&metadata, EMBEDDINGS)?;
+        let hashes = tensor(&metadata, HASHES)?;
         let [rows, embedding_dim] = embeddings.shape[..] else {
             bail!("its `{EMBEDDINGS}` are not rows of values");
         };

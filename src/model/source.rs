@@ -7,13 +7,10 @@ use std::{
     str::FromStr,
 };
 
-use serde::{Deserialize, Serialize};
-
 use super::ModelError;
 
 /// Where a model comes from, read from `bundled`, `owner/name[@revision]` or a folder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelSource {
     /// The small model inside the program.
     Bundled,
@@ -59,20 +56,6 @@ impl Display for ModelSource {
             } => f.write_str(repo),
             Self::Folder(path) => Display::fmt(&path.display(), f),
         }
-    }
-}
-
-impl TryFrom<String> for ModelSource {
-    type Error = ModelError;
-
-    fn try_from(given: String) -> Result<Self, ModelError> {
-        given.parse()
-    }
-}
-
-impl From<ModelSource> for String {
-    fn from(source: ModelSource) -> Self {
-        source.to_string()
     }
 }
 
@@ -177,13 +160,5 @@ mod tests {
                 "{text}"
             );
         }
-    }
-
-    #[test]
-    fn is_a_string_in_a_configuration_file() {
-        let source = hub("a/b", Some("main"));
-        let json = serde_json::to_string(&source).unwrap();
-        assert_eq!(json, r#""a/b@main""#);
-        assert_eq!(serde_json::from_str::<ModelSource>(&json).unwrap(), source);
     }
 }

@@ -67,9 +67,7 @@ pub enum Precision {
     Auto,
     /// 32-bit floating point, the reference.
     F32,
-    /// 16-bit floating point; needs AVX512-BF16.
-    Bf16,
-    /// 16-bit integers, closer to f32 than bf16 and at least as fast; needs AVX512-VNNI.
+    /// 16-bit integers, close to f32 and faster; needs AVX512-VNNI.
     Int16,
     /// 8-bit integers, the fastest; moves embeddings visibly. Needs AVX512-VNNI.
     Int8,
@@ -464,6 +462,12 @@ mod tests {
             load(None, &[("PIXDEX_MODLE", "x")], vec![]).unwrap_err()
         );
         assert!(error.contains("`modle`"), "{error}");
+        let error = load(None, &[("PIXDEX_PRECISION", "bf16")], vec![]).unwrap_err();
+        let error = format!("{error:#}");
+        assert!(
+            error.contains("bf16") && error.contains("`int16`"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -172,8 +172,7 @@ fn a_batch_embeds_as_its_members_do() {
 }
 
 /// The smallest cosines that these models, which are small and random, must reach in fewer bits.
-const FLOORS: [(config::Precision, f32); 3] = [
-    (config::Precision::Bf16, 0.999),
+const FLOORS: [(config::Precision, f32); 2] = [
     (config::Precision::Int16, 0.9999),
     (config::Precision::Int8, 0.99),
 ];

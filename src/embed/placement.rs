@@ -67,7 +67,7 @@ impl Placement {
         }
     }
 
-    /// `f32`, `bf16`, `int16` or `int8` on the CPU, `f32` or `f16` on a GPU.
+    /// `f32`, `int16` or `int8` on the CPU, `f32` or `f16` on a GPU.
     pub fn precision(&self) -> &'static str {
         if self.device.is_cpu() {
             name(self.format)
@@ -112,27 +112,19 @@ fn gpu(
 }
 
 /// The format of a precision on this processor.
-///
-/// `auto` never is bf16: where there are instructions for it there are those for int16, which are nowhere slower, and
-/// int16 is the more exact.
 fn format(precision: config::Precision) -> Result<Format, EmbedError> {
     let wanted = match precision {
         config::Precision::Auto if Format::Int16.is_available() => Format::Int16,
         config::Precision::Auto | config::Precision::F32 => Format::F32,
-        config::Precision::Bf16 => Format::Bf16,
         config::Precision::Int16 => Format::Int16,
         config::Precision::Int8 => Format::Int8,
     };
     if wanted.is_available() {
         return Ok(wanted);
     }
-    let reason = match wanted {
-        Format::Bf16 => "this processor has no AVX512-BF16",
-        _ => "this processor has no AVX512-VNNI",
-    };
     Err(EmbedError::Precision {
         precision: name(wanted),
-        reason,
+        reason: "this processor has no AVX512-VNNI",
     })
 }
 
@@ -140,7 +132,6 @@ fn gpu_dtype(precision: config::Precision) -> Result<DType, EmbedError> {
     let precision = match precision {
         config::Precision::Auto => return Ok(DType::F16),
         config::Precision::F32 => return Ok(DType::F32),
-        config::Precision::Bf16 => "bf16",
         config::Precision::Int16 => "int16",
         config::Precision::Int8 => "int8",
     };
@@ -151,7 +142,6 @@ fn gpu_dtype(precision: config::Precision) -> Result<DType, EmbedError> {
 fn name(format: Format) -> &'static str {
     match format {
         Format::F32 => "f32",
-        Format::Bf16 => "bf16",
         Format::Int16 => "int16",
         Format::Int8 => "int8",
     }

@@ -15,46 +15,30 @@ const INT16_LENGTH: f32 = 32_767.0;
 /// Largest value in 8-bit integers.
 const INT8_LARGEST: f32 = 127.0;
 
-macro_rules! instructions {
-    ($(#[$doc:meta])* $name:ident, $feature:tt) => {
-        pulp::simd_type! {
-            $(#[$doc])*
-            struct $name {
-                sse: "sse",
-                avx2: "avx2",
-                fma: "fma",
-                bmi1: "bmi1",
-                bmi2: "bmi2",
-                lzcnt: "lzcnt",
-                popcnt: "popcnt",
-                avx512f: "avx512f",
-                avx512bw: "avx512bw",
-                avx512cd: "avx512cd",
-                avx512dq: "avx512dq",
-                avx512vl: "avx512vl",
-                extra: $feature,
-            }
-        }
-    };
-}
-
-instructions!(
+pulp::simd_type! {
     /// Sums of products of integers.
-    Vnni,
-    "avx512vnni"
-);
-instructions!(
-    /// Sums of products of bfloat16.
-    Bfloat,
-    "avx512bf16"
-);
+    struct Vnni {
+        sse: "sse",
+        avx2: "avx2",
+        fma: "fma",
+        bmi1: "bmi1",
+        bmi2: "bmi2",
+        lzcnt: "lzcnt",
+        popcnt: "popcnt",
+        avx512f: "avx512f",
+        avx512bw: "avx512bw",
+        avx512cd: "avx512cd",
+        avx512dq: "avx512dq",
+        avx512vl: "avx512vl",
+        avx512vnni: "avx512vnni",
+    }
+}
 
 /// Whether this processor can multiply in the format.
 pub(super) fn is_available(format: Format) -> bool {
     V4::is_available()
         && match format {
             Format::F32 => true,
-            Format::Bf16 => Bfloat::is_available(),
             Format::Int16 | Format::Int8 => Vnni::is_available(),
         }
 }
@@ -65,13 +49,6 @@ pub(super) fn run(format: Format, work: Work<'_>) {
     let v4 = V4::try_new().expect(missing);
     match format {
         Format::F32 => unreachable!("f32 has its own way"),
-        Format::Bf16 => {
-            let bfloat = Bfloat::try_new().expect(missing);
-            bfloat.vectorize(Run {
-                dot: Bf16 { v4, _has: bfloat },
-                work,
-            });
-        }
         Format::Int16 => {
             let vnni = Vnni::try_new().expect(missing);
             vnni.vectorize(Run {
@@ -101,13 +78,6 @@ impl<D: Dot> NullaryFnOnce for Run<'_, D> {
     fn call(self) {
         self.work.run(self.dot);
     }
-}
-
-/// A word is a pair of bfloat16, sums are f32.
-#[derive(Clone, Copy)]
-struct Bf16 {
-    v4: V4,
-    _has: Bfloat,
 }
 
 /// A word is a pair of 16-bit integers, sums are 32-bit integers.
@@ -148,20 +118,6 @@ macro_rules! dot {
     };
 }
 
-dot!(
-    Bf16,
-    |row, weights, sums| {
-        #[expect(unsafe_code, reason = "no safe function wraps this instruction")]
-        // SAFETY: a value of this type exists only where the processor has the instruction; the casts are between registers
-        // of 64 bytes for which every pattern of bits is a value.
-        unsafe {
-            let row = std::mem::transmute::<u32x16, arch::__m512bh>(row);
-            let weights = std::mem::transmute::<u32x16, arch::__m512bh>(weights);
-            cast(arch::_mm512_dpbf16_ps(cast(sums), row, weights))
-        }
-    },
-    |_, sums: u32x16, _| cast(sums)
-);
 dot!(
     Int16,
     |row, weights, sums| {
@@ -229,7 +185,7 @@ impl NullaryFnOnce for Encode<'_> {
             words,
         } = self;
         let scale = match format {
-            Format::F32 | Format::Bf16 => 1.0,
+            Format::F32 => 1.0,
             Format::Int16 => length(v4, values) / INT16_LENGTH,
             Format::Int8 => largest(v4, values) / INT8_LARGEST,
         };
@@ -240,9 +196,6 @@ impl NullaryFnOnce for Encode<'_> {
                 .iter_mut()
                 .zip(values)
                 .for_each(|(word, value)| *word = value.to_bits()),
-            Format::Bf16 => narrow(v4, values, words, |v4, values| {
-                half_words(v4, bf16(v4, values))
-            }),
             Format::Int16 => narrow(v4, values, words, |v4, values| {
                 half_words(v4, integers(v4, values, inverse))
             }),
@@ -278,15 +231,6 @@ fn narrow<const WORDS: usize>(
 fn integers(v4: V4, values: f32x16, inverse: f32) -> u32x16 {
     let scaled = v4.mul_f32x16(values, v4.splat_f32x16(inverse));
     cast(v4.avx512f._mm512_cvtps_epi32(cast(scaled)))
-}
-
-/// The upper half of f32, rounded to the nearest, ties to even.
-#[inline(always)]
-fn bf16(v4: V4, values: f32x16) -> u32x16 {
-    let bits: u32x16 = cast(values);
-    let odd = v4.and_u32x16(v4.shr_const_u32x16::<16>(bits), v4.splat_u32x16(1));
-    let rounding = v4.wrapping_add_u32x16(odd, v4.splat_u32x16(0x7FFF));
-    v4.shr_const_u32x16::<16>(v4.wrapping_add_u32x16(bits, rounding))
 }
 
 #[inline(always)]

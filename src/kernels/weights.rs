@@ -14,8 +14,6 @@ use super::product::{self, Dot, Place, Sink, Strided, TILE_COLUMNS, Tile, Words}
 pub enum Format {
     /// 32-bit floating point.
     F32,
-    /// 16-bit floating point with eight bits of precision; needs AVX512-BF16.
-    Bf16,
     /// 16-bit integers, each row and each column scaled to the same length; needs AVX512-VNNI.
     Int16,
     /// 8-bit integers, each row and each column scaled by its largest value; needs AVX512-VNNI.
@@ -35,7 +33,7 @@ impl Format {
     fn values_per_word(self) -> usize {
         match self {
             Format::F32 => 1,
-            Format::Bf16 | Format::Int16 => 2,
+            Format::Int16 => 2,
             Format::Int8 => 4,
         }
     }
@@ -311,7 +309,6 @@ mod tests {
     fn formats() -> impl Iterator<Item = (Format, f32)> {
         let formats = [
             (Format::F32, 1e-6),
-            (Format::Bf16, 4e-3),
             (Format::Int16, 1e-3),
             (Format::Int8, 5e-2),
         ];

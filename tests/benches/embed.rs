@@ -30,7 +30,7 @@ struct Arguments {
     /// auto, cpu, cuda or metal
     #[arg(long, default_value = "cpu")]
     device: String,
-    /// auto, f32, bf16, int16 or int8
+    /// auto, f32, int16 or int8
     #[arg(long, default_value = "auto")]
     precision: String,
     /// Pictures embedded together

@@ -53,9 +53,8 @@ mod tests {
     use crate::model::{Activation, Architecture, Filter, Preprocessing, Text, Tower, Vision};
 
     /// Each format with the cosine to candle's towers that it must reach on weights without any structure.
-    const FORMATS: [(Format, f32); 4] = [
+    const FORMATS: [(Format, f32); 3] = [
         (Format::F32, 0.999_999),
-        (Format::Bf16, 0.999_8),
         (Format::Int16, 0.999_99),
         (Format::Int8, 0.995),
     ];

@@ -33,7 +33,7 @@ def ratio_row(what, ours, theirs, is_time=False, unit="{:.3g}"):
 
 def embed_ratios(engines):
     pairs = [("f32", "onnx-f32"), ("f32", "torch-f32"), ("auto", "onnx-f32"), ("auto", "torch-f32"),
-             ("auto", "torch-bf16"), ("bf16", "torch-bf16"), ("int8", "onnx-int8")]  # fmt: skip
+             ("auto", "torch-bf16"), ("int8", "onnx-int8")]  # fmt: skip
     for precision, peer in pairs:
         # Not every processor has every precision.
         if f"pixdex-{precision}" not in engines:

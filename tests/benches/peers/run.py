@@ -38,7 +38,7 @@ def main():
     parser.add_argument("--only", nargs="+", choices=questions, default=questions)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.5, help="of each measurement in each round")
-    parser.add_argument("--precisions", nargs="+", default=["f32", "bf16", "int8", "auto"], help="ours, on the CPU")
+    parser.add_argument("--precisions", nargs="+", default=["f32", "int8", "auto"], help="ours, on the CPU")
     parser.add_argument("--pictures", type=int, default=96, help="of the whole path from folder to library")
     parser.add_argument("--vectors", type=int, default=100_000, help="of the search")
     parser.add_argument("--graphs", nargs="+", default=[f"{engine}-m{m}" for engine, m in GRAPHS], help="of the peers")

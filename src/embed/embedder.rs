@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::towers::Towers;
 use super::workers::Answer;
 use super::{BadEmbedding, Pixels, PixelsMaker, Placement, Similarity, checkpoint};
-use crate::kernels::Format;
+use crate::kernels::NumberFormat;
 use crate::model::{Model, Preprocessing};
 
 /// What can go wrong between pixels or text and an embedding.
@@ -156,7 +156,7 @@ impl Embedder {
 /// Embeddings in int8 lie apart from those of the same weights in another precision, so they do not meet; all others lie
 /// within the self-check's 0.9999 of f32 and do.
 fn fingerprint(weights: String, placement: &Placement) -> String {
-    if placement.format == Format::Int8 {
+    if placement.format == NumberFormat::Int8 {
         return blake3::hash(format!("{weights} int8").as_bytes())
             .to_hex()
             .to_string();

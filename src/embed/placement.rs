@@ -5,7 +5,7 @@ use candle_core::{DType, Device};
 use super::EmbedError;
 use super::check::SMALLEST_COSINE;
 use crate::config;
-use crate::kernels::Format;
+use crate::kernels::NumberFormat;
 
 /// Where a model runs and in which number format.
 #[derive(Debug, Clone)]
@@ -14,7 +14,7 @@ pub struct Placement {
     /// Of tensors, on a GPU.
     pub(super) dtype: DType,
     /// Of packed weights, on the CPU.
-    pub(super) format: Format,
+    pub(super) format: NumberFormat,
     /// Whether f32 is taken instead where the format moves the model's embeddings.
     pub(super) may_be_f32: bool,
     /// The smallest cosine between an embedding in the format and the same in f32.
@@ -39,7 +39,7 @@ impl Placement {
             format: if is_cpu {
                 format(precision)?
             } else {
-                Format::F32
+                NumberFormat::F32
             },
             may_be_f32: precision == config::Precision::Auto,
             cosine: None,
@@ -112,12 +112,12 @@ fn gpu(
 }
 
 /// The format of a precision on this processor.
-fn format(precision: config::Precision) -> Result<Format, EmbedError> {
+fn format(precision: config::Precision) -> Result<NumberFormat, EmbedError> {
     let wanted = match precision {
-        config::Precision::Auto if Format::Int16.is_available() => Format::Int16,
-        config::Precision::Auto | config::Precision::F32 => Format::F32,
-        config::Precision::Int16 => Format::Int16,
-        config::Precision::Int8 => Format::Int8,
+        config::Precision::Auto if NumberFormat::Int16.is_available() => NumberFormat::Int16,
+        config::Precision::Auto | config::Precision::F32 => NumberFormat::F32,
+        config::Precision::Int16 => NumberFormat::Int16,
+        config::Precision::Int8 => NumberFormat::Int8,
     };
     if wanted.is_available() {
         return Ok(wanted);
@@ -139,10 +139,10 @@ fn gpu_dtype(precision: config::Precision) -> Result<DType, EmbedError> {
     Err(EmbedError::Precision { precision, reason })
 }
 
-fn name(format: Format) -> &'static str {
+fn name(format: NumberFormat) -> &'static str {
     match format {
-        Format::F32 => "f32",
-        Format::Int16 => "int16",
-        Format::Int8 => "int8",
+        NumberFormat::F32 => "f32",
+        NumberFormat::Int16 => "int16",
+        NumberFormat::Int8 => "int8",
     }
 }

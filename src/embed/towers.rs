@@ -14,7 +14,7 @@ use super::cpu::{self, Workspace};
 use super::workers::{Answer, Workers};
 use super::{EmbedError, Embedding, Pixels, Placement, checkpoint};
 use super::{text, vision};
-use crate::kernels::Format;
+use crate::kernels::NumberFormat;
 use crate::model::Model;
 
 /// Pictures that a thread takes at once: with fewer the weights are read too often, more only cost memory.
@@ -61,7 +61,7 @@ impl Towers {
 
 /// Both towers in one format.
 struct CpuTowers {
-    format: Format,
+    format: NumberFormat,
     vision: cpu::VisionTower,
     text: cpu::TextTower,
 }
@@ -69,11 +69,11 @@ struct CpuTowers {
 /// The towers in the format that is wanted, or in f32 where that may be and the format moves this model's embeddings.
 fn choose(model: &Model, weights: &VarBuilder<'_>, placement: &mut Placement) -> Result<CpuTowers> {
     let towers = CpuTowers::load(model, weights, placement.format)?;
-    if placement.format == Format::F32 || placement.is_checked() {
+    if placement.format == NumberFormat::F32 || placement.is_checked() {
         return Ok(towers);
     }
     // Loaded second and dropped first: memory between the two would not go back to the system.
-    let reference = CpuTowers::load(model, weights, Format::F32)?;
+    let reference = CpuTowers::load(model, weights, NumberFormat::F32)?;
     let cosine = smallest_cosine(&reference.samples(model)?, &towers.samples(model)?);
     if cosine < SMALLEST_COSINE {
         let precision = placement.precision();
@@ -82,7 +82,7 @@ fn choose(model: &Model, weights: &VarBuilder<'_>, placement: &mut Placement) ->
             cosine, "this precision moves the model's embeddings"
         );
         if placement.may_be_f32 {
-            (placement.format, placement.cosine) = (Format::F32, None);
+            (placement.format, placement.cosine) = (NumberFormat::F32, None);
             return Ok(reference);
         }
     }
@@ -91,7 +91,7 @@ fn choose(model: &Model, weights: &VarBuilder<'_>, placement: &mut Placement) ->
 }
 
 impl CpuTowers {
-    fn load(model: &Model, weights: &VarBuilder<'_>, format: Format) -> Result<CpuTowers> {
+    fn load(model: &Model, weights: &VarBuilder<'_>, format: NumberFormat) -> Result<CpuTowers> {
         let (vision, text) = rayon::join(
             || cpu::VisionTower::load(&model.architecture, &model.preprocessing, weights, format),
             || cpu::TextTower::load(&model.architecture, weights, format),

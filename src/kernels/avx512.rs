@@ -1,12 +1,13 @@
-//! Formats of 16 and 8 bits, on processors with AVX-512: two or four values in a word, multiplied by one instruction.
+//! Products in 16 and 8 bits on processors with AVX-512: two or four values in a word, multiplied by one instruction.
 
 use std::arch::x86_64 as arch;
 
 use pulp::x86::V4;
 use pulp::{NullaryFnOnce, Simd, cast, f32x16, u32x16};
 
-use super::product::{Dot, Numbers, Words};
-use super::weights::{Format, Work};
+use super::format::NumberFormat;
+use super::panels::Panels;
+use super::product::{self, Dot, Numbers, Sink, Strided, Words};
 
 /// Length that a row in 16-bit integers is scaled to: by Cauchy and Schwarz no product of two such rows overflows 32 bits,
 /// whatever is in them.
@@ -17,7 +18,7 @@ const INT8_LARGEST: f32 = 127.0;
 
 pulp::simd_type! {
     /// Sums of products of integers.
-    struct Vnni {
+    pub(super) struct Vnni {
         sse: "sse",
         avx2: "avx2",
         fma: "fma",
@@ -34,49 +35,53 @@ pulp::simd_type! {
     }
 }
 
-/// Whether this processor can multiply in the format.
-pub(super) fn is_available(format: Format) -> bool {
-    V4::is_available()
-        && match format {
-            Format::F32 => true,
-            Format::Int16 | Format::Int8 => Vnni::is_available(),
-        }
+/// Why the instructions must be there.
+const MISSING: &str = "a format is refused where it is not available";
+
+/// Whether this processor can multiply in 16 and 8 bits.
+pub(super) fn is_available() -> bool {
+    V4::is_available() && Vnni::is_available()
 }
 
-/// Does the work in a format of 16 or 8 bits; [`is_available`] must have said so.
-pub(super) fn run(format: Format, work: Work<'_>) {
-    let missing = "a format is refused where it is not available";
-    let v4 = V4::try_new().expect(missing);
-    match format {
-        Format::F32 => unreachable!("f32 has its own way"),
-        Format::Int16 => {
-            let vnni = Vnni::try_new().expect(missing);
-            vnni.vectorize(Run {
-                dot: Int16 { v4, _has: vnni },
-                work,
-            });
-        }
-        Format::Int8 => {
-            let vnni = Vnni::try_new().expect(missing);
-            vnni.vectorize(Run {
-                dot: Int8 { v4, _has: vnni },
-                work,
-            });
-        }
-    }
+/// Multiplies in 16 bits; [`is_available`] must have said so.
+pub(super) fn multiply_int16(a: Strided<'_>, weights: &Panels, sink: &mut impl Sink) {
+    let vnni = Vnni::try_new().expect(MISSING);
+    let v4 = V4::try_new().expect(MISSING);
+    let dot = Int16 { v4, _has: vnni };
+    vnni.vectorize(Multiply {
+        dot,
+        a,
+        weights,
+        sink,
+    });
 }
 
-struct Run<'a, D> {
+/// Multiplies in 8 bits; [`is_available`] must have said so.
+pub(super) fn multiply_int8(a: Strided<'_>, weights: &Panels, sink: &mut impl Sink) {
+    let vnni = Vnni::try_new().expect(MISSING);
+    let v4 = V4::try_new().expect(MISSING);
+    let dot = Int8 { v4, _has: vnni };
+    vnni.vectorize(Multiply {
+        dot,
+        a,
+        weights,
+        sink,
+    });
+}
+
+struct Multiply<'a, D, K> {
     dot: D,
-    work: Work<'a>,
+    a: Strided<'a>,
+    weights: &'a Panels,
+    sink: &'a mut K,
 }
 
-impl<D: Dot> NullaryFnOnce for Run<'_, D> {
+impl<D: Dot, K: Sink> NullaryFnOnce for Multiply<'_, D, K> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        self.work.run(self.dot);
+        product::multiply(self.dot, self.a, self.weights, self.sink);
     }
 }
 
@@ -156,8 +161,8 @@ fn integers_to_numbers(v4: V4, sums: u32x16, offsets: u32x16) -> f32x16 {
 }
 
 /// Writes a row in the format and says what its integers are to be multiplied with; the last word is filled up with zeros.
-pub(super) fn encode(format: Format, values: &[f32], words: &mut [u32]) -> f32 {
-    let v4 = V4::try_new().expect("a format is refused where it is not available");
+pub(super) fn encode(format: NumberFormat, values: &[f32], words: &mut [u32]) -> f32 {
+    let v4 = V4::try_new().expect(MISSING);
     v4.vectorize(Encode {
         v4,
         format,
@@ -168,7 +173,7 @@ pub(super) fn encode(format: Format, values: &[f32], words: &mut [u32]) -> f32 {
 
 struct Encode<'a> {
     v4: V4,
-    format: Format,
+    format: NumberFormat,
     values: &'a [f32],
     words: &'a mut [u32],
 }
@@ -185,21 +190,21 @@ impl NullaryFnOnce for Encode<'_> {
             words,
         } = self;
         let scale = match format {
-            Format::F32 => 1.0,
-            Format::Int16 => length(v4, values) / INT16_LENGTH,
-            Format::Int8 => largest(v4, values) / INT8_LARGEST,
+            NumberFormat::F32 => 1.0,
+            NumberFormat::Int16 => length(v4, values) / INT16_LENGTH,
+            NumberFormat::Int8 => largest(v4, values) / INT8_LARGEST,
         };
         // A row of zeros stays one.
         let inverse = if scale > 0.0 { scale.recip() } else { 0.0 };
         match format {
-            Format::F32 => words
+            NumberFormat::F32 => words
                 .iter_mut()
                 .zip(values)
                 .for_each(|(word, value)| *word = value.to_bits()),
-            Format::Int16 => narrow(v4, values, words, |v4, values| {
+            NumberFormat::Int16 => narrow(v4, values, words, |v4, values| {
                 half_words(v4, integers(v4, values, inverse))
             }),
-            Format::Int8 => narrow(v4, values, words, |v4, values| {
+            NumberFormat::Int8 => narrow(v4, values, words, |v4, values| {
                 quarter_words(v4, integers(v4, values, inverse))
             }),
         }

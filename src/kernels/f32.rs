@@ -61,20 +61,21 @@ impl PackedF32 {
             rows,
             stride,
         };
+        let mut sink = Plain {
+            out,
+            stride: out_stride,
+        };
         Arch::new().dispatch(Multiply {
             a,
             weights: &self.0,
-            out: Plain {
-                out,
-                stride: out_stride,
-            },
+            sink: &mut sink,
         });
     }
 }
 
 /// The format: a word is a value.
 #[derive(Clone, Copy)]
-pub(super) struct F32<S>(pub(super) S);
+struct F32<S>(S);
 
 impl<S: Simd> Dot for F32<S> {
     type Lanes = S;
@@ -117,18 +118,19 @@ pub(super) fn panel_width_here() -> usize {
     Arch::new().dispatch(Width)
 }
 
-struct Multiply<'a> {
-    a: Strided<'a>,
-    weights: &'a Panels,
-    out: Plain<'a>,
+/// A product in f32.
+pub(super) struct Multiply<'a, K> {
+    pub(super) a: Strided<'a>,
+    pub(super) weights: &'a Panels,
+    pub(super) sink: &'a mut K,
 }
 
-impl WithSimd for Multiply<'_> {
+impl<K: Sink> WithSimd for Multiply<'_, K> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(mut self, lanes: S) {
-        product::multiply(F32(lanes), self.a, self.weights, &mut self.out);
+    fn with_simd<S: Simd>(self, lanes: S) {
+        product::multiply(F32(lanes), self.a, self.weights, self.sink);
     }
 }
 
@@ -217,7 +219,7 @@ mod tests {
         let work = Multiply {
             a: strided,
             weights: &weights,
-            out: Plain {
+            sink: &mut Plain {
                 out: &mut out,
                 stride: n,
             },

@@ -12,18 +12,23 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod codes;
+mod dispatch;
 mod dot;
 mod f32;
+mod format;
 mod math;
 mod panels;
 mod product;
 mod weights;
 
-pub use dot::{CODE_LANES, CODE_ZERO, CodeQuery, dot, dot_codes, dot_rows, prefetch_row};
+pub use codes::{CODE_LANES, CODE_ZERO, CodeQuery, dot_codes, dot_rows, prefetch_row};
+pub use dot::dot;
 pub use f32::PackedF32;
+pub use format::NumberFormat;
 pub use math::{Activation, LayerNorm, softmax};
 pub use product::TILE_ROWS;
-pub use weights::{Format, Out, Rows, Weights};
+pub use weights::{Out, PackedWeights, Rows};
 
 #[cfg(test)]
 mod tests {

@@ -2,62 +2,13 @@
 
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd, bytemuck};
+use pulp::Simd;
 
-use super::f32::{F32, panel_width_here};
+use super::f32::panel_width_here;
+use super::format::NumberFormat;
 use super::math::{self, Activation};
 use super::panels::Panels;
-use super::product::{self, Dot, Place, Sink, Strided, TILE_COLUMNS, Tile, Words};
-
-/// How numbers are held for a product. What is added up is held in 32 bits in each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// 32-bit floating point.
-    F32,
-    /// 16-bit integers, each row and each column scaled to the same length; needs AVX512-VNNI.
-    Int16,
-    /// 8-bit integers, each row and each column scaled by its largest value; needs AVX512-VNNI.
-    Int8,
-}
-
-impl Format {
-    /// Whether this processor has the instructions.
-    pub fn is_available(self) -> bool {
-        #[cfg(target_arch = "x86_64")]
-        return self == Format::F32 || super::avx512::is_available(self);
-        #[cfg(not(target_arch = "x86_64"))]
-        return self == Format::F32;
-    }
-
-    /// Values in a word of 32 bits.
-    fn values_per_word(self) -> usize {
-        match self {
-            Format::F32 => 1,
-            Format::Int16 => 2,
-            Format::Int8 => 4,
-        }
-    }
-
-    /// Writes values as words; says what integers are to be multiplied with to be the values again.
-    fn encode(self, values: &[f32], words: &mut [u32]) -> f32 {
-        if self == Format::F32 {
-            words.copy_from_slice(bytemuck::cast_slice(values));
-            return 1.0;
-        }
-        #[cfg(target_arch = "x86_64")]
-        return super::avx512::encode(self, values, words);
-        #[cfg(not(target_arch = "x86_64"))]
-        unreachable!("a format is refused where it is not available");
-    }
-
-    fn run(self, work: Work<'_>) {
-        if self == Format::F32 {
-            return Arch::new().dispatch(work);
-        }
-        #[cfg(target_arch = "x86_64")]
-        super::avx512::run(self, work);
-    }
-}
+use super::product::{Dot, Place, Sink, Strided, TILE_COLUMNS, Tile, Words};
 
 /// Turns a signed byte into an unsigned one, 128 higher: what the 8-bit instruction wants on its left.
 const TO_UNSIGNED: u32 = 0x8080_8080;
@@ -65,7 +16,7 @@ const TO_UNSIGNED: u32 = 0x8080_8080;
 /// Rows of values on the left of a product.
 #[derive(Debug)]
 pub struct Rows {
-    format: Format,
+    format: NumberFormat,
     depth: usize,
     words: Vec<u32>,
     /// What the integers of each row are to be multiplied with.
@@ -74,7 +25,7 @@ pub struct Rows {
 
 impl Rows {
     /// No rows yet.
-    pub fn new(format: Format) -> Rows {
+    pub fn new(format: NumberFormat) -> Rows {
         Rows {
             format,
             depth: 0,
@@ -95,7 +46,7 @@ impl Rows {
         let stride = self.stride();
         let words = &mut self.words[row * stride..][..stride];
         self.scales[row] = self.format.encode(values, words);
-        if self.format == Format::Int8 {
+        if self.format == NumberFormat::Int8 {
             for word in words.iter_mut() {
                 *word ^= TO_UNSIGNED;
             }
@@ -120,8 +71,8 @@ pub enum Out<'a> {
 
 /// The weights and biases of a layer, packed.
 #[derive(Debug)]
-pub struct Weights {
-    format: Format,
+pub struct PackedWeights {
+    format: NumberFormat,
     panels: Panels,
     /// Of each column, as are the two below; all three are filled up to whole panels.
     bias: Vec<f32>,
@@ -131,12 +82,12 @@ pub struct Weights {
     offsets: Vec<u32>,
 }
 
-impl Weights {
+impl PackedWeights {
     /// Packs `rows` `[n, k]`, as they are stored, and as many biases as rows.
     ///
     /// # Panics
     /// If the lengths do not fit, or the format is not available.
-    pub fn pack(format: Format, rows: &[f32], mut bias: Vec<f32>) -> Weights {
+    pub fn pack(format: NumberFormat, rows: &[f32], mut bias: Vec<f32>) -> PackedWeights {
         assert!(format.is_available());
         let (n, depth) = (bias.len(), rows.len().checked_div(bias.len()).unwrap_or(0));
         assert_eq!(rows.len(), n * depth);
@@ -145,7 +96,7 @@ impl Weights {
         let shape = [n, depth.div_ceil(format.values_per_word())];
         panels.pack_columns(shape, panel_width_here(), |column, words| {
             scales[column] = format.encode(&rows[column * depth..][..depth], words);
-            if format == Format::Int8 {
+            if format == NumberFormat::Int8 {
                 offsets[column] = (128 * sum_of_bytes(words)) as u32;
             }
         });
@@ -154,7 +105,7 @@ impl Weights {
         bias.resize(padded, 0.0);
         scales.resize(padded, 0.0);
         offsets.resize(padded, 0);
-        Weights {
+        PackedWeights {
             format,
             panels,
             bias,
@@ -177,11 +128,17 @@ impl Weights {
             (rows.format, rows.stride()),
             (self.format, self.panels.depth())
         );
-        self.format.run(Work {
+        let a = Strided {
+            words: &rows.words,
+            rows: rows.scales.len(),
+            stride: rows.stride(),
+        };
+        let mut work = Work {
             weights: self,
             rows,
             out,
-        });
+        };
+        self.format.multiply(a, &self.panels, &mut work);
     }
 }
 
@@ -195,33 +152,11 @@ fn sum_of_bytes(words: &[u32]) -> i32 {
     words.iter().map(sum).sum()
 }
 
-/// One product, to be done by the instructions of its format.
-pub(super) struct Work<'a> {
-    weights: &'a Weights,
+/// One product.
+struct Work<'a> {
+    weights: &'a PackedWeights,
     rows: &'a Rows,
     out: Out<'a>,
-}
-
-impl Work<'_> {
-    #[inline(always)]
-    pub(super) fn run<D: Dot>(mut self, dot: D) {
-        let (weights, rows) = (self.weights, self.rows);
-        let a = Strided {
-            words: &rows.words,
-            rows: rows.scales.len(),
-            stride: rows.stride(),
-        };
-        product::multiply(dot, a, &weights.panels, &mut self);
-    }
-}
-
-impl WithSimd for Work<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, lanes: S) {
-        self.run(F32(lanes));
-    }
 }
 
 impl Sink for Work<'_> {
@@ -306,11 +241,11 @@ mod tests {
     use crate::kernels::tests::{SHAPES, Values, plain};
 
     /// Each format that this processor has, with the largest error it may make on a row and a column of length one.
-    fn formats() -> impl Iterator<Item = (Format, f32)> {
+    fn formats() -> impl Iterator<Item = (NumberFormat, f32)> {
         let formats = [
-            (Format::F32, 1e-6),
-            (Format::Int16, 1e-3),
-            (Format::Int8, 5e-2),
+            (NumberFormat::F32, 1e-6),
+            (NumberFormat::Int16, 1e-3),
+            (NumberFormat::Int8, 5e-2),
         ];
         formats
             .into_iter()
@@ -342,12 +277,12 @@ mod tests {
             })
         }
 
-        fn multiply(&self, format: Format, out: Out<'_>) {
+        fn multiply(&self, format: NumberFormat, out: Out<'_>) {
             let [m, _, k] = self.shape;
             let mut rows = Rows::new(format);
             rows.resize(m, k);
             (0..m).for_each(|row| rows.set(row, &self.a[row * k..][..k]));
-            Weights::pack(format, &self.weights, self.bias.clone()).multiply(&rows, out);
+            PackedWeights::pack(format, &self.weights, self.bias.clone()).multiply(&rows, out);
         }
 
         /// The product, then `finish` of each value.
@@ -423,8 +358,9 @@ mod tests {
     #[should_panic(expected = "assertion")]
     fn rows_of_another_format_are_refused() {
         let case = Case::all().next().unwrap();
-        let mut rows = Rows::new(Format::F32);
+        let mut rows = Rows::new(NumberFormat::F32);
         rows.resize(1, 9);
-        Weights::pack(Format::F32, &case.weights, case.bias).multiply(&rows, Out::Set(&mut []));
+        PackedWeights::pack(NumberFormat::F32, &case.weights, case.bias)
+            .multiply(&rows, Out::Set(&mut []));
     }
 }

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::attention::{self, Heads};
 use super::{layer_norm, values};
-use crate::kernels::{self, Format, LayerNorm, Out, Rows, Weights};
+use crate::kernels::{self, LayerNorm, NumberFormat, Out, PackedWeights, Rows};
 use crate::model::{Activation, Tower};
 
 /// Rows that go through both products of a perceptron together, so that what lies between stays in the cache.
@@ -37,7 +37,7 @@ pub(in crate::embed) struct Workspace {
 }
 
 impl Workspace {
-    pub(in crate::embed) fn new(format: Format) -> Workspace {
+    pub(in crate::embed) fn new(format: NumberFormat) -> Workspace {
         Workspace {
             rows: Rows::new(format),
             hidden_rows: Rows::new(format),
@@ -54,11 +54,11 @@ impl Workspace {
 struct Layer {
     norm1: LayerNorm,
     /// Queries, keys and values in one product; the queries' `1/√head_width` is folded into its weights.
-    query_key_value: Weights,
-    out: Weights,
+    query_key_value: PackedWeights,
+    out: PackedWeights,
     norm2: LayerNorm,
-    fc1: Weights,
-    fc2: Weights,
+    fc1: PackedWeights,
+    fc2: PackedWeights,
 }
 
 /// A stack of pre-norm transformer layers.
@@ -76,7 +76,7 @@ impl Encoder {
         tower: &Tower,
         is_causal: bool,
         weights: &VarBuilder<'_>,
-        format: Format,
+        format: NumberFormat,
     ) -> Result<Encoder> {
         let layers = weights.pp("layers");
         let load = |index: usize| Layer::load(tower, &layers.pp(index), format);
@@ -213,13 +213,13 @@ fn even_part(rows: usize) -> usize {
 }
 
 impl Layer {
-    fn load(tower: &Tower, weights: &VarBuilder<'_>, format: Format) -> Result<Layer> {
+    fn load(tower: &Tower, weights: &VarBuilder<'_>, format: NumberFormat) -> Result<Layer> {
         let (width, intermediate) = (tower.width, tower.intermediate);
         let norm = |name| layer_norm(width, tower.layer_norm_eps, &weights.pp(name));
         let dense = |name: &str, input: usize, output: usize| {
             let weights = weights.pp(name);
             let weight = values(&weights, (output, input), "weight")?;
-            Ok::<_, candle_core::Error>(Weights::pack(
+            Ok::<_, candle_core::Error>(PackedWeights::pack(
                 format,
                 &weight,
                 values(&weights, output, "bias")?,
@@ -236,7 +236,11 @@ impl Layer {
     }
 }
 
-fn query_key_value(tower: &Tower, weights: &VarBuilder<'_>, format: Format) -> Result<Weights> {
+fn query_key_value(
+    tower: &Tower,
+    weights: &VarBuilder<'_>,
+    format: NumberFormat,
+) -> Result<PackedWeights> {
     let width = tower.width;
     let scale = 1.0 / ((width / tower.heads) as f32).sqrt();
     let (mut weight, mut bias) = (Vec::new(), Vec::new());
@@ -253,5 +257,5 @@ fn query_key_value(tower: &Tower, weights: &VarBuilder<'_>, format: Format) -> R
                 .map(|value| value * scale),
         );
     }
-    Ok(Weights::pack(format, &weight, bias))
+    Ok(PackedWeights::pack(format, &weight, bias))
 }

@@ -16,7 +16,7 @@ use candle_core::Result;
 use candle_core::shape::Shape;
 use candle_nn::VarBuilder;
 
-use crate::kernels::{Format, LayerNorm, Weights};
+use crate::kernels::{LayerNorm, NumberFormat, PackedWeights};
 
 /// A weight's values.
 fn values(weights: &VarBuilder<'_>, shape: impl Into<Shape>, name: &str) -> Result<Vec<f32>> {
@@ -33,13 +33,13 @@ fn layer_norm(width: usize, eps: f64, weights: &VarBuilder<'_>) -> Result<LayerN
 
 /// A projection into the joint space, which has no bias.
 fn projection(
-    format: Format,
+    format: NumberFormat,
     input: usize,
     output: usize,
     weights: &VarBuilder<'_>,
-) -> Result<Weights> {
+) -> Result<PackedWeights> {
     let weight = values(weights, (output, input), "weight")?;
-    Ok(Weights::pack(format, &weight, vec![0.0; output]))
+    Ok(PackedWeights::pack(format, &weight, vec![0.0; output]))
 }
 
 #[cfg(test)]
@@ -53,10 +53,10 @@ mod tests {
     use crate::model::{Activation, Architecture, Filter, Preprocessing, Text, Tower, Vision};
 
     /// Each format with the cosine to candle's towers that it must reach on weights without any structure.
-    const FORMATS: [(Format, f32); 3] = [
-        (Format::F32, 0.999_999),
-        (Format::Int16, 0.999_99),
-        (Format::Int8, 0.995),
+    const FORMATS: [(NumberFormat, f32); 3] = [
+        (NumberFormat::F32, 0.999_999),
+        (NumberFormat::Int16, 0.999_99),
+        (NumberFormat::Int8, 0.995),
     ];
 
     /// Random weights of any name and shape, always the same.
@@ -139,7 +139,7 @@ mod tests {
         dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
     }
 
-    fn assert_near(ours: &[Vec<f32>], theirs: &[Vec<f32>], format: Format, floor: f32) {
+    fn assert_near(ours: &[Vec<f32>], theirs: &[Vec<f32>], format: NumberFormat, floor: f32) {
         assert_eq!(ours.len(), theirs.len());
         for (ours, theirs) in ours.iter().zip(theirs) {
             let cosine = cosine(ours, theirs);

@@ -5,7 +5,7 @@ use candle_nn::VarBuilder;
 
 use super::encoder::{Encoder, Input, normalise};
 use super::{Workspace, layer_norm, projection, values};
-use crate::kernels::{Format, LayerNorm, Out, Weights};
+use crate::kernels::{LayerNorm, NumberFormat, Out, PackedWeights};
 use crate::model::Architecture;
 
 /// A causal transformer, pooled at end-of-text.
@@ -15,7 +15,7 @@ pub(in crate::embed) struct TextTower {
     positions: Vec<f32>,
     encoder: Encoder,
     final_norm: LayerNorm,
-    projection: Weights,
+    projection: PackedWeights,
 }
 
 /// The table of token embeddings, of which a text looks up a few rows.
@@ -30,7 +30,7 @@ impl TextTower {
     pub(in crate::embed) fn load(
         architecture: &Architecture,
         weights: &VarBuilder<'_>,
-        format: Format,
+        format: NumberFormat,
     ) -> Result<TextTower> {
         let text = &architecture.text;
         let tower = &text.tower;
@@ -103,8 +103,8 @@ impl TextTower {
 }
 
 impl Tokens {
-    fn new(table: Vec<f32>, format: Format) -> Tokens {
-        if format == Format::F32 {
+    fn new(table: Vec<f32>, format: NumberFormat) -> Tokens {
+        if format == NumberFormat::F32 {
             return Tokens::Whole(table);
         }
         // Half a step is added before the lower half is dropped.

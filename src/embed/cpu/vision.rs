@@ -6,7 +6,7 @@ use candle_nn::VarBuilder;
 use super::encoder::{Encoder, Input, normalise};
 use super::{Workspace, layer_norm, projection, values};
 use crate::embed::Pixels;
-use crate::kernels::{Format, LayerNorm, Out, Weights};
+use crate::kernels::{LayerNorm, NumberFormat, Out, PackedWeights};
 use crate::model::{Architecture, Preprocessing};
 
 /// A vision transformer; `P` patches, `S = 1 + P` positions, the first of which is pooled.
@@ -14,13 +14,13 @@ use crate::model::{Architecture, Preprocessing};
 pub(in crate::embed) struct VisionTower {
     /// What each byte of red, green and blue is after rescaling and normalising.
     normalised: [Vec<f32>; 3],
-    patches: Weights,
+    patches: PackedWeights,
     /// `[S, W]`, the first with the class embedding added.
     positions: Vec<f32>,
     pre_norm: LayerNorm,
     encoder: Encoder,
     post_norm: LayerNorm,
-    projection: Weights,
+    projection: PackedWeights,
     patch_size: usize,
 }
 
@@ -29,7 +29,7 @@ impl VisionTower {
         architecture: &Architecture,
         preprocessing: &Preprocessing,
         weights: &VarBuilder<'_>,
-        format: Format,
+        format: NumberFormat,
     ) -> Result<VisionTower> {
         let vision = &architecture.vision;
         let (tower, patch_size) = (&vision.tower, vision.patch_size);
@@ -45,7 +45,7 @@ impl VisionTower {
         let projection_dim = architecture.projection_dim;
         Ok(VisionTower {
             normalised: [0, 1, 2].map(|channel| normalised(preprocessing, channel)),
-            patches: Weights::pack(format, &kernel, vec![0.0; tower.width]),
+            patches: PackedWeights::pack(format, &kernel, vec![0.0; tower.width]),
             positions: positions(architecture, &embeddings)?,
             // The missing letter is in every checkpoint.
             pre_norm: norm("pre_layrnorm")?,

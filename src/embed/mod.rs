@@ -1,21 +1,22 @@
-//! Pixels and texts in, embeddings out: the towers of a CLIP model, its preprocessing, and the threads that own them.
+//! Pixels and texts in, embeddings out: the towers of a model, its preprocessing, and the threads that own them.
 
 mod check;
 mod checkpoint;
 mod cpu;
 mod embedder;
 mod embedding;
+mod error;
 mod pixels;
 mod placement;
 mod similarity;
-mod text;
+mod tensors;
 mod towers;
-mod transformer;
-mod vision;
+mod weights;
 mod workers;
 
-pub use embedder::{EmbedError, Embedder};
+pub use embedder::Embedder;
 pub use embedding::{BadEmbedding, Embedding};
+pub use error::EmbedError;
 pub use pixels::{Pixels, PixelsMaker, resize};
 pub use placement::Placement;
 pub use similarity::Similarity;

@@ -10,10 +10,11 @@ use tokenizers::Tokenizer;
 use tracing::warn;
 
 use super::check::{self, SMALLEST_COSINE};
-use super::cpu::{self, Workspace};
-use super::workers::{Answer, Workers};
+use super::cpu::{self, Packed, Workspace};
+use super::tensors::{self, Tensors};
+use super::weights::{TextWeights, VisionWeights};
+use super::workers::{Answer, Share, Workers};
 use super::{EmbedError, Embedding, Pixels, Placement, checkpoint};
-use super::{text, vision};
 use crate::kernels::NumberFormat;
 use crate::model::Model;
 
@@ -42,18 +43,21 @@ impl Towers {
             return choose(model, &weights, placement)?.start(&model.tokenizer);
         }
         let weights = checkpoint::open(&model.weights, placement.dtype, &placement.device)?;
-        let vision =
-            vision::VisionTower::load(&model.architecture, &model.preprocessing, &weights)?;
-        let text = text::TextTower::load(&model.architecture, &weights)?;
-        let (vision, text) = (Arc::new(vision), Arc::new((text, model.tokenizer.clone())));
+        let vision = VisionWeights::load(&Tensors, &model.architecture, &weights)?;
+        let vision = tensors::VisionTower::new(vision, &model.preprocessing)?;
+        let vision = Arc::new(vision);
+        let text = Arc::new(TextWeights::load(&Tensors, &model.architecture, &weights)?);
+        let tokenizer = Arc::new(model.tokenizer.clone());
+        let one = |most| Share { threads: 1, most };
         Ok(Towers {
-            images: Workers::start("image embedding", [1, usize::MAX], || {
+            images: Workers::start("image embedding", one(usize::MAX), || {
                 let vision = vision.clone();
                 move |batch: Vec<Pixels>| embeddings(vision.forward(&batch)?)
             })?,
-            texts: Workers::start("text embedding", [1, GPU_TEXTS], || {
+            texts: Workers::start("text embedding", one(GPU_TEXTS), || {
                 let text = text.clone();
-                move |texts: Vec<String>| embeddings(text.0.forward(&token_ids(&text.1, &texts)?)?)
+                let tokenizer = tokenizer.clone();
+                move |texts: Vec<String>| embeddings(text.forward(&token_ids(&tokenizer, &texts)?)?)
             })?,
         })
     }
@@ -63,7 +67,7 @@ impl Towers {
 struct CpuTowers {
     format: NumberFormat,
     vision: cpu::VisionTower,
-    text: cpu::TextTower,
+    text: TextWeights<Packed>,
 }
 
 /// The towers in the format that is wanted, or in f32 where that may be and the format moves this model's embeddings.
@@ -82,7 +86,8 @@ fn choose(model: &Model, weights: &VarBuilder<'_>, placement: &mut Placement) ->
             cosine, "this precision moves the model's embeddings"
         );
         if placement.may_be_f32 {
-            (placement.format, placement.cosine) = (NumberFormat::F32, None);
+            placement.format = NumberFormat::F32;
+            placement.cosine = None;
             return Ok(reference);
         }
     }
@@ -92,13 +97,14 @@ fn choose(model: &Model, weights: &VarBuilder<'_>, placement: &mut Placement) ->
 
 impl CpuTowers {
     fn load(model: &Model, weights: &VarBuilder<'_>, format: NumberFormat) -> Result<CpuTowers> {
+        let form = Packed(format);
         let (vision, text) = rayon::join(
-            || cpu::VisionTower::load(&model.architecture, &model.preprocessing, weights, format),
-            || cpu::TextTower::load(&model.architecture, weights, format),
+            || VisionWeights::load(&form, &model.architecture, weights),
+            || TextWeights::load(&form, &model.architecture, weights),
         );
         Ok(CpuTowers {
             format,
-            vision: vision?,
+            vision: cpu::VisionTower::new(vision?, &model.preprocessing),
             text: text?,
         })
     }
@@ -124,22 +130,24 @@ impl CpuTowers {
 
     /// One thread for each core and tower.
     fn start(self, tokenizer: &Tokenizer) -> Result<Towers> {
-        let CpuTowers {
-            format,
-            vision,
-            text,
-        } = self;
-        let (vision, text) = (Arc::new(vision), Arc::new((text, tokenizer.clone())));
+        let format = self.format;
+        let vision = Arc::new(self.vision);
+        let text = Arc::new(self.text);
+        let tokenizer = Arc::new(tokenizer.clone());
         let threads = available_parallelism().map_or(1, usize::from);
+        let all = |most| Share { threads, most };
         Ok(Towers {
-            images: Workers::start("image embedding", [threads, PICTURES], || {
-                let (vision, mut workspace) = (vision.clone(), Workspace::new(format));
+            images: Workers::start("image embedding", all(PICTURES), || {
+                let vision = vision.clone();
+                let mut workspace = Workspace::new(format);
                 move |batch: Vec<Pixels>| embeddings(vision.forward(&batch, &mut workspace))
             })?,
-            texts: Workers::start("text embedding", [threads, TEXTS], || {
-                let (text, mut workspace) = (text.clone(), Workspace::new(format));
+            texts: Workers::start("text embedding", all(TEXTS), || {
+                let text = text.clone();
+                let tokenizer = tokenizer.clone();
+                let mut workspace = Workspace::new(format);
                 move |texts: Vec<String>| {
-                    embeddings(text.0.forward(&token_ids(&text.1, &texts)?, &mut workspace))
+                    embeddings(text.forward(&token_ids(&tokenizer, &texts)?, &mut workspace))
                 }
             })?,
         })
@@ -148,7 +156,8 @@ impl CpuTowers {
 
 fn smallest_cosine(theirs: &[Vec<f32>], ours: &[Vec<f32>]) -> f32 {
     let cosine = |(theirs, ours): (&Vec<f32>, &Vec<f32>)| {
-        let (theirs, ours) = (Embedding::new(theirs.clone()), Embedding::new(ours.clone()));
+        let theirs = Embedding::new(theirs.clone());
+        let ours = Embedding::new(ours.clone());
         // What is no embedding is near to nothing.
         theirs
             .and_then(|theirs| Ok(theirs.similarity(&ours?)))

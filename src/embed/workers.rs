@@ -13,25 +13,33 @@ pub(super) type Answer = Result<Vec<Embedding>, EmbedError>;
 /// A part of a batch, with the way back.
 type Job<T> = (Vec<T>, SyncSender<Answer>);
 
+/// Among how many a batch is shared.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Share {
+    pub(super) threads: usize,
+    /// Inputs that a thread takes at once.
+    pub(super) most: usize,
+}
+
 /// Threads that take parts of batches from one queue, whoever asked. They end when the last handle is dropped.
 #[derive(Debug, Clone)]
 pub(super) struct Workers<T> {
     jobs: Sender<Job<T>>,
-    threads: usize,
-    most: usize,
+    share: Share,
 }
 
 impl<T: Send + 'static> Workers<T> {
-    /// Starts `threads` threads, each with a worker of its own, which takes up to `most` inputs at once.
+    /// Starts threads, each with a worker of its own.
     pub(super) fn start<W: FnMut(Vec<T>) -> Answer + Send + 'static>(
         name: &str,
-        [threads, most]: [usize; 2],
+        share: Share,
         worker: impl Fn() -> W,
     ) -> io::Result<Workers<T>> {
         // One waiting part for each thread, so that none is idle while a caller cuts the next.
-        let (jobs, queue): (_, Receiver<Job<T>>) = bounded(threads);
-        for _ in 0..threads {
-            let (queue, mut work) = (queue.clone(), worker());
+        let (jobs, queue): (_, Receiver<Job<T>>) = bounded(share.threads);
+        for _ in 0..share.threads {
+            let queue = queue.clone();
+            let mut work = worker();
             thread::Builder::new()
                 .name(name.to_owned())
                 .spawn(move || {
@@ -41,16 +49,12 @@ impl<T: Send + 'static> Workers<T> {
                     }
                 })?;
         }
-        Ok(Workers {
-            jobs,
-            threads,
-            most,
-        })
+        Ok(Workers { jobs, share })
     }
 
     /// Shares the inputs among the threads and gives the answers in the inputs' order. Blocks while the threads are busy.
     pub(super) fn ask(&self, mut inputs: Vec<T>) -> Answer {
-        let part = part_size(inputs.len(), self.threads, self.most);
+        let part = self.share.part_size(inputs.len());
         let mut answers = Vec::new();
         while !inputs.is_empty() {
             let rest = inputs.split_off(part.min(inputs.len()));
@@ -69,10 +73,13 @@ impl<T: Send + 'static> Workers<T> {
     }
 }
 
-/// Equal parts of at most `most`, as many for each thread.
-fn part_size(count: usize, threads: usize, most: usize) -> usize {
-    let parts = count.div_ceil(most).next_multiple_of(threads).max(1);
-    count.div_ceil(parts).max(1)
+impl Share {
+    /// Equal parts of at most `most`, as many for each thread.
+    fn part_size(self, count: usize) -> usize {
+        let parts = count.div_ceil(self.most);
+        let parts = parts.next_multiple_of(self.threads).max(1);
+        count.div_ceil(parts).max(1)
+    }
 }
 
 #[cfg(test)]
@@ -90,16 +97,25 @@ mod tests {
             (32, 2, 8),
             (9, 1, 5),
         ] {
-            assert_eq!(part_size(count, threads, 8), part, "{count} on {threads}");
+            let share = Share { threads, most: 8 };
+            assert_eq!(share.part_size(count), part, "{count} on {threads}");
         }
-        assert_eq!(part_size(100, 1, usize::MAX), 100);
+        let all = Share {
+            threads: 1,
+            most: usize::MAX,
+        };
+        assert_eq!(all.part_size(100), 100);
     }
 
     #[test]
     fn answers_come_in_order_whichever_thread_is_first() {
         // Each thread answers only when the other has work too, which an unshared batch would never give it.
+        let share = Share {
+            threads: 2,
+            most: 3,
+        };
         let barrier = std::sync::Arc::new(std::sync::Barrier::new(2));
-        let workers = Workers::start("test", [2, 3], || {
+        let workers = Workers::start("test", share, || {
             let barrier = barrier.clone();
             move |inputs: Vec<u8>| {
                 barrier.wait();

@@ -2,24 +2,27 @@
 
 use serde::Deserialize;
 
-use super::{ModelError, parts::Part};
+use super::{ModelError, family::Family, parts::Part};
+use crate::kernels::Activation;
 
-/// The shape of a CLIP model.
+/// A model's family and the shape of its towers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Architecture {
+    /// What it has in common with others of its kind.
+    pub family: &'static Family,
     /// The image tower.
-    pub vision: Vision,
+    pub vision: VisionShape,
     /// The text tower.
-    pub text: Text,
+    pub text: TextShape,
     /// Length of the embeddings that both towers end in.
     pub projection_dim: usize,
 }
 
 /// The image tower: pixels → patches → transformer.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Vision {
+pub struct VisionShape {
     /// Its transformer.
-    pub tower: Tower,
+    pub tower: TowerShape,
     /// Side of the square input in pixels.
     pub image_size: usize,
     /// Side of a square patch in pixels; divides `image_size`.
@@ -28,9 +31,9 @@ pub struct Vision {
 
 /// The text tower: token ids → transformer with a causal mask.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Text {
+pub struct TextShape {
     /// Its transformer.
-    pub tower: Tower,
+    pub tower: TowerShape,
     /// Number of token ids.
     pub vocab_size: usize,
     /// Most tokens in one text, start and end of text included.
@@ -41,7 +44,7 @@ pub struct Text {
 
 /// A transformer, the same in both towers.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Tower {
+pub struct TowerShape {
     /// Length of the hidden states.
     pub width: usize,
     /// Number of blocks.
@@ -56,15 +59,6 @@ pub struct Tower {
     pub layer_norm_eps: f64,
 }
 
-/// The non-linearities of CLIP models.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    /// `x · sigmoid(1.702 x)`: `OpenAI`'s models.
-    QuickGelu,
-    /// `x · Φ(x)` by the error function: LAION's, `DataComp`'s.
-    Gelu,
-}
-
 /// What Hugging Face wrote into `eos_token_id` before it was right; such models end in the tokenizer's own id.
 pub(super) const LEGACY_EOS: u32 = 2;
 
@@ -72,9 +66,7 @@ impl Architecture {
     /// Reads `config.json`.
     pub(super) fn parse(config: &Part) -> Result<Self, ModelError> {
         let raw: RawConfig = config.json()?;
-        raw.check_type()
-            .and_then(|()| raw.architecture())
-            .map_err(|reason| config.invalid(&reason))
+        raw.architecture().map_err(|reason| config.invalid(&reason))
     }
 }
 
@@ -151,20 +143,12 @@ impl Default for RawText {
 }
 
 impl RawConfig {
-    fn check_type(&self) -> Result<(), String> {
-        match self.model_type.as_deref() {
-            Some("clip") => Ok(()),
-            Some(other) => Err(format!(
-                "`model_type` `{other}` is not supported, take a `clip` model"
-            )),
-            None => Err("`model_type` is missing, it must be `clip`".to_owned()),
-        }
-    }
-
     fn architecture(self) -> Result<Architecture, String> {
+        let family = Family::of(self.model_type.as_deref())?;
         let projection_dim = self.projection_dim.unwrap_or(512);
         above_zero("projection_dim", projection_dim)?;
         Ok(Architecture {
+            family,
             vision: self
                 .vision_config_dict
                 .or(self.vision_config)
@@ -181,7 +165,7 @@ impl RawConfig {
 }
 
 impl RawVision {
-    fn vision(&self) -> Result<Vision, String> {
+    fn vision(&self) -> Result<VisionShape, String> {
         let Self {
             image_size,
             patch_size,
@@ -200,14 +184,16 @@ impl RawVision {
                 "`image_size` `{image_size}` is not a multiple of `patch_size` `{patch_size}`"
             ));
         }
-        let sizes = [
-            self.hidden_size,
-            self.num_hidden_layers,
-            self.num_attention_heads,
-            self.intermediate_size,
-        ];
-        let tower = tower(sizes, &self.hidden_act, self.layer_norm_eps)?;
-        Ok(Vision {
+        let tower = TowerShape {
+            width: self.hidden_size,
+            layers: self.num_hidden_layers,
+            heads: self.num_attention_heads,
+            intermediate: self.intermediate_size,
+            activation: activation(&self.hidden_act)?,
+            layer_norm_eps: self.layer_norm_eps,
+        };
+        tower.check()?;
+        Ok(VisionShape {
             tower,
             image_size,
             patch_size,
@@ -216,7 +202,7 @@ impl RawVision {
 }
 
 impl RawText {
-    fn text(&self) -> Result<Text, String> {
+    fn text(&self) -> Result<TextShape, String> {
         let Self {
             vocab_size,
             max_position_embeddings: context_length,
@@ -225,14 +211,16 @@ impl RawText {
         } = *self;
         above_zero("vocab_size", vocab_size)?;
         above_zero("max_position_embeddings", context_length)?;
-        let sizes = [
-            self.hidden_size,
-            self.num_hidden_layers,
-            self.num_attention_heads,
-            self.intermediate_size,
-        ];
-        let tower = tower(sizes, &self.hidden_act, self.layer_norm_eps)?;
-        Ok(Text {
+        let tower = TowerShape {
+            width: self.hidden_size,
+            layers: self.num_hidden_layers,
+            heads: self.num_attention_heads,
+            intermediate: self.intermediate_size,
+            activation: activation(&self.hidden_act)?,
+            layer_norm_eps: self.layer_norm_eps,
+        };
+        tower.check()?;
+        Ok(TextShape {
             tower,
             vocab_size,
             context_length,
@@ -241,31 +229,20 @@ impl RawText {
     }
 }
 
-fn tower(sizes: [usize; 4], hidden_act: &str, layer_norm_eps: f64) -> Result<Tower, String> {
-    let [width, layers, heads, intermediate] = sizes;
-    let names = [
-        "hidden_size",
-        "num_hidden_layers",
-        "num_attention_heads",
-        "intermediate_size",
-    ];
-    names
-        .into_iter()
-        .zip(sizes)
-        .try_for_each(|(name, value)| above_zero(name, value))?;
-    if width % heads != 0 {
-        return Err(format!(
-            "`hidden_size` `{width}` is not a multiple of `num_attention_heads` `{heads}`"
-        ));
+impl TowerShape {
+    fn check(&self) -> Result<(), String> {
+        above_zero("hidden_size", self.width)?;
+        above_zero("num_hidden_layers", self.layers)?;
+        above_zero("num_attention_heads", self.heads)?;
+        above_zero("intermediate_size", self.intermediate)?;
+        if self.width.is_multiple_of(self.heads) {
+            return Ok(());
+        }
+        Err(format!(
+            "`hidden_size` `{}` is not a multiple of `num_attention_heads` `{}`",
+            self.width, self.heads
+        ))
     }
-    Ok(Tower {
-        width,
-        layers,
-        heads,
-        intermediate,
-        activation: activation(hidden_act)?,
-        layer_norm_eps,
-    })
 }
 
 fn above_zero(name: &str, value: usize) -> Result<(), String> {
@@ -289,6 +266,7 @@ fn activation(name: &str) -> Result<Activation, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::family::CLIP;
 
     fn parse(json: &'static str) -> Result<Architecture, String> {
         Architecture::parse(&Part::from_static("config.json", json.as_bytes()))
@@ -298,7 +276,7 @@ mod tests {
     #[test]
     fn fills_in_what_hugging_face_leaves_out() {
         let found = parse(r#"{"model_type": "clip"}"#).unwrap();
-        let tower = |width, heads| Tower {
+        let tower = |width, heads| TowerShape {
             width,
             layers: 12,
             heads,
@@ -306,12 +284,12 @@ mod tests {
             activation: Activation::QuickGelu,
             layer_norm_eps: 1e-5,
         };
-        let vision = Vision {
+        let vision = VisionShape {
             tower: tower(768, 12),
             image_size: 224,
             patch_size: 32,
         };
-        let text = Text {
+        let text = TextShape {
             tower: tower(512, 8),
             vocab_size: 49_408,
             context_length: 77,
@@ -320,6 +298,7 @@ mod tests {
         assert_eq!(
             found,
             Architecture {
+                family: &CLIP,
                 vision,
                 text,
                 projection_dim: 512
@@ -347,7 +326,7 @@ mod tests {
             ),
             (100, 16, 99)
         );
-        let Tower {
+        let TowerShape {
             width,
             layers,
             heads,

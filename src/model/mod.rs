@@ -26,6 +26,7 @@ use parts::Parts;
 mod architecture;
 mod bundled;
 mod error;
+mod family;
 mod folder;
 mod hub;
 mod parts;
@@ -34,12 +35,13 @@ mod source;
 mod tokenizer;
 mod weights;
 
-pub use architecture::{Activation, Architecture, Text, Tower, Vision};
+pub use architecture::{Architecture, TextShape, TowerShape, VisionShape};
 pub use error::{HubError, ModelError};
+pub use family::{Family, Pooling, TowerFamily};
 pub use hub::{HubSettings, Progress};
+pub use parts::Weights;
 pub use preprocessing::{Filter, PictureSize, Preprocessing, Resize};
 pub use source::ModelSource;
-pub use weights::Weights;
 
 /// A model, read and checked, ready to be run.
 pub struct Model {
@@ -103,8 +105,11 @@ impl Model {
 
     fn assemble(name: String, parts: Parts) -> Result<Self, ModelError> {
         let mut architecture = Architecture::parse(&parts.config)?;
-        let preprocessing =
-            Preprocessing::parse(&parts.preprocessor, architecture.vision.image_size)?;
+        let preprocessing = Preprocessing::parse(
+            &parts.preprocessor,
+            &architecture.family.image_processor,
+            architecture.vision.image_size,
+        )?;
         let tokenizer = tokenizer::build(&parts.tokenizer, &mut architecture.text)?;
         let fingerprint = fingerprint(&parts)?;
         Ok(Self {

@@ -1,10 +1,14 @@
 //! The files of one model, read into memory and not yet understood, each with the name that errors call it by.
 
-use std::{borrow::Cow, fs, path::Path};
+use std::{
+    borrow::Cow,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde::de::DeserializeOwned;
 
-use super::{ModelError, Weights};
+use super::ModelError;
 
 /// The content of a file.
 pub(super) struct Part {
@@ -19,6 +23,14 @@ pub(super) struct Parts {
     pub(super) preprocessor: Part,
     pub(super) tokenizer: TokenizerParts,
     pub(super) weights: Weights,
+}
+
+/// A model's weights, by Hugging Face's tensor names.
+pub enum Weights {
+    /// The bytes of one safetensors file, or of several shards.
+    Safetensors(Vec<Cow<'static, [u8]>>),
+    /// A zip file of torch's, `pytorch_model.bin`; candle reads it without running any code in it.
+    Pickle(PathBuf),
 }
 
 /// The two layouts of a tokenizer.

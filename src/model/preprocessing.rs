@@ -1,5 +1,5 @@
 //! `preprocessor_config.json` → what is done to a picture before the image tower, as Hugging Face's own processor reads
-//! it: what the file leaves out is CLIP's default. The file itself must be there, as it must for Hugging Face: a model's
+//! it: what the file leaves out is the family's default. The file itself must be there, as it must for Hugging Face: a model's
 //! mean and deviation cannot be guessed.
 
 use serde::Deserialize;
@@ -51,20 +51,30 @@ pub enum Filter {
     Bilinear,
 }
 
-const CLIP_SIZE: usize = 224;
-const CLIP_MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
-const CLIP_STD: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
+/// Whose settings a file holds.
+#[derive(Debug, PartialEq)]
+pub(super) struct ImageProcessor {
+    /// What the names of its classes begin with.
+    pub(super) name_start: &'static str,
+    /// What is done to a picture where the file says nothing else.
+    pub(super) defaults: Preprocessing,
+}
 
 impl Preprocessing {
     /// Reads the file and checks that its pictures come out in the image tower's size.
-    pub(super) fn parse(file: &Part, image_size: usize) -> Result<Self, ModelError> {
+    pub(super) fn parse(
+        file: &Part,
+        processor: &ImageProcessor,
+        image_size: usize,
+    ) -> Result<Self, ModelError> {
         let mut value: Value = file.json()?;
         // Files saved by transformers 5 hold the image processor beside the tokenizer's settings.
         let nested = value.get_mut("image_processor").map(Value::take);
         let raw: RawPreprocessing = serde_json::from_value(nested.unwrap_or(value))
             .map_err(|error| file.invalid(&error))?;
         let parsed = raw
-            .preprocessing()
+            .check_type(processor.name_start)
+            .and_then(|()| raw.preprocessing(&processor.defaults))
             .and_then(|parsed| parsed.check(image_size).map(|()| parsed));
         parsed.map_err(|reason| file.invalid(&reason))
     }
@@ -126,44 +136,38 @@ struct ShortestEdge {
 }
 
 impl RawPreprocessing {
-    fn preprocessing(&self) -> Result<Preprocessing, String> {
-        self.check_type()?;
-        let (image_mean, image_std) = self.normalization()?;
+    fn preprocessing(&self, defaults: &Preprocessing) -> Result<Preprocessing, String> {
+        let (image_mean, image_std) = self.normalization(defaults)?;
         Ok(Preprocessing {
-            resize: self
-                .do_resize
-                .unwrap_or(true)
-                .then(|| self.resize())
-                .transpose()?,
-            filter: filter(self.resample)?,
-            crop: self
-                .do_center_crop
-                .unwrap_or(true)
-                .then(|| self.crop())
-                .transpose()?,
-            rescale_factor: self.rescale_factor(),
+            resize: self.resize(defaults.resize)?,
+            filter: self.resample.map_or(Ok(defaults.filter), filter)?,
+            crop: self.crop(defaults.crop)?,
+            rescale_factor: self.rescale_factor(defaults.rescale_factor),
             image_mean,
             image_std,
         })
     }
 
     /// Other processors have other defaults (`ViTImageProcessor` another mean), so their files mean something else.
-    fn check_type(&self) -> Result<(), String> {
+    fn check_type(&self, name_start: &str) -> Result<(), String> {
         match self
             .image_processor_type
             .as_ref()
             .or(self.feature_extractor_type.as_ref())
         {
-            Some(name) if !name.starts_with("CLIP") => Err(format!(
-                "`image_processor_type` `{name}` is not supported, only `CLIPImageProcessor` is"
+            Some(name) if !name.starts_with(name_start) => Err(format!(
+                "`image_processor_type` `{name}` is not supported, only `{name_start}ImageProcessor` is"
             )),
             _ => Ok(()),
         }
     }
 
-    fn resize(&self) -> Result<Resize, String> {
+    fn resize(&self, default: Option<Resize>) -> Result<Option<Resize>, String> {
+        if !self.do_resize.unwrap_or(default.is_some()) {
+            return Ok(None);
+        }
         let resize = match &self.size {
-            None => Resize::ShortestEdge(CLIP_SIZE),
+            None => return Ok(default),
             Some(
                 RawSize::Number(edge)
                 | RawSize::Shortest(ShortestEdge {
@@ -174,84 +178,76 @@ impl RawPreprocessing {
         };
         match resize {
             Resize::ShortestEdge(0) => Err("`size` is `0`".to_owned()),
-            _ => Ok(resize),
+            _ => Ok(Some(resize)),
         }
     }
 
-    fn crop(&self) -> Result<PictureSize, String> {
+    fn crop(&self, default: Option<PictureSize>) -> Result<Option<PictureSize>, String> {
+        if !self.do_center_crop.unwrap_or(default.is_some()) {
+            return Ok(None);
+        }
         match &self.crop_size {
-            None => Ok(PictureSize {
-                height: CLIP_SIZE,
-                width: CLIP_SIZE,
-            }),
-            Some(RawSize::Number(side)) => Ok(PictureSize {
+            None => Ok(default),
+            Some(RawSize::Number(side)) => Ok(Some(PictureSize {
                 height: *side,
                 width: *side,
-            }),
-            Some(RawSize::Both(size)) => Ok(*size),
+            })),
+            Some(RawSize::Both(size)) => Ok(Some(*size)),
             Some(RawSize::Shortest(_)) => Err("`crop_size` needs `height` and `width`".to_owned()),
         }
     }
 
-    fn rescale_factor(&self) -> f32 {
+    fn rescale_factor(&self, default: f32) -> f32 {
         if self.do_rescale.unwrap_or(true) {
-            self.rescale_factor.unwrap_or(1.0 / 255.0)
+            self.rescale_factor.unwrap_or(default)
         } else {
             1.0
         }
     }
 
-    fn normalization(&self) -> Result<([f32; 3], [f32; 3]), String> {
+    fn normalization(&self, defaults: &Preprocessing) -> Result<([f32; 3], [f32; 3]), String> {
         if !self.do_normalize.unwrap_or(true) {
             return Ok(([0.0; 3], [1.0; 3]));
         }
-        let image_std = self.image_std.unwrap_or(CLIP_STD);
+        let image_std = self.image_std.unwrap_or(defaults.image_std);
         if image_std.contains(&0.0) {
             return Err("`image_std` holds a `0`".to_owned());
         }
-        Ok((self.image_mean.unwrap_or(CLIP_MEAN), image_std))
+        Ok((self.image_mean.unwrap_or(defaults.image_mean), image_std))
     }
 }
 
 /// The numbers are Pillow's.
-fn filter(resample: Option<u8>) -> Result<Filter, String> {
+fn filter(resample: u8) -> Result<Filter, String> {
     let refused = |name: &str| {
         Err(format!(
             "`resample` `{name}` is not supported, only 2 (bilinear) and 3 (bicubic) are"
         ))
     };
     match resample {
-        None | Some(3) => Ok(Filter::Bicubic),
-        Some(2) => Ok(Filter::Bilinear),
-        Some(0) => refused("0 (nearest)"),
-        Some(1) => refused("1 (lanczos)"),
-        Some(4) => refused("4 (box)"),
-        Some(5) => refused("5 (hamming)"),
-        Some(other) => refused(&other.to_string()),
+        3 => Ok(Filter::Bicubic),
+        2 => Ok(Filter::Bilinear),
+        0 => refused("0 (nearest)"),
+        1 => refused("1 (lanczos)"),
+        4 => refused("4 (box)"),
+        5 => refused("5 (hamming)"),
+        other => refused(&other.to_string()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::family::CLIP;
 
     fn parse(json: &'static str, image_size: usize) -> Result<Preprocessing, String> {
         let file = Part::from_static("preprocessor_config.json", json.as_bytes());
-        Preprocessing::parse(&file, image_size).map_err(|error| error.to_string())
+        Preprocessing::parse(&file, &CLIP.image_processor, image_size)
+            .map_err(|error| error.to_string())
     }
 
     fn clip() -> Preprocessing {
-        Preprocessing {
-            resize: Some(Resize::ShortestEdge(224)),
-            filter: Filter::Bicubic,
-            crop: Some(PictureSize {
-                height: 224,
-                width: 224,
-            }),
-            rescale_factor: 1.0 / 255.0,
-            image_mean: CLIP_MEAN,
-            image_std: CLIP_STD,
-        }
+        CLIP.image_processor.defaults.clone()
     }
 
     #[test]

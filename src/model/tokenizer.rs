@@ -7,7 +7,7 @@ use tokenizers::{Tokenizer, TruncationParams};
 
 use super::{
     ModelError,
-    architecture::{LEGACY_EOS, Text},
+    architecture::{LEGACY_EOS, TextShape},
     parts::{Part, TokenizerParts},
 };
 
@@ -15,7 +15,7 @@ const START_OF_TEXT: &str = "<|startoftext|>";
 const END_OF_TEXT: &str = "<|endoftext|>";
 
 /// Builds the tokenizer, and corrects `text.eos_token_id` where the model's configuration is known to be wrong.
-pub(super) fn build(parts: &TokenizerParts, text: &mut Text) -> Result<Tokenizer, ModelError> {
+pub(super) fn build(parts: &TokenizerParts, text: &mut TextShape) -> Result<Tokenizer, ModelError> {
     let (file, tokenizer) = match parts {
         TokenizerParts::Whole(file) => (file, Tokenizer::from_bytes(&file.bytes)),
         TokenizerParts::Split { vocab, merges } => (vocab, from_value(whole(vocab, merges)?)),
@@ -29,7 +29,7 @@ fn from_value(tokenizer: Value) -> tokenizers::Result<Tokenizer> {
     Ok(serde_json::from_value(tokenizer)?)
 }
 
-fn set_up(tokenizer: &mut Tokenizer, text: &mut Text) -> Result<(), String> {
+fn set_up(tokenizer: &mut Tokenizer, text: &mut TextShape) -> Result<(), String> {
     tokenizer.with_padding(None);
     tokenizer
         .with_truncation(None)
@@ -52,7 +52,7 @@ fn set_up(tokenizer: &mut Tokenizer, text: &mut Text) -> Result<(), String> {
 }
 
 /// `empty` are the ids of an empty text: what the tokenizer puts around every text.
-fn check_ids(tokenizer: &Tokenizer, empty: &[u32], text: &mut Text) -> Result<(), String> {
+fn check_ids(tokenizer: &Tokenizer, empty: &[u32], text: &mut TextShape) -> Result<(), String> {
     let Some(&end) = empty.last() else {
         return Err("it does not put an end of text behind each text".to_owned());
     };
@@ -143,7 +143,8 @@ mod tests {
     use std::fmt::Write;
 
     use super::*;
-    use crate::model::architecture::{Activation, Tower};
+    use crate::kernels::Activation;
+    use crate::model::architecture::TowerShape;
 
     const TOKENIZER: &[u8] = include_bytes!(concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -154,8 +155,8 @@ mod tests {
         "/tests/fixtures/parity/tokenizer/token_cases.json"
     ));
 
-    fn text(eos_token_id: u32) -> Text {
-        let tower = Tower {
+    fn text(eos_token_id: u32) -> TextShape {
+        let tower = TowerShape {
             width: 1,
             layers: 1,
             heads: 1,
@@ -163,7 +164,7 @@ mod tests {
             activation: Activation::Gelu,
             layer_norm_eps: 1e-5,
         };
-        Text {
+        TextShape {
             tower,
             vocab_size: 49_408,
             context_length: 77,
@@ -272,11 +273,11 @@ mod tests {
 
     #[test]
     fn refuses_a_tokenizer_of_another_model() {
-        let too_small = Text {
+        let too_small = TextShape {
             vocab_size: 1000,
             ..text(49_407)
         };
-        let too_short = Text {
+        let too_short = TextShape {
             context_length: 2,
             ..text(49_407)
         };

@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     fs::File,
     io::{self, Read},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use candle_core::pickle::read_pth_tensor_info;
@@ -16,14 +16,6 @@ use super::{
     ModelError,
     parts::{Part, is_web_page},
 };
-
-/// A model's weights, by Hugging Face's tensor names.
-pub enum Weights {
-    /// The bytes of one safetensors file, or of several shards.
-    Safetensors(Vec<Cow<'static, [u8]>>),
-    /// A zip file of torch's, `pytorch_model.bin`; candle reads it without running any code in it.
-    Pickle(PathBuf),
-}
 
 /// Longest header that the format's own reader accepts.
 const MAX_HEADER_BYTES: u64 = 100_000_000;

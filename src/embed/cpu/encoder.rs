@@ -1,28 +1,16 @@
-//! The transformer that both towers are made of.
+//! The transformer that both towers are made of, on packed weights.
 
 use std::ops::Range;
 
-use candle_core::Result;
-use candle_nn::VarBuilder;
-use rayon::prelude::*;
-
-use super::attention::{self, Heads};
-use super::{layer_norm, values};
-use crate::kernels::{self, LayerNorm, NumberFormat, Out, PackedWeights, Rows};
-use crate::model::{Activation, Tower};
+use super::Packed;
+use super::attention::{Heads, Shape};
+use crate::embed::weights::{LayerWeights, TowerWeights};
+use crate::kernels::{self, LayerNorm, NumberFormat, Out, Rows};
 
 /// Rows that go through both products of a perceptron together, so that what lies between stays in the cache.
 const PERCEPTRON_ROWS: usize = 96;
 
-/// One input of a batch: its rows, and the one of them that stands for it in the end.
-#[derive(Debug, Clone)]
-pub(super) struct Input {
-    pub(super) rows: Range<usize>,
-    pub(super) pooled: usize,
-}
-
 /// What a thread needs to run towers of one format; kept from batch to batch.
-#[derive(Debug)]
 pub(in crate::embed) struct Workspace {
     /// The left side of products with as many values as the tower is wide, and of the perceptron's second.
     pub(super) rows: Rows,
@@ -50,127 +38,115 @@ impl Workspace {
     }
 }
 
-#[derive(Debug)]
-struct Layer {
-    norm1: LayerNorm,
-    /// Queries, keys and values in one product; the queries' `1/√head_width` is folded into its weights.
-    query_key_value: PackedWeights,
-    out: PackedWeights,
-    norm2: LayerNorm,
-    fc1: PackedWeights,
-    fc2: PackedWeights,
-}
-
-/// A stack of pre-norm transformer layers.
-#[derive(Debug)]
-pub(super) struct Encoder {
-    layers: Vec<Layer>,
-    width: usize,
-    heads: usize,
-    activation: kernels::Activation,
-    is_causal: bool,
-}
-
-impl Encoder {
-    pub(super) fn load(
-        tower: &Tower,
-        is_causal: bool,
-        weights: &VarBuilder<'_>,
-        format: NumberFormat,
-    ) -> Result<Encoder> {
-        let layers = weights.pp("layers");
-        let load = |index: usize| Layer::load(tower, &layers.pp(index), format);
-        Ok(Encoder {
-            layers: (0..tower.layers)
-                .into_par_iter()
-                .map(load)
-                .collect::<Result<_>>()?,
-            width: tower.width,
-            heads: tower.heads,
-            activation: match tower.activation {
-                Activation::QuickGelu => kernels::Activation::QuickGelu,
-                Activation::Gelu => kernels::Activation::Gelu,
-            },
-            is_causal,
-        })
+impl TowerWeights<Packed> {
+    /// Features of each input, whose rows, `[rows, width]`, are given without positions.
+    pub(super) fn features(
+        &self,
+        mut x: Vec<f32>,
+        inputs: &[Range<usize>],
+        workspace: &mut Workspace,
+    ) -> Vec<Vec<f32>> {
+        self.add_positions(&mut x, inputs, &mut workspace.row);
+        self.encode(&mut x, inputs, workspace);
+        normalise(
+            &self.final_norm,
+            &x,
+            &mut workspace.rows,
+            &mut workspace.row,
+        );
+        let columns = self.projection.columns();
+        let mut features = vec![0.0; inputs.len() * columns];
+        let product = Out::Set(&mut features);
+        self.projection.multiply(&workspace.rows, product);
+        features.chunks(columns).map(<[f32]>::to_vec).collect()
     }
 
-    /// Runs all rows, `[rows, width]`, and leaves the pooled one of each input.
-    pub(super) fn forward(&self, x: &mut Vec<f32>, inputs: &[Input], workspace: &mut Workspace) {
+    /// The encoder's input: positions added, and normalised where the family does that.
+    fn add_positions(&self, x: &mut [f32], inputs: &[Range<usize>], row: &mut Vec<f32>) {
+        let width = self.shape.width;
+        for input in inputs {
+            let x = x[input.start * width..input.end * width].chunks_exact_mut(width);
+            for (x, position) in x.zip(self.positions.chunks_exact(width)) {
+                row.clear();
+                row.extend(x.iter().zip(position).map(|(x, position)| x + position));
+                match &self.pre_norm {
+                    Some(norm) => norm.apply(row, x),
+                    None => x.copy_from_slice(row),
+                }
+            }
+        }
+    }
+
+    /// Runs all rows and leaves the pooled one of each input.
+    fn encode(&self, x: &mut Vec<f32>, inputs: &[Range<usize>], workspace: &mut Workspace) {
         let Some((last, layers)) = self.layers.split_last() else {
             return;
         };
         for layer in layers {
-            self.attend(layer, x, inputs, false, workspace);
+            self.attend(layer, x, inputs, inputs, workspace);
             self.perceive(layer, x, workspace);
         }
         // Of the last layer's rows nothing but the pooled ones is looked at.
-        self.attend(last, x, inputs, true, workspace);
+        let pooled = |rows: &Range<usize>| {
+            let pooled = rows.start + self.family.pooling.position(rows.len());
+            pooled..pooled + 1
+        };
+        let pooled: Vec<Range<usize>> = inputs.iter().map(pooled).collect();
+        self.attend(last, x, inputs, &pooled, workspace);
         self.perceive(last, x, workspace);
     }
 
+    /// Adds to the `queries` among the rows of each input what they find there; of `x` only they are left.
     fn attend(
         &self,
-        layer: &Layer,
+        layer: &LayerWeights<Packed>,
         x: &mut Vec<f32>,
-        inputs: &[Input],
-        only_pooled: bool,
+        inputs: &[Range<usize>],
+        queries: &[Range<usize>],
         workspace: &mut Workspace,
     ) {
-        let Workspace {
-            rows,
-            row,
-            query_key_value,
-            mixed,
-            heads,
-            ..
-        } = workspace;
-        normalise(&layer.norm1, x, rows, row);
-        query_key_value.resize(3 * x.len(), 0.0);
-        layer
-            .query_key_value
-            .multiply(rows, Out::Set(query_key_value));
-        let queries = |input: &Input| {
-            if only_pooled {
-                input.pooled..input.pooled + 1
-            } else {
-                input.rows.clone()
-            }
-        };
-        if only_pooled {
-            *x = inputs
-                .iter()
-                .flat_map(|input| &x[input.pooled * self.width..][..self.width])
+        let width = self.shape.width;
+        normalise(&layer.norm1, x, &mut workspace.rows, &mut workspace.row);
+        workspace.query_key_value.resize(3 * x.len(), 0.0);
+        let product = Out::Set(&mut workspace.query_key_value);
+        layer.query_key_value.multiply(&workspace.rows, product);
+        let count: usize = queries.iter().map(ExactSizeIterator::len).sum();
+        if count * width < x.len() {
+            let rows = queries.iter().cloned();
+            *x = rows
+                .flat_map(|rows| &x[rows.start * width..rows.end * width])
                 .copied()
                 .collect();
         }
-        mixed.resize(x.len(), 0.0);
-        let mut mixed_rows = mixed.as_mut_slice();
-        for input in inputs {
-            let queries = queries(input);
-            let (of_input, rest) = mixed_rows.split_at_mut(queries.len() * self.width);
-            let shape = attention::Shape {
-                width: self.width,
-                heads: self.heads,
-                is_causal: self.is_causal,
-            };
-            heads.attend(
-                shape,
-                query_key_value,
-                input.rows.clone(),
-                queries,
-                of_input,
-            );
-            mixed_rows = rest;
+        self.mix(inputs, queries, workspace);
+        workspace.rows.resize(count, width);
+        for (index, row) in workspace.mixed.chunks_exact(width).enumerate() {
+            workspace.rows.set(index, row);
         }
-        rows.resize(x.len() / self.width, self.width);
-        for (index, row) in mixed.chunks_exact(self.width).enumerate() {
-            rows.set(index, row);
-        }
-        layer.out.multiply(rows, Out::Add(x));
+        layer.out.multiply(&workspace.rows, Out::Add(x));
     }
 
-    fn perceive(&self, layer: &Layer, x: &mut [f32], workspace: &mut Workspace) {
+    /// Fills `mixed` with a row for each query.
+    fn mix(&self, inputs: &[Range<usize>], queries: &[Range<usize>], workspace: &mut Workspace) {
+        let width = self.shape.width;
+        let shape = Shape {
+            width,
+            heads: self.shape.heads,
+            is_causal: self.family.is_causal,
+        };
+        let count: usize = queries.iter().map(ExactSizeIterator::len).sum();
+        workspace.mixed.resize(count * width, 0.0);
+        let mut mixed = workspace.mixed.as_mut_slice();
+        for (input, queries) in inputs.iter().zip(queries) {
+            let (of_input, rest) = mixed.split_at_mut(queries.len() * width);
+            let all = &workspace.query_key_value;
+            let heads = &mut workspace.heads;
+            heads.attend(shape, all, input.clone(), queries.clone(), of_input);
+            mixed = rest;
+        }
+    }
+
+    fn perceive(&self, layer: &LayerWeights<Packed>, x: &mut [f32], workspace: &mut Workspace) {
         let Workspace {
             rows,
             hidden_rows,
@@ -178,14 +154,15 @@ impl Encoder {
             hidden,
             ..
         } = workspace;
+        let width = self.shape.width;
         let hidden_width = layer.fc1.columns();
-        for x in x.chunks_mut(even_part(x.len() / self.width) * self.width) {
+        for x in x.chunks_mut(even_part(x.len() / width) * width) {
             normalise(&layer.norm2, x, rows, row);
-            let count = x.len() / self.width;
+            let count = x.len() / width;
             hidden.resize(count * hidden_width, 0.0);
             layer
                 .fc1
-                .multiply(rows, Out::Activate(self.activation, hidden));
+                .multiply(rows, Out::Activate(self.shape.activation, hidden));
             hidden_rows.resize(count, hidden_width);
             for (index, row) in hidden.chunks_exact(hidden_width).enumerate() {
                 hidden_rows.set(index, row);
@@ -196,7 +173,7 @@ impl Encoder {
 }
 
 /// Converts rows after their layer norm.
-pub(super) fn normalise(norm: &LayerNorm, x: &[f32], rows: &mut Rows, row: &mut Vec<f32>) {
+fn normalise(norm: &LayerNorm, x: &[f32], rows: &mut Rows, row: &mut Vec<f32>) {
     let width = norm.weight.len();
     row.resize(width, 0.0);
     rows.resize(x.len() / width, width);
@@ -210,52 +187,4 @@ pub(super) fn normalise(norm: &LayerNorm, x: &[f32], rows: &mut Rows, row: &mut 
 fn even_part(rows: usize) -> usize {
     rows.div_ceil(rows.div_ceil(PERCEPTRON_ROWS).max(1))
         .next_multiple_of(kernels::TILE_ROWS)
-}
-
-impl Layer {
-    fn load(tower: &Tower, weights: &VarBuilder<'_>, format: NumberFormat) -> Result<Layer> {
-        let (width, intermediate) = (tower.width, tower.intermediate);
-        let norm = |name| layer_norm(width, tower.layer_norm_eps, &weights.pp(name));
-        let dense = |name: &str, input: usize, output: usize| {
-            let weights = weights.pp(name);
-            let weight = values(&weights, (output, input), "weight")?;
-            Ok::<_, candle_core::Error>(PackedWeights::pack(
-                format,
-                &weight,
-                values(&weights, output, "bias")?,
-            ))
-        };
-        Ok(Layer {
-            norm1: norm("layer_norm1")?,
-            query_key_value: query_key_value(tower, &weights.pp("self_attn"), format)?,
-            out: dense("self_attn.out_proj", width, width)?,
-            norm2: norm("layer_norm2")?,
-            fc1: dense("mlp.fc1", width, intermediate)?,
-            fc2: dense("mlp.fc2", intermediate, width)?,
-        })
-    }
-}
-
-fn query_key_value(
-    tower: &Tower,
-    weights: &VarBuilder<'_>,
-    format: NumberFormat,
-) -> Result<PackedWeights> {
-    let width = tower.width;
-    let scale = 1.0 / ((width / tower.heads) as f32).sqrt();
-    let (mut weight, mut bias) = (Vec::new(), Vec::new());
-    for (name, scale) in [("q_proj", scale), ("k_proj", 1.0), ("v_proj", 1.0)] {
-        let part = weights.pp(name);
-        weight.extend(
-            values(&part, (width, width), "weight")?
-                .iter()
-                .map(|value| value * scale),
-        );
-        bias.extend(
-            values(&part, width, "bias")?
-                .iter()
-                .map(|value| value * scale),
-        );
-    }
-    Ok(PackedWeights::pack(format, &weight, bias))
 }

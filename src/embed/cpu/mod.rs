@@ -6,51 +6,84 @@
 mod attention;
 mod encoder;
 mod text;
+mod tokens;
 mod vision;
 
 pub(super) use encoder::Workspace;
-pub(super) use text::TextTower;
 pub(super) use vision::VisionTower;
 
-use candle_core::Result;
-use candle_core::shape::Shape;
-use candle_nn::VarBuilder;
+use candle_core::{Result, Tensor};
+use rayon::prelude::*;
 
-use crate::kernels::{LayerNorm, NumberFormat, PackedWeights};
+use super::weights::Form;
+use crate::kernels::{Activation, LayerNorm, NumberFormat, PackedWeights};
+use tokens::Tokens;
 
-/// A weight's values.
-fn values(weights: &VarBuilder<'_>, shape: impl Into<Shape>, name: &str) -> Result<Vec<f32>> {
-    weights.get(shape.into(), name)?.flatten_all()?.to_vec1()
+/// Weights packed in a number format.
+pub(super) struct Packed(pub(super) NumberFormat);
+
+impl Form for Packed {
+    type Dense = PackedWeights;
+    type Norm = LayerNorm;
+    type Positions = Vec<f32>;
+    type Tokens = Tokens;
+
+    fn dense(&self, weight: Tensor, bias: Option<Tensor>) -> Result<PackedWeights> {
+        let bias = match bias {
+            Some(bias) => bias.to_vec1()?,
+            None => vec![0.0; weight.dim(0)?],
+        };
+        Ok(PackedWeights::pack(self.0, &values(&weight)?, bias))
+    }
+
+    fn norm(&self, weight: Tensor, bias: Tensor, eps: f64) -> Result<LayerNorm> {
+        Ok(LayerNorm {
+            weight: weight.to_vec1()?,
+            bias: bias.to_vec1()?,
+            eps: eps as f32,
+        })
+    }
+
+    fn positions(&self, positions: Tensor) -> Result<Vec<f32>> {
+        values(&positions)
+    }
+
+    fn tokens(&self, table: Tensor) -> Result<Tokens> {
+        Ok(Tokens::new(values(&table)?, self.0))
+    }
+
+    /// The kernels have each activation as it is.
+    fn hidden_factor(&self, _: Activation) -> Option<f64> {
+        None
+    }
+
+    /// Packing is work: all cores share it.
+    fn layers<T: Send>(
+        &self,
+        count: usize,
+        load: impl Fn(usize) -> Result<T> + Send + Sync,
+    ) -> Result<Vec<T>> {
+        (0..count).into_par_iter().map(load).collect()
+    }
 }
 
-fn layer_norm(width: usize, eps: f64, weights: &VarBuilder<'_>) -> Result<LayerNorm> {
-    Ok(LayerNorm {
-        weight: values(weights, width, "weight")?,
-        bias: values(weights, width, "bias")?,
-        eps: eps as f32,
-    })
-}
-
-/// A projection into the joint space, which has no bias.
-fn projection(
-    format: NumberFormat,
-    input: usize,
-    output: usize,
-    weights: &VarBuilder<'_>,
-) -> Result<PackedWeights> {
-    let weight = values(weights, (output, input), "weight")?;
-    Ok(PackedWeights::pack(format, &weight, vec![0.0; output]))
+fn values(tensor: &Tensor) -> Result<Vec<f32>> {
+    tensor.flatten_all()?.to_vec1()
 }
 
 #[cfg(test)]
 mod tests {
     use candle_core::{DType, Device, Shape, Tensor};
-    use candle_nn::Init;
     use candle_nn::var_builder::SimpleBackend;
+    use candle_nn::{Init, VarBuilder};
 
     use super::*;
-    use crate::embed::{Pixels, check, text, vision};
-    use crate::model::{Activation, Architecture, Filter, Preprocessing, Text, Tower, Vision};
+    use crate::embed::tensors::{self, Tensors};
+    use crate::embed::weights::{TextWeights, VisionWeights};
+    use crate::embed::{Pixels, check};
+    use crate::model::{
+        Architecture, Family, Filter, Preprocessing, TextShape, TowerShape, VisionShape,
+    };
 
     /// Each format with the cosine to candle's towers that it must reach on weights without any structure.
     const FORMATS: [(NumberFormat, f32); 3] = [
@@ -99,7 +132,7 @@ mod tests {
     }
 
     fn architecture(activation: Activation) -> Architecture {
-        let tower = |width, heads, intermediate| Tower {
+        let tower = |width, heads, intermediate| TowerShape {
             width,
             layers: 3,
             heads,
@@ -108,12 +141,13 @@ mod tests {
             layer_norm_eps: 1e-5,
         };
         Architecture {
-            vision: Vision {
+            family: Family::of(Some("clip")).unwrap(),
+            vision: VisionShape {
                 tower: tower(45, 5, 71),
                 image_size: 28,
                 patch_size: 7,
             },
-            text: Text {
+            text: TextShape {
                 tower: tower(27, 3, 130),
                 vocab_size: 50,
                 context_length: 13,
@@ -132,6 +166,15 @@ mod tests {
             image_mean: [0.5, 0.4, 0.3],
             image_std: [0.2, 0.25, 0.3],
         }
+    }
+
+    fn vision_tower(
+        architecture: &Architecture,
+        weights: &VarBuilder<'_>,
+        format: NumberFormat,
+    ) -> VisionTower {
+        let weights = VisionWeights::load(&Packed(format), architecture, weights).unwrap();
+        VisionTower::new(weights, &preprocessing())
     }
 
     fn cosine(a: &[f32], b: &[f32]) -> f32 {
@@ -159,9 +202,9 @@ mod tests {
         ];
         for activation in [Activation::QuickGelu, Activation::Gelu] {
             let architecture = architecture(activation);
-            let vision =
-                vision::VisionTower::load(&architecture, &preprocessing(), &weights).unwrap();
-            let text = text::TextTower::load(&architecture, &weights).unwrap();
+            let vision = VisionWeights::load(&Tensors, &architecture, &weights).unwrap();
+            let vision = tensors::VisionTower::new(vision, &preprocessing()).unwrap();
+            let text = TextWeights::load(&Tensors, &architecture, &weights).unwrap();
             let (images, texts_of) = (
                 vision.forward(&pictures).unwrap(),
                 text.forward(&texts).unwrap(),
@@ -170,9 +213,8 @@ mod tests {
                 .into_iter()
                 .filter(|(format, _)| format.is_available())
             {
-                let vision =
-                    VisionTower::load(&architecture, &preprocessing(), &weights, format).unwrap();
-                let text = TextTower::load(&architecture, &weights, format).unwrap();
+                let vision = vision_tower(&architecture, &weights, format);
+                let text = TextWeights::load(&Packed(format), &architecture, &weights).unwrap();
                 let mut workspace = Workspace::new(format);
                 assert_near(
                     &vision.forward(&pictures, &mut workspace),
@@ -198,8 +240,7 @@ mod tests {
             .into_iter()
             .filter(|(format, _)| format.is_available())
         {
-            let vision =
-                VisionTower::load(&architecture, &preprocessing(), &weights, format).unwrap();
+            let vision = vision_tower(&architecture, &weights, format);
             let mut workspace = Workspace::new(format);
             let pictures: Vec<Pixels> = std::iter::repeat_n(check::pictures(28), 5)
                 .flatten()

@@ -1,0 +1,268 @@
+//! From a checkpoint to the weights of the towers: the one place that knows their names and shapes.
+//!
+//! Names are Hugging Face's, and every tensor is asked for by name and shape, so that a model which lacks one is refused
+//! by that name. Tensors are read one at a time and turned at once into the form that they are run in.
+
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
+
+use super::Similarity;
+use crate::kernels::Activation;
+use crate::model::{Architecture, Pooling, TowerFamily, TowerShape};
+
+/// What one way of running a tower makes of its tensors.
+pub(super) trait Form: Sync {
+    /// The weights of a product.
+    type Dense: Send;
+    /// A layer norm.
+    type Norm: Send;
+    /// What is added to each position, `[S, W]`.
+    type Positions: Send;
+    /// Of which each token looks up a row.
+    type Tokens: Send;
+
+    fn dense(&self, weight: Tensor, bias: Option<Tensor>) -> Result<Self::Dense>;
+    fn norm(&self, weight: Tensor, bias: Tensor, eps: f64) -> Result<Self::Norm>;
+    fn positions(&self, positions: Tensor) -> Result<Self::Positions>;
+    fn tokens(&self, table: Tensor) -> Result<Self::Tokens>;
+
+    /// What goes into the hidden values' weights for this activation, and out of the next ones.
+    fn hidden_factor(&self, activation: Activation) -> Option<f64>;
+
+    /// Loads `count` layers.
+    fn layers<T: Send>(
+        &self,
+        count: usize,
+        load: impl Fn(usize) -> Result<T> + Send + Sync,
+    ) -> Result<Vec<T>>;
+}
+
+/// The image tower's weights.
+pub(super) struct VisionWeights<F: Form> {
+    pub(super) patches: F::Dense,
+    pub(super) patch_size: usize,
+    pub(super) tower: TowerWeights<F>,
+}
+
+/// The text tower's weights.
+pub(super) struct TextWeights<F: Form> {
+    pub(super) tokens: F::Tokens,
+    pub(super) tower: TowerWeights<F>,
+}
+
+/// What both towers have: all behind the patches or tokens.
+pub(super) struct TowerWeights<F: Form> {
+    pub(super) family: &'static TowerFamily,
+    pub(super) shape: TowerShape,
+    /// A class token is in its own position already.
+    pub(super) positions: F::Positions,
+    pub(super) pre_norm: Option<F::Norm>,
+    pub(super) layers: Vec<LayerWeights<F>>,
+    pub(super) final_norm: F::Norm,
+    pub(super) projection: F::Dense,
+}
+
+/// One pre-norm layer.
+pub(super) struct LayerWeights<F: Form> {
+    pub(super) norm1: F::Norm,
+    /// Queries, keys and values in one product; the queries' `1/√head_width` is folded into its weights.
+    pub(super) query_key_value: F::Dense,
+    pub(super) out: F::Dense,
+    pub(super) norm2: F::Norm,
+    pub(super) fc1: F::Dense,
+    pub(super) fc2: F::Dense,
+}
+
+/// How similarities are read.
+pub(super) fn load_similarity(weights: &VarBuilder<'_>) -> Result<Similarity> {
+    // Checkpoints store the logarithm.
+    let scale = weights.get((), "logit_scale")?.to_scalar::<f32>()?.exp();
+    Ok(Similarity::new(scale))
+}
+
+impl<F: Form> VisionWeights<F> {
+    pub(super) fn load(
+        form: &F,
+        architecture: &Architecture,
+        weights: &VarBuilder<'_>,
+    ) -> Result<VisionWeights<F>> {
+        let family = architecture.family;
+        let vision = &architecture.vision;
+        let patch_size = vision.patch_size;
+        let patches = weights
+            .pp(family.vision.model)
+            .pp("embeddings.patch_embedding");
+        let width = vision.tower.width;
+        let kernel = patches.get((width, 3, patch_size, patch_size), "weight")?;
+        let bias = family.has_patch_bias.then(|| patches.get(width, "bias"));
+        let loader = Loader {
+            form,
+            family: &family.vision,
+            shape: &vision.tower,
+        };
+        let count = (vision.image_size / patch_size).pow(2);
+        Ok(VisionWeights {
+            // A convolution whose stride is its kernel is a product with the flattened kernel.
+            patches: form.dense(kernel.flatten_from(1)?, bias.transpose()?)?,
+            patch_size,
+            tower: loader.tower(weights, count, architecture.projection_dim)?,
+        })
+    }
+}
+
+impl<F: Form> TextWeights<F> {
+    pub(super) fn load(
+        form: &F,
+        architecture: &Architecture,
+        weights: &VarBuilder<'_>,
+    ) -> Result<TextWeights<F>> {
+        let family = &architecture.family.text;
+        let text = &architecture.text;
+        let table = weights.pp(family.model).pp("embeddings.token_embedding");
+        let loader = Loader {
+            form,
+            family,
+            shape: &text.tower,
+        };
+        Ok(TextWeights {
+            tokens: form.tokens(table.get((text.vocab_size, text.tower.width), "weight")?)?,
+            tower: loader.tower(weights, text.context_length, architecture.projection_dim)?,
+        })
+    }
+}
+
+/// Loads one tower.
+struct Loader<'a, F> {
+    form: &'a F,
+    family: &'static TowerFamily,
+    shape: &'a TowerShape,
+}
+
+impl<F: Form> Loader<'_, F> {
+    /// `inputs` is the number of patches or of tokens.
+    fn tower(
+        &self,
+        weights: &VarBuilder<'_>,
+        inputs: usize,
+        projection_dim: usize,
+    ) -> Result<TowerWeights<F>> {
+        let model = weights.pp(self.family.model);
+        let projection = weights.pp(self.family.projection);
+        let bias = self.family.has_projection_bias;
+        let layers = model.pp("encoder.layers");
+        let pre_norm = self.family.pre_norm.map(|name| self.norm(&model.pp(name)));
+        Ok(TowerWeights {
+            family: self.family,
+            shape: self.shape.clone(),
+            positions: self.positions(&model.pp("embeddings"), inputs)?,
+            pre_norm: pre_norm.transpose()?,
+            layers: self
+                .form
+                .layers(self.shape.layers, |index| self.layer(&layers.pp(index)))?,
+            final_norm: self.norm(&model.pp(self.family.final_norm))?,
+            projection: self.form.dense(
+                projection.get((projection_dim, self.shape.width), "weight")?,
+                bias.then(|| projection.get(projection_dim, "bias"))
+                    .transpose()?,
+            )?,
+        })
+    }
+
+    fn positions(&self, embeddings: &VarBuilder<'_>, inputs: usize) -> Result<F::Positions> {
+        let width = self.shape.width;
+        let count = self.family.pooling.leading() + inputs;
+        let positions = embeddings.get((count, width), "position_embedding.weight")?;
+        let positions = match self.family.pooling {
+            Pooling::ClassToken => {
+                let class = embeddings.get(width, "class_embedding")?.unsqueeze(0)?;
+                let first = (positions.narrow(0, 0, 1)? + class)?;
+                Tensor::cat(&[first, positions.narrow(0, 1, inputs)?], 0)?
+            }
+            Pooling::EndOfText => positions,
+        };
+        self.form.positions(positions)
+    }
+
+    fn norm(&self, weights: &VarBuilder<'_>) -> Result<F::Norm> {
+        let width = self.shape.width;
+        self.form.norm(
+            weights.get(width, "weight")?,
+            weights.get(width, "bias")?,
+            self.shape.layer_norm_eps,
+        )
+    }
+
+    fn layer(&self, weights: &VarBuilder<'_>) -> Result<LayerWeights<F>> {
+        let attention = weights.pp("self_attn");
+        let out = || {
+            Linear::load(
+                &attention.pp("out_proj"),
+                self.shape.width,
+                self.shape.width,
+            )
+        };
+        Ok(LayerWeights {
+            norm1: self.norm(&weights.pp("layer_norm1"))?,
+            query_key_value: self.query_key_value(&attention)?.give(self.form)?,
+            out: out()?.give(self.form)?,
+            norm2: self.norm(&weights.pp("layer_norm2"))?,
+            fc1: self.fc1(&weights.pp("mlp.fc1"))?.give(self.form)?,
+            fc2: self.fc2(&weights.pp("mlp.fc2"))?.give(self.form)?,
+        })
+    }
+
+    fn query_key_value(&self, weights: &VarBuilder<'_>) -> Result<Linear> {
+        let width = self.shape.width;
+        let scale = 1.0 / ((width / self.shape.heads) as f64).sqrt();
+        let load = |name| Linear::load(&weights.pp(name), width, width);
+        let query = load("q_proj")?.scaled(scale)?;
+        let key = load("k_proj")?;
+        let value = load("v_proj")?;
+        Ok(Linear {
+            weight: Tensor::cat(&[query.weight, key.weight, value.weight], 0)?,
+            bias: Tensor::cat(&[query.bias, key.bias, value.bias], 0)?,
+        })
+    }
+
+    fn fc1(&self, weights: &VarBuilder<'_>) -> Result<Linear> {
+        let fc1 = Linear::load(weights, self.shape.width, self.shape.intermediate)?;
+        match self.form.hidden_factor(self.shape.activation) {
+            Some(factor) => fc1.scaled(factor),
+            None => Ok(fc1),
+        }
+    }
+
+    fn fc2(&self, weights: &VarBuilder<'_>) -> Result<Linear> {
+        let mut fc2 = Linear::load(weights, self.shape.intermediate, self.shape.width)?;
+        if let Some(factor) = self.form.hidden_factor(self.shape.activation) {
+            fc2.weight = fc2.weight.affine(1.0 / factor, 0.0)?;
+        }
+        Ok(fc2)
+    }
+}
+
+/// A product's weight `[out, in]` and bias, as they are stored.
+struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Linear {
+    fn load(weights: &VarBuilder<'_>, input: usize, output: usize) -> Result<Linear> {
+        Ok(Linear {
+            weight: weights.get((output, input), "weight")?,
+            bias: weights.get(output, "bias")?,
+        })
+    }
+
+    fn scaled(self, factor: f64) -> Result<Linear> {
+        Ok(Linear {
+            weight: self.weight.affine(factor, 0.0)?,
+            bias: self.bias.affine(factor, 0.0)?,
+        })
+    }
+
+    fn give<F: Form>(self, form: &F) -> Result<F::Dense> {
+        form.dense(self.weight, Some(self.bias))
+    }
+}

@@ -9,7 +9,7 @@ use super::output;
 use crate::config::Config;
 use crate::daemon::{self, Library};
 use crate::search::{self, SameBy};
-use crate::store::{Decision, LabelRef, Lock, LockError, Store, WhichDecisions};
+use crate::store::{Decision, LabelRef, Lock, LockError, SetName, Store, WhichDecisions};
 use crate::wire::{
     Answer, DecideMany, Decided, Decisions, Duplicates, Failures, ModelStatus, Preview,
     SearchRequest, Status, Tags,
@@ -103,12 +103,12 @@ impl Backend<'_> {
     }
 
     /// What the text of a label file would change.
-    pub(super) fn preview(&self, set: &str, text: &str) -> Result<Preview> {
+    pub(super) fn preview(&self, set: &SetName, text: &str) -> Result<Preview> {
         match self {
             Backend::Daemon(client) => client.post(&format!("label-sets/{set}/preview"), text),
             Backend::Own { config, .. } => {
                 let tagger = daemon::open_tagger(config, &output::download())?;
-                Ok(tagger.preview(&set.parse()?, text)?)
+                Ok(tagger.preview(set, text)?)
             }
         }
     }

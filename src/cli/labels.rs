@@ -130,7 +130,7 @@ fn example_warnings(
 ) -> Result<Vec<String>> {
     match Backend::find(config) {
         Ok(Backend::Own { store, .. }) => Ok(missing_examples(set, &store)?),
-        Ok(daemon) => Ok(daemon.preview(&preview::set_name(path), text)?.warnings),
+        Ok(daemon) => Ok(daemon.preview(&preview::set_name(path)?, text)?.warnings),
         // A file can be checked before there is a library.
         Err(_) => Ok(Vec::new()),
     }

@@ -1,6 +1,5 @@
 //! `pixdex labels preview`: what a label file would change.
 
-use std::borrow::Cow;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -8,6 +7,7 @@ use anyhow::{Context, Result};
 use super::backend::Backend;
 use super::{output, read_text};
 use crate::config::Config;
+use crate::store::SetName;
 use crate::wire::{Dropped, LabelPreview, Near, Preview};
 
 /// One for each height of a bar.
@@ -15,7 +15,8 @@ const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '
 
 pub(super) fn run(file: &Path, json: bool, config: &Config) -> Result<()> {
     let text = read_text(file)?;
-    let preview = Backend::find(config)?.preview(&set_name(file), &text);
+    let backend = Backend::find(config)?;
+    let preview = set_name(file).and_then(|set| backend.preview(&set, &text));
     let preview = preview.with_context(|| format!("no preview of `{}`", file.display()))?;
     output::print(&preview, json, |preview| {
         println!("{}", lines(preview).join("\n"));
@@ -23,8 +24,9 @@ pub(super) fn run(file: &Path, json: bool, config: &Config) -> Result<()> {
 }
 
 /// The set that a label file is for.
-pub(super) fn set_name(file: &Path) -> Cow<'_, str> {
-    file.file_stem().unwrap_or_default().to_string_lossy()
+pub(super) fn set_name(file: &Path) -> Result<SetName> {
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    Ok(name.parse()?)
 }
 
 fn lines(preview: &Preview) -> Vec<String> {

@@ -43,7 +43,7 @@ pub(super) struct Eval {
     json: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Report {
     model: String,
     precision: &'static str,
@@ -179,44 +179,48 @@ fn report(labels: &[String], ranked: &[(&Picture, Vec<usize>)]) -> Report {
         confusion[*class][places[0]] += 1;
         among_five[*class] += usize::from(places.iter().take(5).any(|place| place == class));
     }
-    let share = |part: usize, all: usize| part as f64 / all.max(1) as f64;
-    let class = |(at, row): (usize, &Vec<usize>)| {
-        let images = row.iter().sum();
-        let others = row
-            .iter()
-            .enumerate()
-            .filter(|(other, count)| *other != at && **count > 0);
-        Class {
-            label: labels[at].clone(),
-            images,
-            top1: share(row[at], images),
-            top5: share(among_five[at], images),
-            mistaken_for: others
-                .max_by_key(|(_, count)| **count)
-                .map(|(other, count)| (labels[other].clone(), *count)),
-        }
-    };
-    let right: usize = confusion.iter().enumerate().map(|(at, row)| row[at]).sum();
-    let prediction = |((path, class), places): &(&Picture, Vec<usize>)| Prediction {
-        path: path.clone(),
-        label: labels[*class].clone(),
-        predicted: places
-            .iter()
-            .take(5)
-            .map(|place| labels[*place].clone())
-            .collect(),
-    };
+    let right = (0..labels.len()).map(|class| confusion[class][class]).sum();
+    let class = |at: usize| class(labels, at, &confusion[at], among_five[at]);
     Report {
-        model: String::new(),
-        precision: "",
         images: ranked.len(),
         top1: share(right, ranked.len()),
         top5: share(among_five.iter().sum(), ranked.len()),
-        images_per_s: 0.0,
-        classes: confusion.iter().enumerate().map(class).collect(),
+        classes: (0..labels.len()).map(class).collect(),
+        predictions: ranked
+            .iter()
+            .map(|(picture, places)| prediction(labels, picture, places))
+            .collect(),
         confusion,
-        predictions: ranked.iter().map(prediction).collect(),
-        failed: Vec::new(),
+        ..Report::default()
+    }
+}
+
+fn share(part: usize, all: usize) -> f64 {
+    part as f64 / all.max(1) as f64
+}
+
+/// The class at a place; `row` is what its pictures were taken for.
+fn class(labels: &[String], at: usize, row: &[usize], among_five: usize) -> Class {
+    let images = row.iter().sum();
+    let mistakes = row.iter().enumerate();
+    let mistakes = mistakes.filter(|(other, count)| *other != at && **count > 0);
+    Class {
+        label: labels[at].clone(),
+        images,
+        top1: share(row[at], images),
+        top5: share(among_five, images),
+        mistaken_for: mistakes
+            .max_by_key(|(_, count)| **count)
+            .map(|(other, count)| (labels[other].clone(), *count)),
+    }
+}
+
+fn prediction(labels: &[String], (path, class): &Picture, places: &[usize]) -> Prediction {
+    let five = places.iter().take(5);
+    Prediction {
+        path: path.clone(),
+        label: labels[*class].clone(),
+        predicted: five.map(|place| labels[*place].clone()).collect(),
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn find(path: &Path, names: Option<&Path>) -> Result<Labelled> {
         );
         let folder = path.parent().unwrap_or(Path::new(""));
         let rows = rows(path)?.into_iter();
-        rows.map(|[picture, label]| (folder.join(picture), label))
+        rows.map(|(picture, label)| (folder.join(picture), label))
             .collect()
     };
     ensure!(
@@ -50,12 +50,7 @@ pub(super) fn find(path: &Path, names: Option<&Path>) -> Result<Labelled> {
 
 fn in_folders(folder: &Path, names: Option<&Path>) -> Result<Vec<(PathBuf, String)>> {
     let names: Option<BTreeMap<String, String>> = match names {
-        Some(file) => Some(
-            rows(file)?
-                .into_iter()
-                .map(|[name, label]| (name, label))
-                .collect(),
-        ),
+        Some(file) => Some(rows(file)?.into_iter().collect()),
         None => None,
     };
     let mut pictures = Vec::new();
@@ -95,7 +90,7 @@ fn is_picture(path: &Path) -> bool {
 }
 
 /// The rows of a CSV file, of two columns and without a head.
-fn rows(file: &Path) -> Result<Vec<[String; 2]>> {
+fn rows(file: &Path) -> Result<Vec<(String, String)>> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .trim(csv::Trim::All)

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use ureq::Agent;
 
 use crate::config::HookConfig;
-use crate::store::Gained;
+use crate::store::TagEvent;
 
 /// How often a program that runs is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
@@ -111,7 +111,7 @@ fn run(command: &[String], timeout: Duration, event: &str) -> Result<(), Failure
 fn spawn(command: &[String], event: &str) -> io::Result<Child> {
     let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let mut command = Command::new(program);
-    if let Ok(event) = serde_json::from_str::<Gained>(event) {
+    if let Ok(event) = serde_json::from_str::<TagEvent>(event) {
         let path = event.paths.into_iter().next().unwrap_or_default();
         // Not PIXDEX_…, which are settings: the program may well be another pixdex.
         command

@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 use tracing::{error, info, warn};
 
 use crate::config::HookConfig;
-use crate::store::{HookId, Store, StoreError, Waiting};
+use crate::store::{HookId, QueuedEvent, Store, StoreError};
 use attempt::{Failure, Target};
 
 /// The pause after a first failed attempt; it doubles with each further one.
@@ -133,7 +133,7 @@ impl Worker {
 
     /// Tries to deliver the oldest event: whether that went well; none where nothing waits.
     fn deliver_next(&self) -> Result<Option<bool>, StoreError> {
-        let Some(waiting) = self.store.next_waiting(self.id)? else {
+        let Some(waiting) = self.store.next_queued(self.id)? else {
             return Ok(None);
         };
         // Written off only now that it was taken: a process that is killed in between delivers it again.
@@ -148,7 +148,7 @@ impl Worker {
         Ok(Some(true))
     }
 
-    fn fail(&self, waiting: &Waiting, failure: &Failure) -> Result<(), StoreError> {
+    fn fail(&self, waiting: &QueuedEvent, failure: &Failure) -> Result<(), StoreError> {
         let (hook, reason) = (&self.name, failure.reason());
         let is_refused = matches!(failure, Failure::Refused(_));
         let refusals = waiting.refusals + i64::from(is_refused);

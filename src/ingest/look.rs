@@ -316,20 +316,11 @@ impl Looker {
     }
 
     fn knows_files(&self, root: &WatchedRoot) -> Result<bool> {
-        let known = self
-            .parts
-            .store
-            .known_files(root.id, &root.path, self.parts.model)?;
-        Ok(!known.is_empty())
+        Ok(self.parts.store.knows_files(root.id)?)
     }
 
     fn is_online(&self, root: &WatchedRoot) -> Result<bool> {
-        Ok(self
-            .parts
-            .store
-            .roots()?
-            .iter()
-            .any(|known| known.id == root.id && known.online))
+        Ok(self.parts.store.is_online(root.id)?)
     }
 
     fn set_online(&self, root: &WatchedRoot, is_online: bool) -> Result<()> {

@@ -6,7 +6,8 @@ use std::sync::Mutex;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::{ImageId, Store, locked};
+use super::ids::ImageId;
+use super::{Store, locked};
 
 /// More changed images than this are told as all of them.
 const MOST_IMAGES: usize = 100_000;
@@ -34,7 +35,7 @@ struct Followed {
 }
 
 impl Changes {
-    pub(super) fn note(&self, change: TagChange) {
+    fn note(&self, change: TagChange) {
         let mut followed = locked(&self.followed);
         let Some(followed) = &mut *followed else {
             return;
@@ -54,6 +55,11 @@ impl Changes {
 }
 
 impl Store {
+    /// Notes it for who follows.
+    pub(super) fn note_change(&self, change: TagChange) {
+        self.shared.changes.note(change);
+    }
+
     /// From now on changes are kept for [`Store::take_tag_change`], and there is something to receive whenever there are any.
     /// There is one follower at a time.
     pub fn follow_tags(&self) -> Receiver<()> {
@@ -62,7 +68,7 @@ impl Store {
             change: TagChange::Images(BTreeSet::new()),
             wake,
         });
-        self.shared.changes.note(TagChange::All);
+        self.note_change(TagChange::All);
         woken
     }
 
@@ -85,7 +91,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let images = |ids: std::ops::Range<i64>| TagChange::Images(ids.map(ImageId).collect());
-        let note = |change| store.shared.changes.note(change);
+        let note = |change| store.note_change(change);
         note(images(0..1));
         let woken = store.follow_tags();
         woken.try_recv().unwrap();

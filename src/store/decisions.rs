@@ -1,13 +1,12 @@
-//! What people decided about tags. Outlives every re-tag, model, label file and label.
+//! The table `decisions`: what people decided about tags. Outlives every re-tag, model, label file and label.
 
-use rusqlite::types::Value;
-use rusqlite::{Row, Transaction, params, params_from_iter};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, ValueRef};
+use rusqlite::{Row, ToSql, Transaction, params, params_from_iter};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::feed::Event;
-use super::gains::Gains;
-use super::{ContentHash, ImageId, LabelId, Result, Store, StoreError, TagChange, tags};
+use super::hash::ContentHash;
+use super::{Result, Store};
 
 /// A person's word on whether an image has a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,13 +25,21 @@ impl Verdict {
             Verdict::Rejected => "rejected",
         }
     }
+}
 
-    fn parse(name: &str) -> Result<Verdict> {
-        match name {
-            "confirmed" => Ok(Verdict::Confirmed),
-            "rejected" => Ok(Verdict::Rejected),
-            _ => Err(StoreError::Damaged(format!("a decision `{name}`"))),
-        }
+impl ToSql for Verdict {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.name().into())
+    }
+}
+
+impl FromSql for Verdict {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Verdict> {
+        let name = value.as_str()?;
+        let verdict = [Verdict::Confirmed, Verdict::Rejected]
+            .into_iter()
+            .find(|verdict| verdict.name() == name);
+        verdict.ok_or_else(|| FromSqlError::Other(format!("a decision `{name}`").into()))
     }
 }
 
@@ -85,17 +92,6 @@ pub struct WhichDecisions {
     pub image: Option<ContentHash>,
 }
 
-/// All the tags that one label set gives an image.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Retagged {
-    /// Name of the label set.
-    pub set: String,
-    /// The image.
-    pub image: ImageId,
-    /// Its labels of that set with their scores.
-    pub tags: Vec<(LabelId, f32)>,
-}
-
 impl Store {
     /// Decisions by label set, label and image.
     pub fn decisions(&self, which: &WhichDecisions) -> Result<Vec<Decision>> {
@@ -122,53 +118,24 @@ impl Store {
                 "SELECT hash, label_set, label, verdict, decided_at FROM decisions WHERE {conditions}
                  ORDER BY label_set, label, hash"
             ))?;
-            let mut rows = select.query(params_from_iter(values))?;
-            let mut decisions = Vec::new();
-            while let Some(row) = rows.next()? {
-                decisions.push(decision(row)?);
-            }
-            Ok(decisions)
+            let rows = select.query_map(params_from_iter(values), decision)?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
-    }
-
-    /// Keeps decisions, the tags that follow from them with them. Returns how many decisions that changed.
-    pub fn decide(&self, decisions: &[Decision], retagged: &[Retagged]) -> Result<usize> {
-        let changed = self.write_tags(|db| {
-            let mut changed = Vec::new();
-            for decision in decisions {
-                if put(db, decision)? > 0 {
-                    changed.push(decision);
-                }
-            }
-            let mut gains = Gains::begin(db)?;
-            for Retagged { set, image, tags } in retagged {
-                tags::replace_of_set(db, set, *image, tags, &mut gains)?;
-            }
-            Ok((changed, gains))
-        })?;
-        let images = retagged.iter().map(|retagged| retagged.image);
-        self.shared
-            .changes
-            .note(TagChange::Images(images.collect()));
-        for decision in changed.iter().filter(|_| self.feed().has_readers()) {
-            self.feed().tell(Event::Decision((*decision).clone()));
-        }
-        Ok(changed.len())
     }
 }
 
-fn decision(row: &Row<'_>) -> Result<Decision> {
-    let verdict: String = row.get(3)?;
+fn decision(row: &Row<'_>) -> rusqlite::Result<Decision> {
     Ok(Decision {
-        image: ContentHash(row.get(0)?),
+        image: row.get(0)?,
         set: row.get(1)?,
         label: row.get(2)?,
-        verdict: Some(Verdict::parse(&verdict)?),
+        verdict: Some(row.get(3)?),
         decided_at: Some(row.get(4)?),
     })
 }
 
-fn put(db: &Transaction<'_>, decision: &Decision) -> Result<usize> {
+/// Keeps a decision, or takes it back, and returns how many that changed.
+pub(super) fn put(db: &Transaction<'_>, decision: &Decision) -> Result<usize> {
     let Decision {
         image,
         set,
@@ -180,7 +147,7 @@ fn put(db: &Transaction<'_>, decision: &Decision) -> Result<usize> {
         let mut delete = db.prepare_cached(
             "DELETE FROM decisions WHERE label_set = ?1 AND label = ?2 AND hash = ?3",
         )?;
-        return Ok(delete.execute(params![set, label, image.0])?);
+        return Ok(delete.execute(params![set, label, image])?);
     };
     let mut upsert = db.prepare_cached(
         "INSERT INTO decisions (label_set, label, hash, verdict, decided_at)
@@ -188,7 +155,7 @@ fn put(db: &Transaction<'_>, decision: &Decision) -> Result<usize> {
          ON CONFLICT DO UPDATE SET verdict = excluded.verdict, decided_at = excluded.decided_at
              WHERE verdict <> excluded.verdict",
     )?;
-    Ok(upsert.execute(params![set, label, image.0, verdict.name(), decided_at])?)
+    Ok(upsert.execute(params![set, label, image, verdict, decided_at])?)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a set of images has in common, counted: tags, years and folders.
+//! What a set of images has in common, counted from the tables of tags, images and files: labels, years and folders.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use rusqlite::Transaction;
 use serde::{Deserialize, Serialize};
 
-use super::{ImageId, Result, Store, TagCount, paths};
+use super::ids::{self, ImageId};
+use super::tags::TagCount;
+use super::{Result, Store, paths};
 
 /// Folders that are told, those with the most images.
 const MOST_FOLDERS: usize = 100;
@@ -34,9 +36,7 @@ pub struct Count {
 impl Store {
     /// Counts over these images.
     pub fn facets(&self, images: &[ImageId]) -> Result<Facets> {
-        let ids: Vec<i64> = images.iter().map(|image| image.0).collect();
-        // Text as json_each takes it.
-        let ids = format!("{ids:?}");
+        let ids = ids::json(images.iter().copied());
         self.read(|db| {
             Ok(Facets {
                 tags: tags(db, &ids)?,
@@ -49,11 +49,11 @@ impl Store {
 
 fn tags(db: &Transaction<'_>, ids: &str) -> Result<Vec<TagCount>> {
     let mut select = db.prepare_cached(
-        "SELECT s.name, l.name, counted.images FROM (
+        "SELECT l.set_name, l.name, counted.images FROM (
              SELECT label_id, count(*) AS images FROM tags
              WHERE image_id IN (SELECT value FROM json_each(?1)) GROUP BY label_id) counted
-         JOIN labels l ON l.id = counted.label_id JOIN label_sets s ON s.id = l.label_set_id
-         ORDER BY counted.images DESC, s.name, l.name",
+         JOIN named_labels l ON l.id = counted.label_id
+         ORDER BY counted.images DESC, l.set_name, l.name",
     )?;
     let rows = select.query_map([ids], |row| {
         Ok(TagCount {
@@ -82,13 +82,14 @@ fn years(db: &Transaction<'_>, ids: &str) -> Result<Vec<Count>> {
 /// An image that lies in a folder twice counts once there.
 fn folders(db: &Transaction<'_>, ids: &str) -> Result<Vec<Count>> {
     let mut select = db.prepare_cached(
-        "SELECT image_id, path FROM files
-         WHERE image_id IN (SELECT value FROM json_each(?1)) AND state IN ('indexed', 'offline') ORDER BY image_id",
+        "SELECT image_id, path FROM live_files
+         WHERE image_id IN (SELECT value FROM json_each(?1)) ORDER BY image_id",
     )?;
     let mut rows = select.query([ids])?;
     let mut counts: BTreeMap<PathBuf, (usize, i64)> = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let (image, path): (i64, PathBuf) = (row.get(0)?, paths::from_bytes(row.get(1)?));
+        let image: i64 = row.get(0)?;
+        let path = paths::from_bytes(row.get(1)?);
         let folder = path.parent().map(PathBuf::from).unwrap_or_default();
         let (count, last) = counts.entry(folder).or_insert((0, -1));
         *count += usize::from(*last != image);

@@ -2,13 +2,17 @@
 //!
 //! Telling never waits: a reader that is too slow misses events and is told how many.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
-use super::{Decision, Gained, ImageRow, Tag};
+use super::decisions::Decision;
+use super::images::ImageRow;
+use super::locked;
+use super::outbox::TagEvent;
+use super::tags::{Tag, TagDifference};
 
 /// Events that a slow reader may be behind before it misses some.
 pub(super) const CAPACITY: usize = 1024;
@@ -18,11 +22,11 @@ pub(super) const CAPACITY: usize = 1024;
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// An image gained a label that names hooks.
-    Tag(Gained),
+    Tag(TagEvent),
     /// A file was read and found to hold an image, which can now be searched for.
     Image(Indexed),
     /// A label set was applied.
-    LabelSet(Change),
+    LabelSet(AppliedChange),
     /// A person decided, or took a decision back.
     Decision(Decision),
     /// Events that are not told, since there were too many.
@@ -54,17 +58,14 @@ impl From<ImageRow> for Indexed {
     }
 }
 
-/// What applying a label set changed, in tags.
+/// What applying a label set changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
+pub struct AppliedChange {
     /// Name of the set.
     pub set: String,
-    /// That were not there before.
-    pub added: usize,
-    /// That are no longer there.
-    pub removed: usize,
-    /// That stayed with another score.
-    pub rescored: usize,
+    /// Its tags.
+    #[serde(flatten)]
+    pub difference: TagDifference,
 }
 
 impl Event {
@@ -116,19 +117,15 @@ impl Feed {
     /// Told whenever something was put into the outbox since it was last told.
     pub fn outbox_filled(&self) -> Receiver<()> {
         let (sender, receiver) = bounded(1);
-        self.waiting().push(sender);
+        locked(&self.waiting).push(sender);
         receiver
     }
 
     pub(super) fn tell_outbox_filled(&self) {
         // Full: it is told already. Closed: it waits no more.
-        self.waiting().retain(
+        locked(&self.waiting).retain(
             |waiting| !matches!(waiting.try_send(()), Err(error) if error.is_disconnected()),
         );
-    }
-
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Sender<()>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -160,6 +157,6 @@ mod tests {
         assert_eq!(filled.try_iter().count(), 1);
         drop(filled);
         feed.tell_outbox_filled();
-        assert!(feed.waiting().is_empty());
+        assert!(locked(&feed.waiting).is_empty());
     }
 }

@@ -1,48 +1,18 @@
-//! Keywords that files carry, and what the sidecars beside them were brought up to date with.
+//! The table `keywords`: words that files carry, in themselves or in the sidecars beside them.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeSet, HashMap};
 
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Transaction, params};
 
-use super::tags::Source;
-use super::{FileStat, ImageId, Result, Store, Tag, paths};
+use super::Result;
+use super::file_state::SidecarStamp;
+use super::ids::{FileId, ImageId};
 
 /// The name under which keywords of files stand beside the label sets.
 pub(super) const FILE_SET: &str = "file";
 
-/// A file's row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct FileId(i64);
-
-/// What the places of a picture's sidecars look like from outside; a difference means that its keywords must be read again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SidecarStamp(String);
-
-impl SidecarStamp {
-    /// For the places in their order; none where there is no file.
-    pub fn of(places: [Option<FileStat>; 2]) -> SidecarStamp {
-        let text = |place: Option<FileStat>| match place {
-            Some(stat) => format!("{}:{}:{}", stat.size_bytes, stat.modified_ns, stat.inode),
-            None => "-".to_owned(),
-        };
-        SidecarStamp(places.map(text).join(" "))
-    }
-
-    /// Whether there is a sidecar at all.
-    fn is_there(&self) -> bool {
-        self.0 != "- -"
-    }
-}
-
-impl From<String> for SidecarStamp {
-    fn from(text: String) -> SidecarStamp {
-        SidecarStamp(text)
-    }
-}
-
 /// The keywords of a file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct FileKeywords {
     /// What the sidecars looked like before they were read.
     pub stamp: SidecarStamp,
@@ -52,285 +22,35 @@ pub struct FileKeywords {
     pub error: Option<String>,
 }
 
-impl FileKeywords {
-    /// Those of a file that has none, and no sidecar.
-    pub fn none() -> FileKeywords {
-        FileKeywords {
-            stamp: SidecarStamp::of([None; 2]),
-            keywords: BTreeSet::new(),
-            error: None,
-        }
-    }
-}
-
-/// A file with the tags that its sidecar may want.
-#[derive(Debug, Clone)]
-pub struct TaggedFile {
-    /// Its row.
-    pub id: FileId,
-    /// The picture.
-    pub path: PathBuf,
-    /// Whether it is no longer there, so that nothing is wanted beside it.
-    pub is_gone: bool,
-    /// Label sets and labels of its tags.
-    pub tags: Vec<(String, String)>,
-    /// What its sidecar was last brought up to date with.
-    pub written: Option<String>,
-    /// Whether there was a sidecar when it was last looked for.
-    pub has_sidecar: bool,
-    /// Why that failed the last time.
-    pub error: Option<String>,
-}
-
-/// What came of bringing a sidecar up to date: with what, or why not.
-pub type Written = std::result::Result<Option<String>, String>;
-
-impl Store {
-    /// Up to `limit` files behind `after` that are there, or that are gone and had something written beside them.
-    pub fn tagged_files(&self, after: FileId, limit: usize) -> Result<Vec<TaggedFile>> {
-        self.read(|db| {
-            let mut select = db.prepare_cached(&format!(
-                "{SELECT_FILES} WHERE id > ?1 AND (state = 'indexed' OR state = 'gone' AND written IS NOT NULL)
-                 ORDER BY id LIMIT ?2"
-            ))?;
-            let rows = select.query_map(params![after.0, limit as i64], row)?;
-            with_tags(db, rows.collect::<rusqlite::Result<_>>()?)
-        })
-    }
-
-    /// The same for the files that hold, or held, these images.
-    pub fn tagged_files_of(&self, images: &BTreeSet<ImageId>) -> Result<Vec<TaggedFile>> {
-        self.read(|db| {
-            let mut select = db.prepare_cached(&format!(
-                "{SELECT_FILES} WHERE image_id = ?1 AND (state = 'indexed' OR state = 'gone' AND written IS NOT NULL)"
-            ))?;
-            let mut files = Vec::new();
-            for image in images {
-                for file in select.query_map([image.0], row)? {
-                    files.push(file?);
-                }
-            }
-            with_tags(db, files)
-        })
-    }
-
-    /// Pictures that are there and whose paths are `stem` with an ending.
-    pub fn files_of_stem(&self, stem: &Path) -> Result<Vec<PathBuf>> {
-        let first = [paths::to_bytes(stem), b".".to_vec()].concat();
-        // `/` follows `.`, and so ends what begins with `stem.`.
-        let end = [paths::to_bytes(stem), b"/".to_vec()].concat();
-        self.read(|db| {
-            let mut select = db.prepare_cached(
-                "SELECT path FROM files WHERE state = 'indexed' AND (path = ?1 OR path >= ?2 AND path < ?3)",
-            )?;
-            let rows = select.query_map(params![paths::to_bytes(stem), first, end], |row| {
-                Ok(paths::from_bytes(row.get(0)?))
-            })?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
-        })
-    }
-
-    /// Remembers what sidecars look like that are about to be put in place: no reason to read keywords again.
-    pub fn expect_sidecars(&self, expected: &[(FileId, SidecarStamp)]) -> Result<()> {
-        self.write(|db| {
-            let mut update = db.prepare_cached("UPDATE files SET sidecars = ?2 WHERE id = ?1")?;
-            for (file, stamp) in expected {
-                update.execute(params![file.0, stamp.0])?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Remembers what came of bringing sidecars up to date.
-    pub fn note_written(&self, written: &[(FileId, Written)]) -> Result<()> {
-        self.write(|db| {
-            let mut succeeded = db.prepare_cached(
-                "UPDATE files SET written = ?2, sidecar_error = NULL WHERE id = ?1",
-            )?;
-            let mut failed =
-                db.prepare_cached("UPDATE files SET sidecar_error = ?2 WHERE id = ?1")?;
-            for (file, written) in written {
-                match written {
-                    Ok(written) => succeeded.execute(params![file.0, written])?,
-                    Err(reason) => failed.execute(params![file.0, reason])?,
-                };
-            }
-            Ok(())
-        })
-    }
-}
-
-const SELECT_FILES: &str =
-    "SELECT id, path, state = 'gone', written, sidecars, sidecar_error, image_id FROM files";
-
-/// A file without its tags, and its image.
-fn row(row: &Row<'_>) -> rusqlite::Result<(TaggedFile, Option<i64>)> {
-    let stamp: Option<String> = row.get(4)?;
-    let file = TaggedFile {
-        id: FileId(row.get(0)?),
-        path: paths::from_bytes(row.get(1)?),
-        is_gone: row.get(2)?,
-        tags: Vec::new(),
-        written: row.get(3)?,
-        has_sidecar: stamp.is_some_and(|stamp| SidecarStamp(stamp).is_there()),
-        error: row.get(5)?,
-    };
-    Ok((file, row.get(6)?))
-}
-
-fn with_tags(
-    db: &Transaction<'_>,
-    files: Vec<(TaggedFile, Option<i64>)>,
-) -> Result<Vec<TaggedFile>> {
-    let mut select = db.prepare_cached(
-        "SELECT s.name, l.name FROM tags t JOIN labels l ON l.id = t.label_id
-         JOIN label_sets s ON s.id = l.label_set_id WHERE t.image_id = ?1",
-    )?;
-    let mut tagged = Vec::with_capacity(files.len());
-    for (mut file, image) in files {
-        if !file.is_gone {
-            let tags = select.query_map([image], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            file.tags = tags.collect::<rusqlite::Result<_>>()?;
-        }
-        tagged.push(file);
-    }
-    Ok(tagged)
-}
-
-/// Makes these the keywords of the file at `path`; none where the file holds no picture.
+/// Makes these the keywords of a file.
 pub(super) fn replace(
     db: &Transaction<'_>,
-    path: &[u8],
-    keywords: Option<&FileKeywords>,
+    file: FileId,
+    keywords: &BTreeSet<String>,
 ) -> Result<()> {
-    let mut delete = db.prepare_cached(
-        "DELETE FROM keywords WHERE file_id = (SELECT id FROM files WHERE path = ?1)",
-    )?;
-    delete.execute([path])?;
-    let Some(found) = keywords else {
-        return Ok(());
-    };
-    let mut update = db.prepare_cached(
-        "UPDATE files SET sidecars = ?2, sidecar_error = ?3 WHERE path = ?1 RETURNING id",
-    )?;
-    let values = params![path, found.stamp.0, found.error];
-    let file: i64 = update.query_row(values, |row| row.get(0))?;
+    let mut delete = db.prepare_cached("DELETE FROM keywords WHERE file_id = ?1")?;
+    delete.execute([file])?;
     let mut insert =
         db.prepare_cached("INSERT INTO keywords (file_id, keyword) VALUES (?1, ?2)")?;
-    for keyword in &found.keywords {
+    for keyword in keywords {
         insert.execute(params![file, keyword])?;
     }
     Ok(())
 }
 
-/// The keywords of the files that hold an image, as tags.
-pub(super) fn of_image(db: &Transaction<'_>, image: ImageId) -> Result<Vec<Tag>> {
+/// The keywords of the files that hold each of these images, in order.
+pub(super) fn of_images(
+    db: &Transaction<'_>,
+    images: &str,
+) -> Result<HashMap<ImageId, Vec<String>>> {
     let mut select = db.prepare_cached(
-        "SELECT DISTINCT keyword FROM files f JOIN keywords k ON k.file_id = f.id
-         WHERE f.image_id = ?1 AND f.state IN ('indexed', 'offline') ORDER BY keyword",
+        "SELECT DISTINCT f.image_id, k.keyword FROM live_files f JOIN keywords k ON k.file_id = f.id
+         WHERE f.image_id IN (SELECT value FROM json_each(?1)) ORDER BY k.keyword",
     )?;
-    let rows = select.query_map([image.0], |row| {
-        Ok(Tag {
-            set: FILE_SET.to_owned(),
-            label: row.get(0)?,
-            score: 1.0,
-            source: Source::File,
-            decision: None,
-        })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::decode::Metadata;
-    use crate::embed::Embedding;
-    use crate::store::{Content, ContentHash, FileRecord, Filter};
-
-    const STAT: FileStat = FileStat {
-        size_bytes: 1,
-        modified_ns: 2,
-        inode: 3,
-    };
-
-    /// Records a file with keywords, each image by its seed.
-    fn record(store: &Store, path: &str, seed: u8, keywords: &[&str]) -> ImageId {
-        let root = store.root(Path::new("/photos")).unwrap();
-        let model = store.model("fingerprint", "name").unwrap();
-        let content = Content {
-            hash: ContentHash([seed; 32]),
-            metadata: Metadata::default(),
-            keywords: FileKeywords {
-                keywords: keywords.iter().map(|text| (*text).to_owned()).collect(),
-                ..FileKeywords::none()
-            },
-            embedding: Embedding::new(vec![1.0]).unwrap(),
-            tags: Vec::new(),
-        };
-        let record = FileRecord {
-            root,
-            path: path.into(),
-            stat: STAT,
-            content: Ok(content),
-        };
-        store.record(model, &[record]).unwrap().images[0].unwrap()
+    let mut rows = select.query([images])?;
+    let mut keywords: HashMap<ImageId, Vec<String>> = HashMap::new();
+    while let Some(row) = rows.next()? {
+        keywords.entry(row.get(0)?).or_default().push(row.get(1)?);
     }
-
-    #[test]
-    fn keywords_are_of_files_and_found_by_their_images() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
-        let image = record(&store, "/photos/a", 1, &["sea", "sun"]);
-        record(&store, "/photos/copy", 1, &["sea"]);
-        record(&store, "/photos/b", 2, &["sun"]);
-        let labels = || {
-            let tags = store.images(&[image]).unwrap().remove(0).tags;
-            tags.into_iter().map(|tag| tag.label).collect::<Vec<_>>()
-        };
-        let found = |tag: &str| {
-            let filter = Filter {
-                all_tags: vec![tag.to_owned()],
-                ..Filter::default()
-            };
-            store.matching(&filter).unwrap().len()
-        };
-        assert_eq!(labels(), ["sea", "sun"]);
-        assert_eq!((found("sea"), found("sun"), found("file/sun")), (1, 2, 2));
-        let counts = store.tag_counts().unwrap();
-        let counts: Vec<_> = counts.iter().map(|tag| (&*tag.label, tag.count)).collect();
-        assert_eq!(counts, [("sun", 2), ("sea", 1)]);
-        record(&store, "/photos/a", 1, &[]);
-        assert_eq!(labels(), ["sea"]);
-        store.mark_gone(&["/photos/copy".into()]).unwrap();
-        assert!(labels().is_empty());
-        assert_eq!((found("sea"), found("sun")), (0, 1));
-    }
-
-    #[test]
-    fn what_was_written_is_remembered_until_its_file_is_gone_and_done_with() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
-        let image = record(&store, "/photos/a", 1, &[]);
-        let all = || store.tagged_files(FileId::default(), 9).unwrap();
-        let id = all()[0].id;
-        store
-            .expect_sidecars(&[(id, SidecarStamp::of([Some(STAT), None]))])
-            .unwrap();
-        store
-            .note_written(&[(id, Err("no room".to_owned()))])
-            .unwrap();
-        assert_eq!(store.failures().unwrap()[0].reason, "no room");
-        assert!(all()[0].has_sidecar && all()[0].written.is_none());
-        store
-            .note_written(&[(id, Ok(Some("dog".to_owned())))])
-            .unwrap();
-        assert!(store.failures().unwrap().is_empty());
-        store.mark_gone(&["/photos/a".into()]).unwrap();
-        let of_image = store.tagged_files_of(&BTreeSet::from([image])).unwrap();
-        assert!(of_image[0].is_gone && of_image[0].written.as_deref() == Some("dog"));
-        assert_eq!(all().len(), 1);
-        store.note_written(&[(id, Ok(None))]).unwrap();
-        assert!(all().is_empty());
-    }
+    Ok(keywords)
 }

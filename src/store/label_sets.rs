@@ -1,12 +1,11 @@
-//! Label sets as they were last applied: what each was, and the writing of what it changed.
+//! The tables `label_sets`, `labels` and `label_hooks`: label sets as they were last applied.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Row, Transaction, params};
 
-use super::gains::{self, Gains};
-use super::tags::tags_of_label;
-use super::{ImageId, LabelId, Result, Store, TagChange};
+use super::ids::LabelId;
+use super::{Result, Store};
 
 /// A label set as it was last applied.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,17 +38,6 @@ pub struct AppliedLabel {
     pub hooks: Vec<String>,
 }
 
-/// What applying a label set changed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Difference {
-    /// Tags that were not there before.
-    pub added: usize,
-    /// Tags that are no longer there.
-    pub removed: usize,
-    /// Tags that stayed with another score.
-    pub rescored: usize,
-}
-
 impl Store {
     /// The label sets as they were last applied, by name.
     pub fn label_sets(&self) -> Result<BTreeMap<String, AppliedSet>> {
@@ -65,17 +53,12 @@ impl Store {
     /// The rows of a set's labels, in the order of `labels`; none where a label is not stored.
     pub fn label_ids(&self, set: &str, labels: &[AppliedLabel]) -> Result<Option<Vec<LabelId>>> {
         self.read(|db| {
-            let mut select = db.prepare_cached(
-                "SELECT l.id FROM labels l JOIN label_sets s ON s.id = l.label_set_id WHERE s.name = ?1 AND l.name = ?2",
-            )?;
-            let mut ids = Vec::with_capacity(labels.len());
-            for label in labels {
-                match select.query_row([set, &label.name], |row| row.get(0)).optional()? {
-                    Some(id) => ids.push(LabelId(id)),
-                    None => return Ok(None),
-                }
-            }
-            Ok(Some(ids))
+            let mut select =
+                db.prepare_cached("SELECT name, id FROM named_labels WHERE set_name = ?1")?;
+            let rows = select.query_map([set], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let ids: HashMap<String, LabelId> = rows.collect::<rusqlite::Result<_>>()?;
+            let ids = labels.iter().map(|label| ids.get(&label.name).copied());
+            Ok(ids.collect())
         })
     }
 
@@ -91,54 +74,10 @@ impl Store {
             let update = "UPDATE label_sets SET definition = ?2 WHERE name = ?1";
             db.execute(update, [name, definition])?;
             for (id, label) in ids.iter().zip(labels) {
-                gains::name_hooks(db, *id, &label.hooks)?;
+                name_hooks(db, *id, &label.hooks)?;
             }
             Ok(())
         })
-    }
-
-    /// Makes the library's tags of one label set what `tags` says (for each label its images, in order, with their scores), in
-    /// one transaction, and returns the labels' rows with what changed.
-    pub fn apply_label_set(
-        &self,
-        name: &str,
-        applied: &AppliedSet,
-        labels: &[AppliedLabel],
-        tags: &[Vec<(ImageId, f32)>],
-    ) -> Result<(Vec<LabelId>, Difference)> {
-        let applied = self.write_tags(|db| {
-            let set = put_set(db, name, applied)?;
-            let mut difference = Difference {
-                removed: drop_other_labels(db, set, labels)?,
-                ..Difference::default()
-            };
-            let mut ids = Vec::with_capacity(labels.len());
-            for label in labels {
-                let id = label_id(db, set, &label.name)?;
-                gains::name_hooks(db, id, &label.hooks)?;
-                ids.push(id);
-            }
-            let mut gains = Gains::begin(db)?;
-            for (id, tags) in ids.iter().zip(tags) {
-                apply_label(db, *id, tags, &mut difference, &mut gains)?;
-            }
-            Ok(((ids, difference), gains))
-        })?;
-        self.shared.changes.note(TagChange::All);
-        Ok(applied)
-    }
-
-    /// Forgets a label set with its tags and returns how many there were.
-    pub fn delete_label_set(&self, name: &str) -> Result<usize> {
-        let removed = self.write(|db| {
-            let count = "SELECT count(*) FROM tags t JOIN labels l ON l.id = t.label_id
-                         JOIN label_sets s ON s.id = l.label_set_id WHERE s.name = ?1";
-            let removed: i64 = db.query_row(count, [name], |row| row.get(0))?;
-            db.execute("DELETE FROM label_sets WHERE name = ?1", [name])?;
-            Ok(removed as usize)
-        })?;
-        self.shared.changes.note(TagChange::All);
-        Ok(removed)
     }
 }
 
@@ -153,7 +92,8 @@ fn applied_set(row: &Row<'_>) -> rusqlite::Result<AppliedSet> {
     })
 }
 
-fn put_set(db: &Transaction<'_>, name: &str, applied: &AppliedSet) -> Result<i64> {
+/// Writes a set as it is applied and returns its row.
+pub(super) fn put(db: &Transaction<'_>, name: &str, applied: &AppliedSet) -> Result<i64> {
     let mut upsert = db.prepare_cached(
         "INSERT INTO label_sets (name, key, signature, definition, learned_version, learned)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -174,7 +114,12 @@ fn put_set(db: &Transaction<'_>, name: &str, applied: &AppliedSet) -> Result<i64
     Ok(upsert.query_row(values, |row| row.get(0))?)
 }
 
-fn drop_other_labels(db: &Transaction<'_>, set: i64, keep: &[AppliedLabel]) -> Result<usize> {
+/// Forgets the labels that a set has no more and returns how many tags they made.
+pub(super) fn drop_other_labels(
+    db: &Transaction<'_>,
+    set: i64,
+    keep: &[AppliedLabel],
+) -> Result<usize> {
     let mut select = db.prepare_cached(
         "SELECT l.id, l.name, (SELECT count(*) FROM tags WHERE label_id = l.id) FROM labels l WHERE label_set_id = ?1",
     )?;
@@ -189,53 +134,29 @@ fn drop_other_labels(db: &Transaction<'_>, set: i64, keep: &[AppliedLabel]) -> R
     Ok(removed)
 }
 
-fn label_id(db: &Transaction<'_>, set: i64, label: &str) -> Result<LabelId> {
+/// The row of a label, made where there is none.
+pub(super) fn label_id(db: &Transaction<'_>, set: i64, label: &str) -> Result<LabelId> {
     let mut upsert = db.prepare_cached(
         "INSERT INTO labels (label_set_id, name) VALUES (?1, ?2)
          ON CONFLICT (label_set_id, name) DO UPDATE SET name = name RETURNING id",
     )?;
-    Ok(LabelId(
-        upsert.query_row(params![set, label], |row| row.get(0))?,
-    ))
+    Ok(upsert.query_row(params![set, label], |row| row.get(0))?)
 }
 
-/// Writes only what differs: on a large library most tags stay as they are. `wanted` is in the order of the images, as
-/// the stored ones come, so that both are walked side by side and rows are written in the order of the table.
-fn apply_label(
-    db: &Transaction<'_>,
-    label: LabelId,
-    wanted: &[(ImageId, f32)],
-    difference: &mut Difference,
-    gains: &mut Gains,
-) -> Result<()> {
+/// Makes `hooks` what a label names.
+pub(super) fn name_hooks(db: &Transaction<'_>, label: LabelId, hooks: &[String]) -> Result<()> {
+    db.prepare_cached("DELETE FROM label_hooks WHERE label_id = ?1")?
+        .execute([label])?;
     let mut insert =
-        db.prepare_cached("INSERT INTO tags (label_id, image_id, score) VALUES (?1, ?2, ?3)")?;
-    let mut update =
-        db.prepare_cached("UPDATE tags SET score = ?3 WHERE label_id = ?1 AND image_id = ?2")?;
-    let mut delete = db.prepare_cached("DELETE FROM tags WHERE label_id = ?1 AND image_id = ?2")?;
-    let mut stored = tags_of_label(db, label)?.into_iter().peekable();
-    let mut wanted = wanted.iter().copied().peekable();
-    while let Some(next) = next_of(stored.peek(), wanted.peek()) {
-        let (old, new) = (
-            stored.next_if(|tag| tag.0 == next),
-            wanted.next_if(|tag| tag.0 == next),
-        );
-        match (old, new) {
-            (Some(old), Some(new)) if old.1.to_bits() == new.1.to_bits() => {}
-            (Some(_), Some((image, score))) => {
-                difference.rescored += update.execute(params![label.0, image.0, score])?;
-            }
-            (None, Some((image, score))) => {
-                difference.added += insert.execute(params![label.0, image.0, score])?;
-                gains.add(label, image, score);
-            }
-            (_, None) => difference.removed += delete.execute(params![label.0, next.0])?,
-        }
+        db.prepare_cached("INSERT OR IGNORE INTO label_hooks (label_id, hook) VALUES (?1, ?2)")?;
+    for hook in hooks {
+        insert.execute(params![label, hook])?;
     }
     Ok(())
 }
 
-/// The smaller image of the two.
-fn next_of(stored: Option<&(ImageId, f32)>, wanted: Option<&(ImageId, f32)>) -> Option<ImageId> {
-    stored.into_iter().chain(wanted).map(|tag| tag.0).min()
+/// Forgets a set with its labels, and their tags with them.
+pub(super) fn delete(db: &Transaction<'_>, name: &str) -> Result<()> {
+    db.execute("DELETE FROM label_sets WHERE name = ?1", [name])?;
+    Ok(())
 }

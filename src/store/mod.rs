@@ -5,22 +5,27 @@
 mod changes;
 mod date;
 mod decisions;
+mod embeddings;
 mod facets;
 mod feed;
+mod file_state;
 mod files;
 mod filter;
-mod gains;
 mod hash;
+mod ids;
 mod images;
-mod imported;
 mod keywords;
 mod label_sets;
 mod lock;
 mod names;
 mod outbox;
 mod paths;
+mod record;
 mod roots;
 mod select;
+mod sidecars;
+mod tag_events;
+mod tagging;
 mod tags;
 
 use std::path::{Path, PathBuf};
@@ -32,20 +37,25 @@ use thiserror::Error;
 
 pub use changes::TagChange;
 pub use date::{BadDate, PartialDate};
-pub use decisions::{BadDecision, Decision, Retagged, Verdict, WhichDecisions};
+pub use decisions::{BadDecision, Decision, Verdict, WhichDecisions};
 pub use facets::{Count, Facets};
-pub use feed::{Change, Event, Feed, Indexed};
-pub use files::{Content, Failure, FileRecord, FileStat, FileState, KnownFile, Recorded};
+pub use feed::{AppliedChange, Event, Feed, Indexed};
+pub use file_state::{FileStat, FileState, SidecarStamp};
+pub use files::{Failure, KnownFile};
 pub use filter::{Area, BadArea, BadSpan, Filter, Span};
 pub use hash::{BadImageId, ContentHash};
-pub use images::{ImageId, ImageRow, ModelId};
-pub use keywords::{FileId, FileKeywords, SidecarStamp, TaggedFile, Written};
-pub use label_sets::{AppliedLabel, AppliedSet, Difference, LearnedState};
+pub use ids::{FileId, HookId, ImageId, LabelId, ModelId, RootId};
+pub use images::ImageRow;
+pub use keywords::FileKeywords;
+pub use label_sets::{AppliedLabel, AppliedSet, LearnedState};
 pub use lock::{Lock, LockError};
 pub use names::{LabelName, LabelRef, NameError, SetName};
-pub use outbox::{Gained, HookId, HookStatus, Waiting};
-pub use roots::{Root, RootId};
-pub use tags::{LabelId, Source, Tag, TagCount};
+pub use outbox::{HookStatus, QueuedEvent, TagEvent};
+pub use record::{Content, FileRecord, Recorded};
+pub use roots::Root;
+pub use sidecars::{TaggedFile, Written};
+pub use tagging::Retagged;
+pub use tags::{Source, Tag, TagCount, TagDifference};
 
 /// Connections kept for readers. More may be open at a time; these are kept for the next reader.
 const IDLE_READERS: usize = 8;
@@ -211,6 +221,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../../migrations/0007_imported.sql")),
         M::up(include_str!("../../migrations/0008_scores.sql")),
         M::up(include_str!("../../migrations/0009_learned.sql")),
+        M::up(include_str!("../../migrations/0010_views.sql")),
     ])
 }
 
@@ -226,6 +237,100 @@ mod tests {
     #[test]
     fn migrations_are_valid() {
         migrations().validate().unwrap();
+    }
+
+    #[test]
+    fn a_library_of_an_older_version_opens_and_what_it_learned_is_learned_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut old = Connection::open(folder.path().join(DATABASE)).unwrap();
+        migrations().to_version(&mut old, 8).unwrap();
+        old.execute_batch(
+            "INSERT INTO roots (id, path) VALUES (1, x'2f61');
+             INSERT INTO images (id, hash, format, size_bytes, width, height) VALUES (1, zeroblob(32), 'png', 1, 2, 3);
+             INSERT INTO files (root_id, path, name, size_bytes, modified_ns, inode, state, image_id, sidecars)
+                 VALUES (1, x'2f612f62', 'b', 1, 2, 3, 'indexed', 1, '1:2:3 -'),
+                        (1, x'2f612f63', 'c', 1, 2, 3, 'gone', 1, NULL);
+             INSERT INTO label_sets (id, name, key, signature, definition, learned_from)
+                 VALUES (1, 'plain', 'plain', 'p', '', 0), (2, 'learned', 'learned', 'l', '', 50);
+             INSERT INTO labels (id, label_set_id, name) VALUES (1, 2, 'x');
+             INSERT INTO likenesses (label_id, worth, bias, way) VALUES (1, 0.5, 0, x'00000000');
+             INSERT INTO tags (label_id, image_id, score) VALUES (1, 1, 0.5);",
+        )
+        .unwrap();
+        drop(old);
+        let store = Store::open(folder.path()).unwrap();
+        let sets = store.label_sets().unwrap();
+        assert_eq!(
+            (&*sets["plain"].signature, &*sets["learned"].signature),
+            ("p", "")
+        );
+        assert!(sets.values().all(|set| set.learned.is_none()));
+        let image = store.images(&[ImageId(1)]).unwrap().remove(0);
+        assert_eq!(image.paths, [Path::new("/a/b")]);
+        assert_eq!(image.tags[0].label, "x");
+        let model = store.model("fingerprint", "name").unwrap();
+        let known = store.known_file(Path::new("/a/b"), model).unwrap().unwrap();
+        assert_eq!(known.state, FileState::Indexed);
+        let stat = FileStat {
+            size_bytes: 1,
+            modified_ns: 2,
+            inode: 3,
+        };
+        assert_eq!(known.sidecars, Some(SidecarStamp::of([Some(stat), None])));
+    }
+
+    /// `SQLite` puts the text of a view in the place of its name, and so finds the index that the query needs.
+    #[test]
+    fn views_are_looked_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        for (query, index) in [
+            (
+                "live_files WHERE image_id = 1",
+                "files_by_image (image_id=?)",
+            ),
+            (
+                "live_files WHERE image_id IN (SELECT value FROM json_each('[]'))",
+                "files_by_image (image_id=?)",
+            ),
+            (
+                "known_files WHERE root_id = 1",
+                "files_by_root_and_state (root_id=?)",
+            ),
+            (
+                "known_files WHERE path = x'00'",
+                "sqlite_autoindex_files_1 (path=?)",
+            ),
+            (
+                "readable_files WHERE path > x'00' AND path < x'01'",
+                "sqlite_autoindex_files_1 (path>? AND path<?)",
+            ),
+            (
+                "sidecar_files WHERE id > 1 ORDER BY id",
+                "INTEGER PRIMARY KEY (rowid>?)",
+            ),
+            (
+                "sidecar_files WHERE image_id IN (1, 2)",
+                "files_by_image (image_id=?)",
+            ),
+            (
+                "tags t JOIN named_labels l ON l.id = t.label_id WHERE t.image_id = 1",
+                "tags_by_image (image_id=?)",
+            ),
+        ] {
+            let plan = store.read(|db| {
+                let mut explain =
+                    db.prepare(&format!("EXPLAIN QUERY PLAN SELECT * FROM {query}"))?;
+                let rows = explain.query_map([], |row| row.get(3))?;
+                Ok(rows.collect::<rusqlite::Result<Vec<String>>>()?)
+            });
+            let plan = plan.unwrap().join("\n");
+            let is_whole = ["SCAN files", "MATERIALIZE", "CO-ROUTINE", "B-TREE"];
+            assert!(
+                plan.contains(index) && !is_whole.iter().any(|whole| plan.contains(whole)),
+                "{query}: {plan}"
+            );
+        }
     }
 
     #[test]

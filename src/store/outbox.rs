@@ -1,19 +1,22 @@
-//! Events that hooks are to hear of, kept until the hook has taken them.
+//! The tables `hooks` and `outbox`: who hears of new tags, and what each has not taken yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::{ContentHash, Result, Store, Verdict};
+use super::decisions::Verdict;
+use super::hash::ContentHash;
+use super::ids::HookId;
+use super::{Result, Store};
 
 /// What waits for a hook that is no longer declared is kept for so long: it may have been left out by accident.
 const KEPT_UNDECLARED_S: i64 = 7 * 24 * 3600;
 
 /// An image gained a label that names hooks; in JSON with `"event": "tag"` what hooks get.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Gained {
+pub struct TagEvent {
     /// Another one for each event, the same each time that it is delivered.
     pub id: String,
     /// When, `YYYY-MM-DDTHH:MM:SS.SSSZ`.
@@ -31,10 +34,6 @@ pub struct Gained {
     /// The files that held it then.
     pub paths: Vec<String>,
 }
-
-/// A hook's row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct HookId(pub(super) i64);
 
 /// How a hook stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +56,7 @@ pub struct HookStatus {
 
 /// An event that waits for its hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waiting {
+pub struct QueuedEvent {
     id: i64,
     /// The JSON that the hook gets.
     pub event: String,
@@ -76,7 +75,7 @@ impl Store {
                           ON CONFLICT (name) DO UPDATE SET is_declared = 1, max_waiting = excluded.max_waiting
                           RETURNING id";
             let id = |&(name, max_waiting): &(&str, usize)| {
-                Ok(HookId(db.query_row(upsert, params![name, max_waiting as i64], |row| row.get(0))?))
+                Ok(db.query_row(upsert, params![name, max_waiting as i64], |row| row.get(0))?)
             };
             let ids = hooks.iter().map(id).collect::<Result<_>>()?;
             forget_undeclared(db)?;
@@ -108,30 +107,30 @@ impl Store {
     }
 
     /// The oldest event that waits for a hook.
-    pub fn next_waiting(&self, hook: HookId) -> Result<Option<Waiting>> {
+    pub fn next_queued(&self, hook: HookId) -> Result<Option<QueuedEvent>> {
         self.read(|db| {
             let mut select = db.prepare_cached(
                 "SELECT id, event, unixepoch() - queued_at, refusals FROM outbox WHERE hook_id = ?1
                  ORDER BY id LIMIT 1",
             )?;
-            let waiting = select.query_row([hook.0], |row| {
-                Ok(Waiting {
+            let event = select.query_row([hook], |row| {
+                Ok(QueuedEvent {
                     id: row.get(0)?,
                     event: row.get(1)?,
                     age_s: row.get(2)?,
                     refusals: row.get(3)?,
                 })
             });
-            Ok(waiting.optional()?)
+            Ok(event.optional()?)
         })
     }
 
     /// The hook took the event: it is forgotten.
-    pub fn delivered(&self, hook: HookId, waiting: &Waiting) -> Result<()> {
+    pub fn delivered(&self, hook: HookId, event: &QueuedEvent) -> Result<()> {
         self.write(|db| {
-            db.execute("DELETE FROM outbox WHERE id = ?1", [waiting.id])?;
+            db.execute("DELETE FROM outbox WHERE id = ?1", [event.id])?;
             let update = "UPDATE hooks SET delivered = delivered + 1, error = NULL WHERE id = ?1";
-            db.execute(update, [hook.0])?;
+            db.execute(update, [hook])?;
             Ok(())
         })
     }
@@ -140,25 +139,25 @@ impl Store {
     pub fn not_delivered(
         &self,
         hook: HookId,
-        waiting: &Waiting,
+        event: &QueuedEvent,
         is_refused: bool,
         reason: &str,
     ) -> Result<()> {
         self.write(|db| {
             let update = "UPDATE outbox SET refusals = refusals + ?2 WHERE id = ?1";
-            db.execute(update, params![waiting.id, is_refused])?;
+            db.execute(update, params![event.id, is_refused])?;
             let update = "UPDATE hooks SET error = ?2 WHERE id = ?1";
-            db.execute(update, params![hook.0, reason])?;
+            db.execute(update, params![hook, reason])?;
             Ok(())
         })
     }
 
     /// The event is forgotten although the hook did not take it.
-    pub fn give_up(&self, hook: HookId, waiting: &Waiting, reason: &str) -> Result<()> {
+    pub fn give_up(&self, hook: HookId, event: &QueuedEvent, reason: &str) -> Result<()> {
         self.write(|db| {
-            db.execute("DELETE FROM outbox WHERE id = ?1", [waiting.id])?;
+            db.execute("DELETE FROM outbox WHERE id = ?1", [event.id])?;
             let update = "UPDATE hooks SET given_up = given_up + 1, error = ?2, given_up_for = ?2 WHERE id = ?1";
-            db.execute(update, params![hook.0, reason])?;
+            db.execute(update, params![hook, reason])?;
             Ok(())
         })
     }
@@ -178,5 +177,32 @@ fn forget_undeclared(db: &Transaction<'_>) -> Result<()> {
             "a hook that is no longer declared is forgotten, with what waited for it"
         );
     }
+    Ok(())
+}
+
+/// How many more events may wait for each declared hook.
+pub(super) fn room(db: &Transaction<'_>) -> Result<HashMap<HookId, i64>> {
+    let mut select = db.prepare_cached(
+        "SELECT id, max_waiting - (SELECT count(*) FROM outbox o WHERE o.hook_id = h.id) FROM hooks h WHERE is_declared",
+    )?;
+    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Queues an event for each of these hooks.
+pub(super) fn put(db: &Transaction<'_>, hooks: &[HookId], event: &str) -> Result<()> {
+    let mut insert = db.prepare_cached(
+        "INSERT INTO outbox (hook_id, event, queued_at) VALUES (?1, ?2, unixepoch())",
+    )?;
+    for hook in hooks {
+        insert.execute(params![hook, event])?;
+    }
+    Ok(())
+}
+
+/// Counts events for which a hook had no room.
+pub(super) fn count_dropped(db: &Transaction<'_>, hook: HookId, dropped: usize) -> Result<()> {
+    let mut update = db.prepare_cached("UPDATE hooks SET dropped = dropped + ?2 WHERE id = ?1")?;
+    update.execute(params![hook, dropped as i64])?;
     Ok(())
 }

@@ -1,14 +1,11 @@
-//! Watched folders: which there are, and whether they are there.
+//! The table `roots`: which folders are watched, and whether they are there.
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
-use super::{Result, Store, paths};
-
-/// A watched folder's row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RootId(pub(super) i64);
+use super::ids::RootId;
+use super::{Result, Store, files, paths};
 
 /// A watched folder.
 #[derive(Debug, Clone)]
@@ -26,7 +23,7 @@ impl Store {
     pub fn root(&self, path: &Path) -> Result<RootId> {
         self.write(|db| {
             let insert = "INSERT INTO roots (path) VALUES (?1) ON CONFLICT (path) DO UPDATE SET path = path RETURNING id";
-            Ok(RootId(db.query_row(insert, [paths::to_bytes(path)], |row| row.get(0))?))
+            Ok(db.query_row(insert, [paths::to_bytes(path)], |row| row.get(0))?)
         })
     }
 
@@ -37,7 +34,7 @@ impl Store {
                 db.prepare_cached("SELECT id, path, state = 'online' FROM roots ORDER BY path")?;
             let rows = select.query_map([], |row| {
                 Ok(Root {
-                    id: RootId(row.get(0)?),
+                    id: row.get(0)?,
                     path: paths::from_bytes(row.get(1)?),
                     online: row.get(2)?,
                 })
@@ -46,18 +43,27 @@ impl Store {
         })
     }
 
-    /// Marks the files of a root as away, or as back: read again where they were not images before.
+    /// Whether a watched folder is there.
+    pub fn is_online(&self, root: RootId) -> Result<bool> {
+        self.read(|db| {
+            let mut select =
+                db.prepare_cached("SELECT state = 'online' FROM roots WHERE id = ?1")?;
+            let is_online = select.query_row([root], |row| row.get(0)).optional()?;
+            Ok(is_online.unwrap_or(false))
+        })
+    }
+
+    /// Marks a root and its files as away, or as back: read again where they were not images before.
     pub fn set_root_online(&self, root: RootId, online: bool) -> Result<()> {
         self.write(|db| {
             let state = if online { "online" } else { "offline" };
-            db.execute("UPDATE roots SET state = ?2 WHERE id = ?1", params![root.0, state])?;
-            let files = if online {
-                "UPDATE files SET state = iif(image_id IS NULL, 'pending', 'indexed') WHERE root_id = ?1 AND state = 'offline'"
+            let update = "UPDATE roots SET state = ?2 WHERE id = ?1";
+            db.execute(update, params![root, state])?;
+            if online {
+                files::bring_back(db, root)
             } else {
-                "UPDATE files SET state = 'offline', reason = NULL WHERE root_id = ?1 AND state <> 'gone'"
-            };
-            db.execute(files, [root.0])?;
-            Ok(())
+                files::take_offline(db, root)
+            }
         })
     }
 }

@@ -1,11 +1,15 @@
-//! Filters on metadata and tags, turned into the set of images that pass them.
+//! From a filter to the images that pass it: reads all tables that say something about images.
 
 use std::path::{Path, PathBuf};
 
 use rusqlite::types::Value;
 use rusqlite::{Transaction, params_from_iter};
 
-use super::{Area, Filter, ImageId, PartialDate, Result, Span, Store, paths};
+use super::date::PartialDate;
+use super::filter::{Area, Filter, Span};
+use super::ids::ImageId;
+use super::keywords::FILE_SET;
+use super::{Result, Store, paths};
 
 /// A condition in SQL with the values for its placeholders.
 type Condition = (String, Vec<Value>);
@@ -43,7 +47,7 @@ impl Store {
 
     /// The images that pass the filter and that several files hold.
     pub fn held_twice(&self, filter: &Filter) -> Result<Vec<ImageId>> {
-        let is_copied = "(SELECT count(*) FROM files f WHERE f.image_id = i.id AND f.state IN ('indexed', 'offline')) > 1";
+        let is_copied = "(SELECT count(*) FROM live_files f WHERE f.image_id = i.id) > 1";
         self.read(|db| {
             let mut conditions = conditions(db, filter)?;
             conditions.push((is_copied.to_owned(), Vec::new()));
@@ -96,7 +100,7 @@ fn select_ids(
 ) -> Result<Vec<ImageId>> {
     let (select, values) = selection(conditions, tail);
     let mut select = db.prepare(&select)?;
-    let rows = select.query_map(params_from_iter(values), |row| row.get(0).map(ImageId))?;
+    let rows = select.query_map(params_from_iter(values), |row| row.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -151,24 +155,23 @@ fn tagged(tags: &[impl AsRef<str>]) -> Condition {
     let places = places(tags.len());
     let carries = format!(
         "(i.id IN (SELECT image_id FROM tags WHERE label_id IN (
-              SELECT l.id FROM labels l JOIN label_sets s ON s.id = l.label_set_id
-              WHERE l.name IN ({places}) OR s.name || '/' || l.name IN ({places}))
-          UNION ALL SELECT f.image_id FROM keywords k JOIN files f ON f.id = k.file_id
-          WHERE k.keyword IN ({places}) AND f.state IN ('indexed', 'offline')))"
+              SELECT l.id FROM named_labels l
+              WHERE l.name IN ({places}) OR l.set_name || '/' || l.name IN ({places}))
+          UNION ALL SELECT f.image_id FROM keywords k JOIN live_files f ON f.id = k.file_id
+          WHERE k.keyword IN ({places})))"
     );
     let names = || tags.iter().map(text);
-    let keyword = |tag: &str| text(tag.strip_prefix("file/").unwrap_or(tag));
+    let of_files = format!("{FILE_SET}/");
+    let keyword = |tag: &str| text(tag.strip_prefix(&of_files).unwrap_or(tag));
     let keywords = tags.iter().map(|tag| keyword(tag.as_ref()));
     (carries, names().chain(names()).chain(keywords).collect())
 }
 
 fn has_name(name: &str) -> Condition {
     let name = name.to_lowercase();
-    // What follows the name without its ending lies between its dot and what sorts behind dots. The plus keeps SQLite from
-    // going through all files by their state.
-    let has_name =
-        "i.id IN (SELECT f.image_id FROM files f WHERE +f.state IN ('indexed', 'offline')
-                    AND (f.name = ? OR f.name > ? AND f.name < ?))";
+    // What follows the name without its ending lies between its dot and what sorts behind dots.
+    let has_name = "i.id IN (SELECT f.image_id FROM live_files f
+                    WHERE f.name = ? OR f.name > ? AND f.name < ?)";
     let names = [name.clone(), format!("{name}."), format!("{name}/")];
     (has_name.to_owned(), names.map(Value::Text).to_vec())
 }
@@ -183,8 +186,7 @@ fn inside(area: Area) -> Condition {
 }
 
 fn is_held() -> Condition {
-    let held =
-        "SELECT 1 FROM files f WHERE f.image_id = i.id AND f.state IN ('indexed', 'offline')";
+    let held = "SELECT 1 FROM live_files f WHERE f.image_id = i.id";
     (format!("EXISTS ({held})"), Vec::new())
 }
 
@@ -202,10 +204,7 @@ fn place_condition(db: &Transaction<'_>, places: &[String]) -> Result<Condition>
     } else {
         conditions.join(" OR ")
     };
-    // The plus keeps SQLite from going through all files by their state: it is the paths that are few.
-    let images = format!(
-        "SELECT f.image_id FROM files f WHERE ({any}) AND +f.state IN ('indexed', 'offline')"
-    );
+    let images = format!("SELECT f.image_id FROM live_files f WHERE {any}");
     let values = values.into_iter().flatten().collect();
     Ok((format!("i.id IN ({images})"), values))
 }

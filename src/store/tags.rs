@@ -1,16 +1,14 @@
-//! Labels that images carry, and how many carry each.
+//! The table `tags`: labels that images carry, and how many carry each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rusqlite::{Transaction, params};
 use serde::{Deserialize, Serialize};
 
-use super::gains::Gains;
-use super::{ImageId, Result, Store, Verdict, keywords};
-
-/// A label's row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LabelId(pub(super) i64);
+use super::decisions::Verdict;
+use super::ids::{ImageId, LabelId};
+use super::keywords::{self, FILE_SET};
+use super::{Result, Store};
 
 /// Who says that an image has a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,19 +49,69 @@ pub struct TagCount {
     pub count: i64,
 }
 
+/// What a change of tags amounts to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagDifference {
+    /// Tags that were not there before.
+    pub added: usize,
+    /// Tags that are no longer there.
+    pub removed: usize,
+    /// Tags that stayed with another score.
+    pub rescored: usize,
+}
+
+/// A tag that was not there before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NewTag {
+    pub(super) label: LabelId,
+    pub(super) image: ImageId,
+    pub(super) score: f32,
+}
+
+/// The tags that a transaction adds, of labels that somebody waits for; of others nothing is noted.
+pub(super) struct NewTags {
+    watched: HashSet<LabelId>,
+    pub(super) added: Vec<NewTag>,
+}
+
+impl NewTags {
+    /// Notes those of these labels.
+    pub(super) fn of(watched: HashSet<LabelId>) -> NewTags {
+        NewTags {
+            watched,
+            added: Vec::new(),
+        }
+    }
+
+    /// Notes a tag that was not there.
+    pub(super) fn add(&mut self, label: LabelId, image: ImageId, score: f32) {
+        if self.watched.contains(&label) {
+            self.added.push(NewTag {
+                label,
+                image,
+                score,
+            });
+        }
+    }
+}
+
 impl Store {
     /// The images that carry each label of a set, in the order of their rows.
     pub fn tagged(&self, set: &str) -> Result<BTreeMap<String, Vec<ImageId>>> {
         self.read(|db| {
             let mut select = db.prepare_cached(
-                "SELECT l.id, l.name FROM labels l JOIN label_sets s ON s.id = l.label_set_id WHERE s.name = ?1",
+                "SELECT l.name, t.image_id FROM named_labels l LEFT JOIN tags t ON t.label_id = l.id
+                 WHERE l.set_name = ?1",
             )?;
-            let labels = select.query_map([set], |row| Ok((LabelId(row.get(0)?), row.get(1)?)))?;
-            let mut tagged = BTreeMap::new();
-            for label in labels {
-                let (label, name) = label?;
-                let images = tags_of_label(db, label)?.into_iter().map(|tag| tag.0);
-                tagged.insert(name, images.collect());
+            let mut rows = select.query([set])?;
+            let mut tagged: BTreeMap<String, Vec<ImageId>> = BTreeMap::new();
+            while let Some(row) = rows.next()? {
+                let images = tagged.entry(row.get(0)?).or_default();
+                images.extend(row.get::<_, Option<ImageId>>(1)?);
+            }
+            // They come in order mostly, which sorting them all in the statement would not make use of.
+            for images in tagged.values_mut() {
+                images.sort_unstable();
             }
             Ok(tagged)
         })
@@ -75,256 +123,168 @@ impl Store {
         self.read(|db| {
             let mut select = db.prepare_cached(
                 "WITH dead AS MATERIALIZED (
-                     SELECT id FROM images WHERE NOT EXISTS (
-                         SELECT 1 FROM files WHERE image_id = images.id AND state IN ('indexed', 'offline'))),
+                     SELECT id FROM images WHERE NOT EXISTS (SELECT 1 FROM live_files WHERE image_id = images.id)),
                  dead_tags AS MATERIALIZED (
                      SELECT label_id, count(*) AS images FROM dead JOIN tags ON image_id = id GROUP BY label_id)
-                 SELECT s.name, l.name, (SELECT count(*) FROM tags WHERE label_id = l.id) - coalesce(d.images, 0)
-                 FROM labels l JOIN label_sets s ON s.id = l.label_set_id LEFT JOIN dead_tags d ON d.label_id = l.id
+                 SELECT l.set_name, l.name, (SELECT count(*) FROM tags WHERE label_id = l.id) - coalesce(d.images, 0)
+                 FROM named_labels l LEFT JOIN dead_tags d ON d.label_id = l.id
                  UNION ALL
-                 SELECT 'file', keyword, count(DISTINCT f.image_id) FROM keywords k JOIN files f ON f.id = k.file_id
-                 WHERE f.state IN ('indexed', 'offline') GROUP BY keyword
+                 SELECT ?1, keyword, count(DISTINCT f.image_id) FROM keywords k JOIN live_files f ON f.id = k.file_id
+                 GROUP BY keyword
                  ORDER BY 3 DESC, 1, 2",
             )?;
             let rows = select
-                .query_map([], |row| Ok(TagCount { set: row.get(0)?, label: row.get(1)?, count: row.get(2)? }))?;
+                .query_map([FILE_SET], |row| Ok(TagCount { set: row.get(0)?, label: row.get(1)?, count: row.get(2)? }))?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }
 }
 
-pub(super) fn tags_of_label(db: &Transaction<'_>, label: LabelId) -> Result<Vec<(ImageId, f32)>> {
-    let mut select = db
-        .prepare_cached("SELECT image_id, score FROM tags WHERE label_id = ?1 ORDER BY image_id")?;
-    let rows = select.query_map([label.0], |row| Ok((ImageId(row.get(0)?), row.get(1)?)))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+/// How many tags a set's labels make.
+pub(super) fn count_of_set(db: &Transaction<'_>, set: &str) -> Result<usize> {
+    let count =
+        "SELECT count(*) FROM tags JOIN named_labels l ON l.id = label_id WHERE l.set_name = ?1";
+    let count: i64 = db.query_row(count, [set], |row| row.get(0))?;
+    Ok(count as usize)
 }
 
+/// Makes these all the tags of an image.
 pub(super) fn replace_of_image(
     db: &Transaction<'_>,
     image: ImageId,
     tags: &[(LabelId, f32)],
-    gains: &mut Gains,
+    new_tags: &mut NewTags,
 ) -> Result<()> {
-    gains.add_new(db, image, tags)?;
-    db.prepare_cached("DELETE FROM tags WHERE image_id = ?1")?
-        .execute([image.0])?;
-    insert_of_image(db, image, tags)
+    let mut select = db.prepare_cached("SELECT label_id, score FROM tags WHERE image_id = ?1")?;
+    let stored = select.query_map([image], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let stored = stored.collect::<rusqlite::Result<_>>()?;
+    replace(db, image, stored, tags, new_tags)
 }
 
-/// Gives an image other tags of one label set.
+/// Makes these the tags that one label set gives an image.
 pub(super) fn replace_of_set(
     db: &Transaction<'_>,
     set: &str,
     image: ImageId,
     tags: &[(LabelId, f32)],
-    gains: &mut Gains,
+    new_tags: &mut NewTags,
 ) -> Result<()> {
-    gains.add_new(db, image, tags)?;
-    let mut delete = db.prepare_cached(
-        "DELETE FROM tags WHERE image_id = ?1 AND label_id IN (
-             SELECT l.id FROM labels l JOIN label_sets s ON s.id = l.label_set_id WHERE s.name = ?2)",
+    let mut select = db.prepare_cached(
+        "SELECT t.label_id, t.score FROM tags t JOIN named_labels l ON l.id = t.label_id
+         WHERE t.image_id = ?1 AND l.set_name = ?2",
     )?;
-    delete.execute(params![image.0, set])?;
-    insert_of_image(db, image, tags)
+    let stored = select.query_map(params![image, set], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let stored = stored.collect::<rusqlite::Result<_>>()?;
+    replace(db, image, stored, tags, new_tags)
 }
 
-fn insert_of_image(db: &Transaction<'_>, image: ImageId, tags: &[(LabelId, f32)]) -> Result<()> {
-    let mut insert =
-        db.prepare_cached("INSERT INTO tags (label_id, image_id, score) VALUES (?1, ?2, ?3)")?;
+/// Writes only what differs from what is stored: most of it is the same when a picture is read again.
+fn replace(
+    db: &Transaction<'_>,
+    image: ImageId,
+    mut stored: HashMap<LabelId, f32>,
+    tags: &[(LabelId, f32)],
+    new_tags: &mut NewTags,
+) -> Result<()> {
+    let mut put = db.prepare_cached(
+        "INSERT OR REPLACE INTO tags (label_id, image_id, score) VALUES (?1, ?2, ?3)",
+    )?;
     for &(label, score) in tags {
-        insert.execute(params![label.0, image.0, score])?;
+        let before = stored.remove(&label);
+        if before.is_none_or(|before| before.to_bits() != score.to_bits()) {
+            put.execute(params![label, image, score])?;
+        }
+        if before.is_none() {
+            new_tags.add(label, image, score);
+        }
+    }
+    let mut delete = db.prepare_cached("DELETE FROM tags WHERE label_id = ?1 AND image_id = ?2")?;
+    for label in stored.keys() {
+        delete.execute(params![label, image])?;
     }
     Ok(())
 }
 
-pub(super) fn of_image(db: &Transaction<'_>, image: ImageId) -> Result<Vec<Tag>> {
+/// Makes these the images of a label. Writes only what differs: on a large library most tags stay as they are. `wanted` is in the order of the images, as
+/// the stored ones come, so that both are walked side by side and rows are written in the order of the table.
+pub(super) fn apply_label(
+    db: &Transaction<'_>,
+    label: LabelId,
+    wanted: &[(ImageId, f32)],
+    difference: &mut TagDifference,
+    new_tags: &mut NewTags,
+) -> Result<()> {
+    let mut insert =
+        db.prepare_cached("INSERT INTO tags (label_id, image_id, score) VALUES (?1, ?2, ?3)")?;
+    let mut update =
+        db.prepare_cached("UPDATE tags SET score = ?3 WHERE label_id = ?1 AND image_id = ?2")?;
+    let mut delete = db.prepare_cached("DELETE FROM tags WHERE label_id = ?1 AND image_id = ?2")?;
+    let mut select = db
+        .prepare_cached("SELECT image_id, score FROM tags WHERE label_id = ?1 ORDER BY image_id")?;
+    let stored = select.query_map([label], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let stored: Vec<(ImageId, f32)> = stored.collect::<rusqlite::Result<_>>()?;
+    let mut stored = stored.into_iter().peekable();
+    let mut wanted = wanted.iter().copied().peekable();
+    while let Some(next) = next_of(stored.peek(), wanted.peek()) {
+        let old = stored.next_if(|tag| tag.0 == next);
+        let new = wanted.next_if(|tag| tag.0 == next);
+        match (old, new) {
+            (Some(old), Some(new)) if old.1.to_bits() == new.1.to_bits() => {}
+            (Some(_), Some((image, score))) => {
+                difference.rescored += update.execute(params![label, image, score])?;
+            }
+            (None, Some((image, score))) => {
+                difference.added += insert.execute(params![label, image, score])?;
+                new_tags.add(label, image, score);
+            }
+            (_, None) => difference.removed += delete.execute(params![label, next])?,
+        }
+    }
+    Ok(())
+}
+
+/// The smaller image of the two.
+fn next_of(stored: Option<&(ImageId, f32)>, wanted: Option<&(ImageId, f32)>) -> Option<ImageId> {
+    stored.into_iter().chain(wanted).map(|tag| tag.0).min()
+}
+
+/// The tags of each of these images: those of label sets, and then the keywords of its files.
+pub(super) fn of_images(db: &Transaction<'_>, images: &str) -> Result<HashMap<ImageId, Vec<Tag>>> {
     let mut select = db.prepare_cached(
-        "SELECT s.name, l.name, t.score, EXISTS (
+        "SELECT t.image_id, l.set_name, l.name, t.score, EXISTS (
              SELECT 1 FROM decisions d JOIN images i ON i.hash = d.hash
-             WHERE i.id = t.image_id AND d.label_set = s.key AND d.label = l.name AND d.verdict = 'confirmed')
-         FROM tags t JOIN labels l ON l.id = t.label_id JOIN label_sets s ON s.id = l.label_set_id
-         WHERE t.image_id = ?1 ORDER BY s.name, t.score DESC, l.name",
+             WHERE i.id = t.image_id AND d.label_set = l.set_key AND d.label = l.name AND d.verdict = ?2)
+         FROM tags t JOIN named_labels l ON l.id = t.label_id
+         WHERE t.image_id IN (SELECT value FROM json_each(?1)) ORDER BY l.set_name, t.score DESC, l.name",
     )?;
-    let rows = select.query_map([image.0], |row| {
-        let is_confirmed = row.get(3)?;
-        Ok(Tag {
-            set: row.get(0)?,
-            label: row.get(1)?,
-            score: row.get(2)?,
+    let mut rows = select.query(params![images, Verdict::Confirmed])?;
+    let mut tags: HashMap<ImageId, Vec<Tag>> = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let is_confirmed = row.get(4)?;
+        let tag = Tag {
+            set: row.get(1)?,
+            label: row.get(2)?,
+            score: row.get(3)?,
             source: if is_confirmed {
                 Source::Person
             } else {
                 Source::Model
             },
             decision: is_confirmed.then_some(Verdict::Confirmed),
-        })
-    })?;
-    let mut tags: Vec<Tag> = rows.collect::<rusqlite::Result<_>>()?;
-    tags.extend(keywords::of_image(db, image)?);
+        };
+        tags.entry(row.get(0)?).or_default().push(tag);
+    }
+    for (image, keywords) in keywords::of_images(db, images)? {
+        let tag = |label| Tag {
+            set: FILE_SET.to_owned(),
+            label,
+            score: 1.0,
+            source: Source::File,
+            decision: None,
+        };
+        tags.entry(image)
+            .or_default()
+            .extend(keywords.into_iter().map(tag));
+    }
     Ok(tags)
-}
-
-#[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-    use crate::decode::Metadata;
-    use crate::embed::Embedding;
-    use crate::store::{
-        AppliedLabel, AppliedSet, Content, ContentHash, Difference, FileKeywords, FileRecord,
-        FileStat, Filter,
-    };
-
-    /// A library of three images.
-    pub(in crate::store) fn library() -> (tempfile::TempDir, Store, Vec<ImageId>) {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
-        let root = store.root(std::path::Path::new("/photos")).unwrap();
-        let model = store.model("fingerprint", "name").unwrap();
-        let record = |seed: u8| FileRecord {
-            root,
-            path: format!("/photos/{seed}/x").into(),
-            stat: FileStat {
-                size_bytes: 1,
-                modified_ns: 1,
-                inode: 1,
-            },
-            content: Ok(Content {
-                hash: ContentHash([seed; 32]),
-                metadata: Metadata {
-                    taken_at: Some(format!("202{seed}-05-01T10:00:00")),
-                    ..Metadata::default()
-                },
-                keywords: FileKeywords::none(),
-                embedding: Embedding::new(vec![1.0]).unwrap(),
-                tags: Vec::new(),
-            }),
-        };
-        let records: Vec<FileRecord> = (0..3).map(record).collect();
-        let images = store
-            .record(model, &records)
-            .unwrap()
-            .images
-            .into_iter()
-            .flatten()
-            .collect();
-        (folder, store, images)
-    }
-
-    fn apply(store: &Store, labels: &[&str], tags: &[Vec<(ImageId, f32)>]) -> Difference {
-        let applied = AppliedSet {
-            key: "set".to_owned(),
-            signature: "s".to_owned(),
-            definition: String::new(),
-            learned: None,
-        };
-        let label = |name: &&str| AppliedLabel {
-            name: (*name).to_owned(),
-            hooks: Vec::new(),
-        };
-        let labels: Vec<_> = labels.iter().map(label).collect();
-        store
-            .apply_label_set("set", &applied, &labels, tags)
-            .unwrap()
-            .1
-    }
-
-    #[test]
-    fn applying_a_set_writes_the_difference() {
-        let (_folder, store, images) = library();
-        let difference = apply(
-            &store,
-            &["a", "b"],
-            &[
-                vec![(images[0], 0.5), (images[1], 0.5)],
-                vec![(images[0], 0.9)],
-            ],
-        );
-        assert_eq!(
-            difference,
-            Difference {
-                added: 3,
-                removed: 0,
-                rescored: 0
-            }
-        );
-        let difference = apply(
-            &store,
-            &["a", "c"],
-            &[vec![(images[0], 0.5), (images[2], 0.5)], vec![]],
-        );
-        assert_eq!(
-            difference,
-            Difference {
-                added: 1,
-                removed: 2,
-                rescored: 0
-            }
-        );
-        let difference = apply(
-            &store,
-            &["a", "c"],
-            &[vec![(images[0], 0.75), (images[2], 0.5)], vec![]],
-        );
-        assert_eq!(
-            difference,
-            Difference {
-                added: 0,
-                removed: 0,
-                rescored: 1
-            }
-        );
-        let count = |label: &str, count| TagCount {
-            set: "set".to_owned(),
-            label: label.to_owned(),
-            count,
-        };
-        assert_eq!(store.tag_counts().unwrap(), [count("a", 2), count("c", 0)]);
-        assert_eq!(store.delete_label_set("set").unwrap(), 2);
-        assert!(store.tag_counts().unwrap().is_empty());
-    }
-
-    #[test]
-    fn filters_narrow_by_all_that_is_asked() {
-        let (_folder, store, images) = library();
-        apply(&store, &["a"], &[vec![(images[0], 0.5), (images[1], 0.5)]]);
-        let matching = |filter: Filter| store.matching(&filter).unwrap();
-        let tagged = |tag: &str| Filter {
-            all_tags: vec![tag.to_owned()],
-            ..Filter::default()
-        };
-        assert_eq!(matching(tagged("a")), images[..2]);
-        assert_eq!(matching(tagged("set/a")), images[..2]);
-        assert_eq!(matching(tagged("b")), []);
-        let after = Filter {
-            after: Some("2021".parse().unwrap()),
-            ..tagged("a")
-        };
-        assert_eq!(matching(after), [images[1]]);
-        assert_eq!(
-            matching(Filter {
-                before: Some("2021-05".parse().unwrap()),
-                ..Filter::default()
-            }),
-            [images[0]]
-        );
-        assert_eq!(
-            matching(Filter {
-                paths: vec!["2".to_owned()],
-                ..Filter::default()
-            }),
-            [images[2]]
-        );
-        assert_eq!(
-            matching(Filter {
-                paths: vec!["/photos/1".to_owned()],
-                ..Filter::default()
-            }),
-            [images[1]]
-        );
-        assert_eq!(
-            store.page(&Filter::default(), Some(images[2]), 1).unwrap(),
-            [images[1]]
-        );
-    }
 }

@@ -22,8 +22,8 @@ use super::{Classifier, LabelSet, SetError, score_library};
 use crate::embed::{EmbedError, Embedder};
 use crate::index::Vectors;
 use crate::store::{
-    AppliedLabel, AppliedSet, ContentHash, Difference, LabelId, LabelName, SetName, Store,
-    StoreError,
+    AppliedLabel, AppliedSet, ContentHash, LabelId, LabelName, SetName, Store, StoreError,
+    TagDifference,
 };
 
 /// What can go wrong while tags are brought up to date.
@@ -65,7 +65,7 @@ pub struct Applied {
     /// Its name.
     pub name: String,
     /// What that changed.
-    pub difference: Difference,
+    pub difference: TagDifference,
 }
 
 /// A set in force.
@@ -270,9 +270,9 @@ impl Tagger {
             let removed = self.store.delete_label_set(name)?;
             Arc::make_mut(&mut locked(&self.active)).remove(name);
             info!(set = name, removed, "label set removed");
-            let difference = Difference {
+            let difference = TagDifference {
                 removed,
-                ..Difference::default()
+                ..TagDifference::default()
             };
             applied.push(self.tell(name.clone(), difference));
         }
@@ -341,14 +341,14 @@ impl Tagger {
         classifier: &Classifier,
         labels: &[AppliedLabel],
         applied: &AppliedSet,
-    ) -> Result<(Vec<LabelId>, Difference), TagError> {
+    ) -> Result<(Vec<LabelId>, TagDifference), TagError> {
         let started = Instant::now();
         let mut tags = score_library(classifier, &self.vectors);
         let decided = decided_in(&applied.key, classifier, &self.store)?;
         overrule(&decided, classifier, &self.vectors, &mut tags);
         let scored_ms = started.elapsed().as_millis() as u64;
         let (ids, difference) = self.store.apply_label_set(name, applied, labels, &tags)?;
-        let Difference {
+        let TagDifference {
             added,
             removed,
             rescored,

@@ -1,7 +1,7 @@
 //! Who is told of a set's tags: the hooks that its labels name, and the readers of the event stream.
 
 use super::{Applied, Label, LabelSet, TagError, Tagger};
-use crate::store::{AppliedLabel, Change, Difference, Event};
+use crate::store::{AppliedChange, AppliedLabel, Event, TagDifference};
 
 impl Tagger {
     /// The hooks that a set names and that nobody declared.
@@ -12,17 +12,10 @@ impl Tagger {
     }
 
     /// Tells that a set was applied.
-    pub(super) fn tell(&self, name: String, difference: Difference) -> Applied {
-        let Difference {
-            added,
-            removed,
-            rescored,
-        } = difference;
-        self.store.feed().tell(Event::LabelSet(Change {
+    pub(super) fn tell(&self, name: String, difference: TagDifference) -> Applied {
+        self.store.feed().tell(Event::LabelSet(AppliedChange {
             set: name.clone(),
-            added,
-            removed,
-            rescored,
+            difference,
         }));
         Applied { name, difference }
     }

@@ -14,7 +14,7 @@ use pixdex::config::Config;
 use pixdex::daemon;
 use pixdex::embed::Embedding;
 use pixdex::index::{Index, IndexSetup, QueryKind};
-use pixdex::store::{AppliedLabel, AppliedSet, Difference, ImageId, Store};
+use pixdex::store::{AppliedLabel, AppliedSet, ImageId, Store, TagDifference};
 use pixdex::tag::{Classifier, Label, LabelSet, Tagger, score_library};
 
 use memory::memory_mib;
@@ -215,7 +215,7 @@ fn latencies_ms(index: &Index, queries: &[Embedding], is_done: &AtomicBool) -> [
     [0.5, 0.99].map(|share| made::quantile(&mut times, share))
 }
 
-fn apply(store: &Store, classifier: &Classifier, tags: &Scored) -> Result<(Difference, f64)> {
+fn apply(store: &Store, classifier: &Classifier, tags: &Scored) -> Result<(TagDifference, f64)> {
     let applied = AppliedSet {
         key: "made".to_owned(),
         signature: "made".to_owned(),

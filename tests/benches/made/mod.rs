@@ -126,7 +126,7 @@ fn record(
             let content = Content {
                 hash: hash(first + i),
                 metadata,
-                keywords: FileKeywords::none(),
+                keywords: FileKeywords::default(),
                 embedding: embedding.clone(),
                 tags: Vec::new(),
             };

@@ -1,0 +1,132 @@
+//! The tables `embeddings` and `imported`: vectors of the library's images, and those that were made elsewhere, until their
+//! pictures are seen.
+
+use rusqlite::{Row, Transaction, params};
+
+use super::hash::ContentHash;
+use super::ids::{ImageId, ModelId};
+use super::images::{METADATA, metadata};
+use super::{Result, Store, StoreError};
+use crate::decode::Metadata;
+use crate::embed::Embedding;
+
+impl Store {
+    /// What is stored of known content under this model: a file with these bytes need not be decoded again.
+    pub fn known_content(
+        &self,
+        hash: &ContentHash,
+        model: ModelId,
+    ) -> Result<Option<(Metadata, Embedding)>> {
+        self.read(|db| {
+            let mut select = db.prepare_cached(&format!(
+                "SELECT {METADATA}, vector FROM images JOIN embeddings ON image_id = id WHERE hash = ?1 AND model_id = ?2"
+            ))?;
+            let mut rows = select.query(params![hash, model])?;
+            let Some(row) = rows.next()? else {
+                return Ok(None);
+            };
+            Ok(Some((metadata(row)?, vector(row)?)))
+        })
+    }
+
+    /// The images with an embedding of the model that some file holds, in the order of their ids.
+    pub fn live_images(&self, model: ModelId) -> Result<Vec<ImageId>> {
+        self.read(|db| {
+            let mut select = db.prepare_cached(
+                "SELECT image_id FROM embeddings e WHERE model_id = ?1
+                     AND EXISTS (SELECT 1 FROM live_files f WHERE f.image_id = e.image_id)
+                 ORDER BY image_id",
+            )?;
+            let rows = select.query_map([model], |row| row.get(0))?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// Hands the embedding of the model of each of `images` to `each`, where there is one. One look-up each: most of the
+    /// time goes into reading the vectors, and a million ids in one statement would be no faster.
+    pub fn each_embedding(
+        &self,
+        model: ModelId,
+        images: &[ImageId],
+        mut each: impl FnMut(ImageId, Embedding),
+    ) -> Result<()> {
+        self.read(|db| {
+            let mut select = db.prepare_cached(
+                "SELECT vector FROM embeddings WHERE model_id = ?1 AND image_id = ?2",
+            )?;
+            for &image in images {
+                let mut rows = select.query(params![model, image])?;
+                if let Some(row) = rows.next()? {
+                    each(image, vector(row)?);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Keeps embeddings for pictures that have none of this model yet, and returns how many those are.
+    pub fn import_embeddings(
+        &self,
+        model: ModelId,
+        embeddings: &[(ContentHash, Embedding)],
+    ) -> Result<usize> {
+        self.write(|db| {
+            let mut insert = db.prepare_cached(
+                "INSERT INTO imported (model_id, hash, vector) SELECT ?1, ?2, ?3 WHERE NOT EXISTS (
+                     SELECT 1 FROM embeddings e JOIN images i ON i.id = e.image_id
+                     WHERE e.model_id = ?1 AND i.hash = ?2)
+                 ON CONFLICT DO NOTHING",
+            )?;
+            let mut imported = 0;
+            for (hash, embedding) in embeddings {
+                imported += insert.execute(params![model, hash, embedding.to_le_bytes()])?;
+            }
+            Ok(imported)
+        })
+    }
+
+    /// The embedding of a picture that was made elsewhere.
+    pub fn imported_embedding(
+        &self,
+        hash: &ContentHash,
+        model: ModelId,
+    ) -> Result<Option<Embedding>> {
+        self.read(|db| {
+            let mut select =
+                db.prepare_cached("SELECT vector FROM imported WHERE model_id = ?1 AND hash = ?2")?;
+            let mut rows = select.query(params![model, hash])?;
+            rows.next()?.map(vector).transpose()
+        })
+    }
+}
+
+/// The embedding in a row's column `vector`.
+fn vector(row: &Row<'_>) -> Result<Embedding> {
+    let bytes = row.get_ref("vector")?.as_blob();
+    Embedding::from_le_bytes(bytes.map_err(rusqlite::Error::from)?)
+        .map_err(|error| StoreError::Damaged(format!("a bad embedding ({error})")))
+}
+
+pub(super) fn put(
+    db: &Transaction<'_>,
+    model: ModelId,
+    image: ImageId,
+    embedding: &Embedding,
+) -> Result<()> {
+    let mut insert = db.prepare_cached(
+        "INSERT OR REPLACE INTO embeddings (model_id, image_id, vector) VALUES (?1, ?2, ?3)",
+    )?;
+    insert.execute(params![model, image, embedding.to_le_bytes()])?;
+    Ok(())
+}
+
+/// Its picture has an embedding now.
+pub(super) fn forget_imported(
+    db: &Transaction<'_>,
+    model: ModelId,
+    hash: &ContentHash,
+) -> Result<()> {
+    let mut delete = db.prepare_cached("DELETE FROM imported WHERE model_id = ?1 AND hash = ?2")?;
+    delete.execute(params![model, hash])?;
+    Ok(())
+}

@@ -1,0 +1,313 @@
+//! What reading files brought, written in one transaction: files, images, embeddings, tags and keywords.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use rusqlite::Transaction;
+
+use super::changes::TagChange;
+use super::file_state::FileStat;
+use super::hash::ContentHash;
+use super::ids::{ImageId, LabelId, ModelId, RootId};
+use super::keywords::FileKeywords;
+use super::tags::NewTags;
+use super::{Result, Store, embeddings, files, images, keywords, sidecars, tag_events, tags};
+use crate::decode::Metadata;
+use crate::embed::Embedding;
+
+/// What reading one file brought.
+#[derive(Debug)]
+pub struct FileRecord {
+    /// The root that it lies under.
+    pub root: RootId,
+    /// The file.
+    pub path: PathBuf,
+    /// What it looked like before it was read.
+    pub stat: FileStat,
+    /// The image, or the reason why there is none.
+    pub content: std::result::Result<Content, String>,
+}
+
+/// A picture's content with everything that is kept of it.
+#[derive(Debug)]
+pub struct Content {
+    /// Its identity.
+    pub hash: ContentHash,
+    /// What the file says about it.
+    pub metadata: Metadata,
+    /// Keywords of this file.
+    pub keywords: FileKeywords,
+    /// Its vector.
+    pub embedding: Embedding,
+    /// Its labels with their scores.
+    pub tags: Vec<(LabelId, f32)>,
+}
+
+/// What a batch of records changed.
+#[derive(Debug, Default)]
+pub struct Recorded {
+    /// The image of each record, in their order; none where the file failed.
+    pub images: Vec<Option<ImageId>>,
+    /// Images that lost their last file to this batch.
+    pub orphaned: Vec<ImageId>,
+}
+
+impl Store {
+    /// Writes what a batch of files brought, in one transaction.
+    pub fn record(&self, model: ModelId, records: &[FileRecord]) -> Result<Recorded> {
+        let recorded = self.write_tags(|db| {
+            let mut recorded = Recorded::default();
+            let mut new_tags = tag_events::watched_tags(db)?;
+            let mut replaced = Vec::new();
+            for record in records {
+                let (image, before) = record_file(db, model, record, &mut new_tags)?;
+                recorded.images.push(image);
+                replaced.extend(before);
+            }
+            recorded.orphaned = files::orphans(db, replaced)?;
+            Ok((recorded, new_tags))
+        })?;
+        let images = recorded.images.iter().flatten().copied();
+        self.note_change(TagChange::Images(images.collect()));
+        Ok(recorded)
+    }
+
+    /// Marks files as no longer there and returns the images that lost their last one.
+    pub fn mark_gone(&self, files: &[PathBuf]) -> Result<Vec<ImageId>> {
+        let (gone, orphaned) = self.write(|db| {
+            let images = files::mark_gone(db, files)?;
+            let gone: BTreeSet<ImageId> = images.iter().copied().collect();
+            Ok((gone, files::orphans(db, images)?))
+        })?;
+        self.note_change(TagChange::Images(gone));
+        Ok(orphaned)
+    }
+}
+
+/// Returns the image that a file holds now, and the one that it held before.
+fn record_file(
+    db: &Transaction<'_>,
+    model: ModelId,
+    record: &FileRecord,
+    new_tags: &mut NewTags,
+) -> Result<(Option<ImageId>, Option<ImageId>)> {
+    let FileRecord {
+        root, path, stat, ..
+    } = record;
+    let content = match &record.content {
+        Ok(content) => content,
+        Err(reason) => {
+            let (file, before) = files::put(db, *root, path, *stat, Err(reason))?;
+            keywords::replace(db, file, &BTreeSet::new())?;
+            return Ok((None, before));
+        }
+    };
+    let image = record_content(db, model, stat.size_bytes, content, new_tags)?;
+    let (file, before) = files::put(db, *root, path, *stat, Ok(image))?;
+    sidecars::note_read(db, file, &content.keywords)?;
+    keywords::replace(db, file, &content.keywords.keywords)?;
+    Ok((Some(image), before))
+}
+
+fn record_content(
+    db: &Transaction<'_>,
+    model: ModelId,
+    size_bytes: i64,
+    content: &Content,
+    new_tags: &mut NewTags,
+) -> Result<ImageId> {
+    let image = images::put(db, &content.hash, size_bytes, &content.metadata)?;
+    embeddings::put(db, model, image, &content.embedding)?;
+    embeddings::forget_imported(db, model, &content.hash)?;
+    tags::replace_of_image(db, image, &content.tags, new_tags)?;
+    Ok(image)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    use crate::store::{FileState, Filter, KnownFile};
+
+    const STAT: FileStat = FileStat {
+        size_bytes: 3,
+        modified_ns: 4,
+        inode: 5,
+    };
+
+    struct Library {
+        _folder: tempfile::TempDir,
+        store: Store,
+        root: RootId,
+        model: ModelId,
+    }
+
+    fn library() -> Library {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let (root, model) = (
+            store.root(Path::new("/photos")).unwrap(),
+            store.model("fingerprint", "name").unwrap(),
+        );
+        Library {
+            _folder: folder,
+            store,
+            root,
+            model,
+        }
+    }
+
+    impl Library {
+        fn record(&self, path: &str, content: std::result::Result<u8, &str>) -> Recorded {
+            let content = content.map_err(str::to_owned).map(|seed| Content {
+                hash: ContentHash([seed; 32]),
+                metadata: Metadata {
+                    format: "png".to_owned(),
+                    ..Metadata::default()
+                },
+                keywords: FileKeywords::default(),
+                embedding: Embedding::new(vec![f32::from(seed), 1.0]).unwrap(),
+                tags: Vec::new(),
+            });
+            let record = FileRecord {
+                root: self.root,
+                path: path.into(),
+                stat: STAT,
+                content,
+            };
+            self.store.record(self.model, &[record]).unwrap()
+        }
+
+        fn known(&self, path: &str) -> Option<KnownFile> {
+            self.store.known_file(Path::new(path), self.model).unwrap()
+        }
+
+        fn paths(&self) -> Vec<Vec<PathBuf>> {
+            let ids = self.store.matching(&Filter::default()).unwrap();
+            self.store
+                .images(&ids)
+                .unwrap()
+                .into_iter()
+                .map(|row| row.paths)
+                .collect()
+        }
+    }
+
+    #[test]
+    fn the_same_content_is_one_image() {
+        let library = library();
+        let first = library.record("/photos/a", Ok(1));
+        let second = library.record("/photos/b", Ok(1));
+        assert_eq!(first.images, second.images);
+        assert_eq!(
+            library.paths(),
+            [[PathBuf::from("/photos/a"), "/photos/b".into()]]
+        );
+        let known = library.known("/photos/a").unwrap();
+        assert_eq!(
+            (known.stat, known.state, known.is_embedded),
+            (STAT, FileState::Indexed, true)
+        );
+    }
+
+    #[test]
+    fn an_image_is_orphaned_by_its_last_file_only() {
+        let library = library();
+        let image = library.record("/photos/a", Ok(1)).images[0].unwrap();
+        library.record("/photos/b", Ok(1));
+        assert_eq!(library.record("/photos/a", Ok(2)).orphaned, []);
+        assert_eq!(
+            library.store.mark_gone(&["/photos/b".into()]).unwrap(),
+            [image]
+        );
+        assert_eq!(library.store.mark_gone(&["/photos/b".into()]).unwrap(), []);
+        assert_eq!(library.paths(), [[PathBuf::from("/photos/a")]]);
+        assert!(library.known("/photos/b").is_none());
+        // It comes back under another name: nothing has to be embedded.
+        assert!(
+            library
+                .store
+                .known_content(&ContentHash([1; 32]), library.model)
+                .unwrap()
+                .is_some()
+        );
+        assert_eq!(library.record("/photos/c", Ok(1)).images, [Some(image)]);
+    }
+
+    #[test]
+    fn a_failed_file_keeps_its_reason_and_no_image() {
+        let library = library();
+        let image = library.record("/photos/a", Ok(1)).images[0].unwrap();
+        assert_eq!(library.record("/photos/a", Err("cut")).orphaned, [image]);
+        let failures = library.store.failures().unwrap();
+        assert_eq!((failures.len(), failures[0].reason.as_str()), (1, "cut"));
+        library.record("/photos/a", Ok(1));
+        assert!(library.store.failures().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_root_goes_offline_and_comes_back_with_all_its_files() {
+        let library = library();
+        library.record("/photos/a", Ok(1));
+        library.record("/photos/bad", Err("cut"));
+        library.store.set_root_online(library.root, false).unwrap();
+        assert_eq!(
+            library.known("/photos/a").unwrap().state,
+            FileState::Offline
+        );
+        assert_eq!(library.paths().len(), 1, "offline images are still found");
+        library.store.set_root_online(library.root, true).unwrap();
+        assert_eq!(
+            library.known("/photos/a").unwrap().state,
+            FileState::Indexed
+        );
+        assert_eq!(
+            library.known("/photos/bad").unwrap().state,
+            FileState::Pending
+        );
+    }
+
+    #[test]
+    fn vectors_of_two_models_never_meet() {
+        let library = library();
+        library.record("/photos/a", Ok(1));
+        let other = library.store.model("another", "name").unwrap();
+        assert!(
+            !library
+                .store
+                .known_file(Path::new("/photos/a"), other)
+                .unwrap()
+                .unwrap()
+                .is_embedded
+        );
+        let live = library.store.live_images(library.model).unwrap();
+        assert_eq!(live.len(), 1);
+        assert_eq!(library.store.live_images(other).unwrap(), []);
+        let count = |model| {
+            let mut embeddings = 0;
+            let each = library
+                .store
+                .each_embedding(model, &live, |_, _| embeddings += 1);
+            each.map(|()| embeddings).unwrap()
+        };
+        assert_eq!((count(library.model), count(other)), (1, 0));
+    }
+
+    #[test]
+    fn pending_files_are_remembered_and_change_nothing_that_is_known() {
+        let library = library();
+        library.record("/photos/a", Ok(1));
+        let files = ["/photos/a", "/photos/new"].map(|path| (PathBuf::from(path), STAT));
+        library.store.add_pending(library.root, &files).unwrap();
+        assert_eq!(
+            library.known("/photos/a").unwrap().state,
+            FileState::Indexed
+        );
+        let known = library
+            .store
+            .known_files(library.root, Path::new("/photos"), library.model)
+            .unwrap();
+        assert_eq!(known[Path::new("/photos/new")].state, FileState::Pending);
+    }
+}

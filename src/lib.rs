@@ -31,12 +31,13 @@
 //! | [`watch`] | which paths are worth a look? |
 //! | [`tag`] | which labels does an image carry? |
 //! | [`search`] | which images answer this query? |
+//! | [`library`] | what is a library, and how is it opened? |
 //! | [`sidecar`] | which keywords stand beside a picture, and which shall? |
 //! | [`ingest`] | how does a file become a searchable, tagged image? |
 //! | [`hooks`] | who hears that an image gained a label? |
 //! | [`wire`] | what do HTTP and the command line ask and answer? |
 //! | [`serve`] | how does all this look over HTTP? |
-//! | [`daemon`] | who builds the parts, wires them, and stops them in order? |
+//! | [`daemon`] | who wires all that works on a library, and stops it? |
 //! | [`cli`] | what can be typed in a terminal? |
 //!
 //! # Invariants
@@ -81,6 +82,8 @@ pub mod watch;
 pub mod tag;
 
 pub mod search;
+
+pub mod library;
 
 pub mod sidecar;
 

@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tracing::{debug, warn};
+
+use crate::stop::{Stop, Threads};
 
 /// Events that wait to be turned into hints. More are dropped, and everything is scanned instead.
 const EVENT_QUEUE: usize = 16_384;
@@ -31,7 +32,7 @@ pub enum Hint {
     Everything,
 }
 
-/// Watches folders until it is dropped.
+/// Watched folders; they are watched until told to stop.
 #[derive(Debug)]
 pub struct Watch {
     hints: Receiver<Hint>,
@@ -40,7 +41,12 @@ pub struct Watch {
 impl Watch {
     /// Watches these folders and all below them, but for excluded and hidden ones. When this returns, no change goes
     /// unseen any more, so that a scan after it misses nothing.
-    pub fn start(folders: &[PathBuf], exclude: &[String]) -> notify::Result<Watch> {
+    pub fn start(
+        folders: &[PathBuf],
+        exclude: &[String],
+        stop: &Stop,
+        threads: &Threads,
+    ) -> notify::Result<Watch> {
         let (event_sender, events) = bounded(EVENT_QUEUE);
         let lost = Arc::new(AtomicBool::new(false));
         let watcher = RecommendedWatcher::new(
@@ -59,9 +65,8 @@ impl Watch {
         for folder in folders {
             worker.watch_tree(folder);
         }
-        thread::Builder::new()
-            .name("watch".to_owned())
-            .spawn(move || worker.run(&events))?;
+        let stop = stop.clone();
+        threads.spawn("watch", move || worker.run(&events, &stop))?;
         Ok(Watch { hints })
     }
 
@@ -93,8 +98,13 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(&mut self, events: &Receiver<notify::Result<Event>>) {
-        for event in events {
+    fn run(&mut self, events: &Receiver<notify::Result<Event>>, stop: &Stop) {
+        loop {
+            let event = select! {
+                recv(stop.closed()) -> _ => return,
+                recv(events) -> event => event,
+            };
+            let Ok(event) = event else { return };
             let lost = self.lost.swap(false, Ordering::Relaxed);
             let hints = match event {
                 Ok(event) if !lost && !event.need_rescan() => self.hints_of(event),
@@ -105,8 +115,11 @@ impl Worker {
                 }
             };
             for hint in hints {
-                if self.hints.send(hint).is_err() {
-                    return;
+                select! {
+                    recv(stop.closed()) -> _ => return,
+                    send(self.hints, hint) -> sent => if sent.is_err() {
+                        return;
+                    },
                 }
             }
         }

@@ -7,8 +7,9 @@ use anyhow::Result;
 use super::client::Client;
 use super::output;
 use crate::config::Config;
-use crate::daemon::{self, Library};
+use crate::library::{self, Library};
 use crate::search::{self, SameBy};
+use crate::stop::Stop;
 use crate::store::{Decision, LabelRef, Lock, LockError, SetName, Store, WhichDecisions};
 use crate::wire::{
     Answer, DecideMany, Decided, Decisions, Duplicates, Failures, ModelStatus, Preview,
@@ -47,8 +48,8 @@ impl Backend<'_> {
             Backend::Daemon(client) => client.get("status", &[]),
             Backend::Own { store, .. } => {
                 let model = ModelStatus {
-                    name: store.fact(daemon::MODEL_FACT)?,
-                    fingerprint: store.fact(daemon::FINGERPRINT_FACT)?,
+                    name: store.fact(library::MODEL_FACT)?,
+                    fingerprint: store.fact(library::FINGERPRINT_FACT)?,
                     loaded: None,
                 };
                 Ok(Status::stored(store, model, store.image_count()? as usize)?)
@@ -61,8 +62,8 @@ impl Backend<'_> {
             Backend::Daemon(client) => client.post("search", &serde_json::to_string(&request)?),
             Backend::Own { config, .. } => {
                 let (query, slice) = request.read()?;
-                let search = daemon::open_search(config, &output::download())?;
-                Ok(search.run(&query, &slice)?)
+                let library = Library::open_read_only(config, &output::download())?;
+                Ok(library.search().run(&query, &slice)?)
             }
         }
     }
@@ -80,8 +81,8 @@ impl Backend<'_> {
             }
             Backend::Own { config, .. } => {
                 let query = search::parse(filters)?;
-                let search = daemon::open_search(config, &output::download())?;
-                Ok(search.duplicates(by, &query, limit)?)
+                let library = Library::open_read_only(config, &output::download())?;
+                Ok(library.search().duplicates(by, &query, limit)?)
             }
         }
     }
@@ -107,8 +108,8 @@ impl Backend<'_> {
         match self {
             Backend::Daemon(client) => client.post(&format!("label-sets/{set}/preview"), text),
             Backend::Own { config, .. } => {
-                let tagger = daemon::open_tagger(config, &output::download())?;
-                Ok(tagger.preview(set, text)?)
+                let library = Library::open_read_only(config, &output::download())?;
+                Ok(library.tagger.preview(set, text)?)
             }
         }
     }
@@ -127,14 +128,15 @@ impl Backend<'_> {
         match self {
             Backend::Daemon(client) => client.post("decisions", &serde_json::to_string(&decide)?),
             Backend::Own { config, .. } => {
-                let library = Library::open(config, &output::download())?;
+                let library = Library::open(config, Stop::default(), &output::download())?;
                 let images = decide.images.len();
                 let label = LabelRef {
                     set: decide.set,
                     label: decide.label,
                 };
-                let tagger = library.parts.tagger;
-                let changed = tagger.decide_on(&label, decide.decision, decide.images)?;
+                let changed = library
+                    .tagger
+                    .decide_on(&label, decide.decision, decide.images)?;
                 Ok(Decided { images, changed })
             }
         }
@@ -146,10 +148,10 @@ impl Backend<'_> {
             Backend::Daemon(client) => client.post("decisions/import", text),
             Backend::Own { config, .. } => {
                 let decisions = Decision::parse_lines(text.as_bytes())?;
-                let library = Library::open(config, &output::download())?;
+                let library = Library::open(config, Stop::default(), &output::download())?;
                 Ok(Decided {
                     images: decisions.len(),
-                    changed: library.parts.tagger.decide(&decisions)?,
+                    changed: library.tagger.decide(&decisions)?,
                 })
             }
         }

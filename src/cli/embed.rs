@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use super::output;
 use crate::config::Config;
-use crate::daemon;
 use crate::decode;
 use crate::embed::{Embedding, Pixels, PixelsMaker};
+use crate::library;
 
 /// Pictures embedded together.
 const BATCH: usize = 16;
@@ -42,7 +42,7 @@ impl Embed {
             !self.image.is_empty() || !self.text.is_empty(),
             "nothing to embed: give --image or --text"
         );
-        let embedder = daemon::load_model(&config.model, config, None, &output::download())?;
+        let embedder = library::load_model(&config.model, config, None, &output::download())?;
         let mut report = Report::default();
         for batch in self.image.chunks(BATCH) {
             let maker = embedder.pixels_maker();

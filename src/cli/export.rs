@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 use super::output;
 use super::vectors::{self, Shape};
 use crate::config::Config;
-use crate::daemon;
+use crate::library;
 use crate::search::Item;
 use crate::store::{ContentHash, Decision, Filter, ImageId, ModelId, Store, WhichDecisions};
 
@@ -249,8 +249,8 @@ fn known_model(store: &Store) -> Result<(ModelId, Shape, Vec<ImageId>)> {
     let unknown =
         "the library does not say which model it uses: start `pixdex serve` or `pixdex index` once";
     let fact = |name| store.fact(name)?.context(unknown);
-    let fingerprint = fact(daemon::FINGERPRINT_FACT)?;
-    let model = fact(daemon::MODEL_FACT)?;
+    let fingerprint = fact(library::FINGERPRINT_FACT)?;
+    let model = fact(library::MODEL_FACT)?;
     let id = store.model(&fingerprint, &model)?;
     let mut embedding_dim = 0;
     let ids = store.live_images(id)?;

@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::output;
 use super::vectors::{Reader, Shape};
 use crate::config::Config;
-use crate::daemon::Library;
-use crate::ingest::Parts;
+use crate::library::Library;
+use crate::stop::Stop;
 
 /// Rows that are read, and written, together.
 const BATCH: usize = 1024;
@@ -38,8 +38,8 @@ struct Report {
 
 impl Import {
     pub(super) fn run(self, config: &Config) -> Result<()> {
-        let library = Library::open(config, &output::download())?;
-        let report = self.import(&library.parts);
+        let library = Library::open(config, Stop::default(), &output::download())?;
+        let report = self.import(&library);
         let report =
             report.with_context(|| format!("failed to import `{}`", self.file.display()))?;
         output::print(&report, self.json, |report| {
@@ -51,10 +51,10 @@ impl Import {
         })
     }
 
-    fn import(&self, parts: &Parts) -> Result<Report> {
+    fn import(&self, library: &Library) -> Result<Report> {
         // All are checked before the first is kept.
         let mut check = Reader::open(&self.file)?;
-        fits(&check.shape, parts)?;
+        fits(&check.shape, library)?;
         while !check.read(BATCH)?.is_empty() {}
         let mut reader = Reader::open(&self.file)?;
         let bar = output::counting("importing", reader.shape.rows);
@@ -64,7 +64,7 @@ impl Import {
             if rows.is_empty() {
                 break;
             }
-            imported += parts.store.import_embeddings(parts.model, &rows)?;
+            imported += library.store.import_embeddings(library.model, &rows)?;
             bar.inc(rows.len() as u64);
         }
         bar.finish_and_clear();
@@ -75,8 +75,8 @@ impl Import {
     }
 }
 
-fn fits(shape: &Shape, parts: &Parts) -> Result<()> {
-    let embedder = &parts.embedder;
+fn fits(shape: &Shape, library: &Library) -> Result<()> {
+    let embedder = &library.embedder;
     ensure!(
         shape.fingerprint == embedder.fingerprint(),
         "its embeddings are of the model `{}` with the fingerprint {}, and the library's are of `{}` with {}: vectors of two \

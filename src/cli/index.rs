@@ -8,8 +8,10 @@ use serde::Serialize;
 
 use super::output::{self, IndexBar};
 use crate::config::Config;
-use crate::daemon::{self, Library};
 use crate::ingest::{self, ProgressReport};
+use crate::library::{self, Library};
+use crate::sidecar::Sidecars;
+use crate::stop::Stop;
 use crate::store::Failure;
 
 /// Bring the library to the state of folders once, then exit.
@@ -35,14 +37,15 @@ struct Report {
 
 impl Index {
     pub(super) fn run(self, config: &Config) -> Result<()> {
-        let roots = daemon::resolve_roots(&self.folders)?;
-        daemon::check_library_place(config, &roots)?;
-        let library = Library::open(&daemon::without_graph(config), &output::download())?;
-        let store = library.parts.store.clone();
-        let index = library.parts.index.clone();
-        let sidecars = daemon::sidecars(config, &library.parts);
+        let roots = library::resolve_roots(&self.folders)?;
+        library::check_place(config, &roots)?;
+        let config = library::without_graph(config);
+        let library = Library::open(&config, Stop::default(), &output::download())?;
+        let store = library.store.clone();
+        let index = library.index.clone();
+        let sidecars = Sidecars::new(&library, config.sidecars.write);
         let bar = IndexBar::new();
-        let progress = ingest::index_once(library.parts, &roots, |progress| bar.show(progress))?;
+        let progress = ingest::index_once(library, &roots, |progress| bar.show(progress))?;
         bar.finish();
         sidecars.map_or(Ok(()), |sidecars| sidecars.run_once())?;
         let report = Report {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::output;
 use crate::config::Config;
-use crate::daemon;
+use crate::library;
 use crate::model::{self, HubSettings, ModelFile, ModelSource};
 
 /// Models.
@@ -59,7 +59,7 @@ impl Model {
 }
 
 fn info(config: &Config, json: bool) -> Result<()> {
-    let embedder = daemon::load_model(&config.model, config, None, &output::download())?;
+    let embedder = library::load_model(&config.model, config, None, &output::download())?;
     let info = Info {
         name: embedder.name().to_owned(),
         fingerprint: embedder.fingerprint().to_owned(),

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 use toml::Value;
 use tracing::info;
 
 use super::output;
 use crate::config::Config;
-use crate::daemon::{self, Library};
+use crate::daemon;
+use crate::library::Library;
+use crate::stop::Stop;
 
 /// Watch folders, and serve search, tags and a web page until told to stop.
 #[derive(Debug, Args)]
@@ -57,34 +58,34 @@ pub(super) fn block_on(daemon: impl Future<Output = Result<()>>) -> Result<()> {
 }
 
 async fn serve(config: Config, folders: Vec<PathBuf>) -> Result<()> {
-    let stop = stop_on_signal()?;
+    let stop = Stop::default();
+    stop_on_signal(stop.clone())?;
     let listen = config.http.listen;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("failed to listen on `{listen}`"))?;
+    let stop_of_library = stop.clone();
     let opened = tokio::task::spawn_blocking(move || {
-        let library = Library::open(&config, &output::download())?;
+        let library = Library::open(&config, stop_of_library, &output::download())?;
         anyhow::Ok((config, library))
     });
     // A download can take minutes, and must end at once when it is told to.
     let (config, library) = tokio::select! {
         opened = opened => opened??,
-        () = stop.cancelled() => std::process::exit(0),
+        () = stop.asked() => std::process::exit(0),
     };
-    daemon::run(config, folders, listener, library, stop).await
+    daemon::run(config, folders, listener, library).await
 }
 
-/// Cancelled when the process is told to stop. Both handlers are in place before anybody learns the address.
-pub(super) fn stop_on_signal() -> Result<CancellationToken> {
-    let stop = CancellationToken::new();
-    let cancel = stop.clone();
+/// Passes on that the process is told to stop. Both handlers are in place before anybody learns the address.
+pub(super) fn stop_on_signal(stop: Stop) -> Result<()> {
     let signalled = signals()?;
     tokio::spawn(async move {
         signalled.await;
         info!("told to stop");
-        cancel.cancel();
+        stop.ask();
     });
-    Ok(stop)
+    Ok(())
 }
 
 #[cfg(unix)]

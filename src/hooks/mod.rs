@@ -7,13 +7,14 @@ mod attempt;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
+use crossbeam_channel::{Receiver, select};
 use tracing::{error, info, warn};
 
 use crate::config::HookConfig;
+use crate::library::Library;
+use crate::stop::Stop;
 use crate::store::{HookId, QueuedEvent, Store, StoreError};
 use attempt::{Failure, Target};
 
@@ -26,58 +27,23 @@ const LAST_PAUSE: Duration = Duration::from_mins(5);
 /// So often may a hook answer and not take an event before it is taken to be the event's fault: about an hour.
 const MAX_REFUSALS: i64 = 20;
 
-/// The longest wait for attempts under way when the daemon stops. What is not taken by then is delivered again.
-const STOP_DEADLINE: Duration = Duration::from_secs(1);
-
-/// The running threads.
-#[derive(Debug)]
-pub struct Hooks {
-    /// Dropped: the threads end.
-    stop: Sender<()>,
-    /// Closed when all have ended.
-    ended: Receiver<()>,
-}
-
-impl Hooks {
-    /// Declares the hooks of a configuration, so that from now on events are kept for them.
-    pub fn declare(
-        config: &BTreeMap<String, HookConfig>,
-        store: &Store,
-    ) -> Result<Vec<HookId>, StoreError> {
-        let hooks = config.iter();
-        let declared: Vec<_> = hooks
-            .map(|(name, hook)| (name.as_str(), hook.max_waiting))
-            .collect();
-        store.declare_hooks(&declared)
+/// Starts the threads that deliver what waits for each configured hook, and what comes.
+pub fn start(config: &BTreeMap<String, HookConfig>, library: &Library) -> io::Result<()> {
+    for ((name, config), &id) in config.iter().zip(&library.hooks) {
+        let worker = Worker {
+            name: name.clone(),
+            id,
+            target: Target::new(config),
+            give_up_after_s: config.give_up_after_s,
+            store: library.store.clone(),
+            filled: library.store.feed().outbox_filled(),
+            stop: library.stop.clone(),
+        };
+        library
+            .threads
+            .spawn(format!("hook {name}"), move || worker.run())?;
     }
-
-    /// Delivers what waits, and what comes.
-    pub fn start(config: &BTreeMap<String, HookConfig>, store: &Store) -> anyhow::Result<Hooks> {
-        let ids = Hooks::declare(config, store)?;
-        let ((stop, stopped), (ending, ended)) = (bounded(0), bounded(0));
-        for ((name, config), id) in config.iter().zip(ids) {
-            let worker = Worker {
-                name: name.clone(),
-                id,
-                target: Target::new(config),
-                give_up_after_s: config.give_up_after_s,
-                store: store.clone(),
-                filled: store.feed().outbox_filled(),
-                stopped: stopped.clone(),
-                _ending: ending.clone(),
-            };
-            worker.start()?;
-        }
-        Ok(Hooks { stop, ended })
-    }
-
-    /// Ends, and gives attempts under way a moment.
-    pub fn stop(self) {
-        drop(self.stop);
-        if self.ended.recv_timeout(STOP_DEADLINE) == Err(RecvTimeoutError::Timeout) {
-            warn!("a hook took too long, what it was told is told again at the next start");
-        }
-    }
+    Ok(())
 }
 
 /// One hook's thread.
@@ -88,45 +54,32 @@ struct Worker {
     give_up_after_s: i64,
     store: Store,
     filled: Receiver<()>,
-    stopped: Receiver<()>,
-    _ending: Sender<()>,
+    stop: Stop,
 }
 
 impl Worker {
-    fn start(self) -> io::Result<()> {
-        thread::Builder::new()
-            .name(format!("hook {}", self.name))
-            .spawn(move || self.run())?;
-        Ok(())
-    }
-
     fn run(self) {
         let mut failures = 0;
-        while !self.is_stopped(Duration::ZERO) {
+        while !self.stop.is_asked() {
             match self.deliver_next() {
                 Ok(Some(true)) => failures = 0,
                 Ok(None) => self.wait_for_events(),
                 Ok(Some(false)) => {
                     failures += 1;
-                    self.is_stopped(pause_after(failures));
+                    self.stop.is_asked_within(pause_after(failures));
                 }
                 // A full disk, say. What was taken and could not be written off is delivered again.
                 Err(error) => {
                     error!(hook = self.name, %error, "failed to read or write what waits for a hook");
-                    self.is_stopped(LAST_PAUSE);
+                    self.stop.is_asked_within(LAST_PAUSE);
                 }
             }
         }
     }
 
-    /// Waits for as long, or until told to stop: whether that is so.
-    fn is_stopped(&self, longest: Duration) -> bool {
-        self.stopped.recv_timeout(longest) == Err(RecvTimeoutError::Disconnected)
-    }
-
     fn wait_for_events(&self) {
         select! {
-            recv(self.stopped) -> _ => {}
+            recv(self.stop.closed()) -> _ => {}
             recv(self.filled) -> _ => {}
         }
     }

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender};
 use tracing::{info, warn};
 
 use super::Progress;
-use super::pipeline::{Job, Trouble};
+use super::job::{Job, Trouble};
 use super::read::{Facts, Outcome, Read};
 use crate::config::IngestConfig;
 use crate::embed::{EmbedError, Embedder, Embedding, Pixels};
@@ -84,7 +84,9 @@ impl Batcher {
     }
 
     fn embed(&self, read: Vec<Read>) -> Result<(Vec<Finding>, Vec<PathBuf>), EmbedError> {
-        let (mut findings, mut pictures, mut vanished) = (Vec::new(), Vec::new(), Vec::new());
+        let mut findings = Vec::new();
+        let mut pictures = Vec::new();
+        let mut vanished = Vec::new();
         for (job, outcome) in read {
             match outcome {
                 Outcome::Known(facts, embedding) => findings.push((job, Ok((facts, embedding)))),

@@ -5,119 +5,72 @@
 //! store: files wait there as `pending`, so that a killed process loses nothing.
 
 mod batch;
+mod job;
 mod look;
 mod pipeline;
 mod read;
+mod roots;
 mod scan;
+mod settling;
 mod write;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
 
 use anyhow::Result;
 use crossbeam_channel::{Sender, bounded};
 use serde::{Deserialize, Serialize};
-use tracing::error;
 
-use crate::config::{DecodeConfig, IngestConfig};
-use crate::embed::Embedder;
-use crate::index::Index;
-use crate::store::{ModelId, RootId, Store, StoreError};
-use crate::tag::Tagger;
+use crate::library::Library;
+use crate::stop::Threads;
+use crate::store::StoreError;
 use look::Looker;
 
-/// The running ingest of a daemon.
+/// The running ingest of a daemon. It ends with the library's threads.
 #[derive(Debug)]
 pub struct Ingest {
-    rescans: Sender<()>,
-    stop: Sender<()>,
-    thread: JoinHandle<()>,
-    progress: Progress,
+    /// What has been done.
+    pub progress: Progress,
+    /// Where a comparison of all folders with the library is asked for; one that is asked for already is enough.
+    pub rescans: Sender<()>,
 }
 
 impl Ingest {
     /// Watches and scans the roots, then follows what happens in them.
-    pub fn start(parts: Parts, roots: &[PathBuf]) -> Result<Ingest> {
+    pub fn start(library: Library, roots: &[PathBuf]) -> Result<Ingest> {
+        let threads = library.threads.clone();
         let progress = Progress::default();
-        let looker = Looker::new(parts, roots, progress.clone())?;
+        let looker = Looker::new(library, roots, progress.clone(), &threads)?;
         let (rescans, rescan_asked) = bounded(1);
-        let (stop, stop_asked) = bounded(1);
-        let follow = move || looker.run(&rescan_asked, &stop_asked);
-        let thread = thread::Builder::new()
-            .name("look".to_owned())
-            .spawn(follow)?;
-        Ok(Ingest {
-            rescans,
-            stop,
-            thread,
-            progress,
-        })
-    }
-
-    /// What has been done.
-    pub fn progress(&self) -> &Progress {
-        &self.progress
-    }
-
-    /// Where a comparison of all folders with the library is asked for; one that is asked for already is enough.
-    pub fn rescans(&self) -> Sender<()> {
-        self.rescans.clone()
-    }
-
-    /// Writes what is under way and ends.
-    pub fn stop(self) {
-        // Closed: the thread has ended already.
-        let _ = self.stop.send(());
-        if self.thread.join().is_err() {
-            error!("the thread that looks at folders panicked");
-        }
+        threads.spawn("look", move || looker.run(&rescan_asked))?;
+        Ok(Ingest { progress, rescans })
     }
 }
 
 /// Brings the library to the state of the folders once, calling `tick` now and then.
 pub fn index_once(
-    parts: Parts,
+    library: Library,
     roots: &[PathBuf],
     tick: impl FnMut(&Progress),
 ) -> Result<Progress> {
-    let tagger = Arc::clone(&parts.tagger);
-    let progress = Looker::new(parts, roots, Progress::default())?.run_once(tick)?;
+    let tagger = Arc::clone(&library.tagger);
+    let threads = Threads::default();
+    let looker = Looker::new(library, roots, Progress::default(), &threads)?;
+    let progress = looker.run_once(&threads, tick)?;
     if tagger.news().try_recv().is_ok() {
         tagger.sync()?;
     }
     Ok(progress)
 }
 
-/// What the pipeline works on and with.
-#[derive(Debug, Clone)]
-pub struct Parts {
-    /// The truth.
-    pub store: Store,
-    /// The model.
-    pub embedder: Embedder,
-    /// Its row in the store.
-    pub model: ModelId,
-    /// Kept up with the store.
-    pub index: Index,
-    /// The label sets.
-    pub tagger: Arc<Tagger>,
-    /// Settings.
-    pub ingest: IngestConfig,
-    /// Limits on what is decoded.
-    pub decode: DecodeConfig,
-}
-
-impl Parts {
-    /// Takes files that are no longer there out of the library.
-    fn forget_files(&self, files: &[PathBuf]) -> std::result::Result<(), StoreError> {
-        let orphaned = self.store.mark_gone(files)?;
-        self.index.remove(&orphaned);
-        self.tagger.tell_news();
-        Ok(())
-    }
+/// Takes files that are no longer there out of the library.
+fn forget_files(library: &Library, files: &[PathBuf]) -> std::result::Result<(), StoreError> {
+    let orphaned = library.store.mark_gone(files)?;
+    library.index.remove(&orphaned);
+    library.tagger.tell_news();
+    Ok(())
 }
 
 /// What has been done since the start. Cheap to clone; every clone counts the same.
@@ -195,11 +148,4 @@ impl Progress {
 
 fn count(counter: &AtomicUsize, more: usize) {
     counter.fetch_add(more, Ordering::Relaxed);
-}
-
-/// A watched folder of this run.
-#[derive(Debug, Clone)]
-struct WatchedRoot {
-    id: RootId,
-    path: PathBuf,
 }

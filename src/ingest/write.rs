@@ -9,14 +9,15 @@ use crossbeam_channel::Receiver;
 use tracing::{debug, info, warn};
 
 use super::batch::{Batch, Finding};
-use super::pipeline::{Job, Trouble};
-use super::{Parts, Progress, count};
+use super::job::{Job, Trouble};
+use super::{Progress, count, forget_files};
+use crate::library::Library;
 use crate::store::{Content, Event, FileRecord, Recorded};
 use crate::tag::{Sets, TagError};
 
 /// The thread that writes.
 pub(super) struct Writer {
-    pub(super) parts: Parts,
+    pub(super) library: Library,
     pub(super) progress: Progress,
     pub(super) being_written: Arc<AtomicUsize>,
     pub(super) trouble: Trouble,
@@ -36,7 +37,7 @@ impl Writer {
                 Err(error) => self.trouble.give_up(&paths, error),
             }
             self.being_written.fetch_sub(paths.len(), Ordering::Relaxed);
-            self.parts.tagger.tell_news();
+            self.library.tagger.tell_news();
             let duration_ms = started.elapsed().as_millis() as u64;
             info!(
                 files = paths.len(),
@@ -49,44 +50,39 @@ impl Writer {
 
     fn forget(&self, vanished: &[PathBuf]) -> anyhow::Result<()> {
         count(&self.progress.counts.removed, vanished.len());
-        Ok(self.parts.forget_files(vanished)?)
+        Ok(forget_files(&self.library, vanished)?)
     }
 
     /// Writes files and images in one transaction, and the index after it.
     fn record(&self, findings: Vec<Finding>) -> anyhow::Result<()> {
         // Held until the index has the images too: a label set that changes meanwhile will find them there.
-        let sets = self.parts.tagger.sets();
+        let sets = self.library.tagger.sets();
         let records: Vec<FileRecord> = findings
             .into_iter()
             .map(|finding| file_record(finding, &sets))
             .collect::<Result<_, _>>()?;
-        let recorded = self.parts.store.record(self.parts.model, &records)?;
+        let recorded = self.library.store.record(self.library.model, &records)?;
         let contents = records.iter().map(|record| record.content.as_ref().ok());
         let images = recorded.images.iter().zip(contents);
-        self.parts
+        self.library
             .index
             .insert(images.filter_map(|(image, content)| Some(((*image)?, &content?.embedding))));
-        self.parts.index.remove(&recorded.orphaned);
+        self.library.index.remove(&recorded.orphaned);
         let indexed = recorded.images.iter().flatten().count();
         count(&self.progress.counts.indexed, indexed);
         count(&self.progress.counts.failed, records.len() - indexed);
-        self.tell(&recorded)
+        self.announce(&recorded)
     }
 
-    /// Tells readers of the event stream which images are there to be found.
-    fn tell(&self, recorded: &Recorded) -> anyhow::Result<()> {
-        let (store, mut images) = (&self.parts.store, Vec::new());
-        if store.feed().has_readers() {
-            images = store.images(
-                &recorded
-                    .images
-                    .iter()
-                    .copied()
-                    .flatten()
-                    .collect::<Vec<_>>(),
-            )?;
+    /// Tells readers of the event stream which images are there to be found. Read from the store, and only where there are
+    /// readers: an event names all files that hold the image, and tags with their sources, which the batch does not know.
+    fn announce(&self, recorded: &Recorded) -> anyhow::Result<()> {
+        let store = &self.library.store;
+        if !store.feed().has_readers() {
+            return Ok(());
         }
-        for image in images {
+        let images: Vec<_> = recorded.images.iter().copied().flatten().collect();
+        for image in store.images(&images)? {
             store.feed().tell(Event::Image(image.into()));
         }
         Ok(())

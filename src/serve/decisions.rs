@@ -29,7 +29,7 @@ pub(super) fn list(Request { api, params, .. }: &Request) -> Result<Decisions> {
         image: params.get("image").map(image_hash).transpose()?,
     };
     Ok(Decisions {
-        decisions: api.parts.store.decisions(&which)?,
+        decisions: api.library.store.decisions(&which)?,
     })
 }
 
@@ -83,13 +83,13 @@ fn decide(
     images: Vec<ContentHash>,
 ) -> Result<Decided> {
     for image in &images {
-        if api.parts.store.image_by_hash(image)?.is_none() {
+        if api.library.store.image_by_hash(image)?.is_none() {
             return Err(SearchError::UnknownImage(*image).into());
         }
     }
     Ok(Decided {
         images: images.len(),
-        changed: api.parts.tagger.decide_on(label, verdict, images)?,
+        changed: api.library.tagger.decide_on(label, verdict, images)?,
     })
 }
 
@@ -99,7 +99,7 @@ pub(super) fn import(Request { api, body, .. }: &Request) -> Result<Decided> {
     let decisions = Decision::parse_lines(body).map_err(bad)?;
     Ok(Decided {
         images: decisions.len(),
-        changed: api.parts.tagger.decide(&decisions)?,
+        changed: api.library.tagger.decide(&decisions)?,
     })
 }
 

@@ -126,9 +126,10 @@ impl From<TagError> for ApiError {
             TagError::Set(_) => ApiError::bad_request("bad_label_set", message),
             TagError::Unknown(_) => ApiError::not_found("unknown_label_set", message),
             TagError::UnknownLabel { .. } => ApiError::not_found("unknown_label", message),
-            TagError::Io { .. } | TagError::Embed(_) | TagError::Store(_) => {
-                ApiError::internal(message)
-            }
+            TagError::Io { .. }
+            | TagError::NoFolder(_)
+            | TagError::Embed(_)
+            | TagError::Store(_) => ApiError::internal(message),
         }
     }
 }

@@ -7,11 +7,11 @@ use futures_util::stream;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
 use warp::reply::{Reply, Response};
 use warp::sse;
 
 use super::error::ApiError;
+use crate::stop::Stop;
 use crate::store::{Event, Feed};
 
 /// Streams at once; each holds a connection for as long as its reader likes.
@@ -21,19 +21,19 @@ const MAX_STREAMS: usize = 64;
 #[derive(Debug, Clone)]
 pub(super) struct Streams {
     slots: Arc<Semaphore>,
-    stop: CancellationToken,
+    stop: Stop,
 }
 
 /// One reader's stream.
 struct Stream {
     events: Receiver<Event>,
-    stop: CancellationToken,
+    stop: Stop,
     _slot: OwnedSemaphorePermit,
 }
 
 impl Streams {
-    /// That end when `stop` is cancelled: a server that stops waits for its connections.
-    pub(super) fn new(stop: CancellationToken) -> Streams {
+    /// That end when told to stop: a server that stops waits for its connections.
+    pub(super) fn new(stop: Stop) -> Streams {
         Streams {
             slots: Arc::new(Semaphore::new(MAX_STREAMS)),
             stop,
@@ -58,7 +58,7 @@ impl Stream {
     async fn next(mut self) -> Option<(Result<sse::Event, Infallible>, Stream)> {
         let event = tokio::select! {
             event = self.events.recv() => event,
-            () = self.stop.cancelled() => return None,
+            () = self.stop.asked() => return None,
         };
         let event = match event {
             Ok(event) => event,
@@ -79,7 +79,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_tells_what_it_missed_and_ends_when_told_to() {
-        let (stop, feed) = (CancellationToken::new(), Feed::default());
+        let (stop, feed) = (Stop::default(), Feed::default());
         let slots = Arc::new(Semaphore::new(1));
         let stream = Stream {
             events: feed.read(),
@@ -94,7 +94,7 @@ mod tests {
             "{message}"
         );
         drop(stream.next().await.unwrap());
-        stop.cancel();
+        stop.ask();
         let stream = Stream {
             events: feed.read(),
             stop,
@@ -105,7 +105,7 @@ mod tests {
 
     #[tokio::test]
     async fn there_is_room_for_so_many_streams() {
-        let (streams, feed) = (Streams::new(CancellationToken::new()), Feed::default());
+        let (streams, feed) = (Streams::new(Stop::default()), Feed::default());
         let mut open: Vec<_> = (0..MAX_STREAMS)
             .map(|_| streams.open(&feed).unwrap())
             .collect();

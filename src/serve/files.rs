@@ -20,8 +20,16 @@ pub(super) fn image(request: &Request, id: &str) -> Result<Item> {
 fn row(api: &Api, id: &str) -> Result<ImageRow> {
     let hash = image_hash(id)?;
     let unknown = || ApiError::not_found("unknown_image", format!("there is no image `{id}`"));
-    let image = api.parts.store.image_by_hash(&hash)?.ok_or_else(unknown)?;
-    api.parts.store.images(&[image])?.pop().ok_or_else(unknown)
+    let image = api
+        .library
+        .store
+        .image_by_hash(&hash)?
+        .ok_or_else(unknown)?;
+    api.library
+        .store
+        .images(&[image])?
+        .pop()
+        .ok_or_else(unknown)
 }
 
 /// The original file as a stream.
@@ -29,7 +37,7 @@ pub(super) async fn original(request: Request, id: String) -> Result<Response> {
     let found = blocking(request, move |Request { api, .. }| {
         let row = row(api, &id)?;
         let path = api
-            .parts
+            .library
             .store
             .readable_paths(row.id)?
             .into_iter()
@@ -70,13 +78,13 @@ pub(super) fn thumbnail(Request { api, params, .. }: &Request, id: &str) -> Resu
     };
     let size = thumbnail::nearest_size(wanted.parse().map_err(bad_size)?);
     let row = row(api, id)?;
-    let original = api.parts.store.readable_paths(row.id)?.into_iter().next();
+    let original = api.library.store.readable_paths(row.id)?.into_iter().next();
     let bytes = thumbnail::get(
         &api.thumbnails,
         &row.hash,
         size,
         original.as_deref(),
-        &api.parts.decode,
+        &api.library.decode,
     )
     .map_err(ApiError::internal)?
     .ok_or_else(offline)?;

@@ -11,14 +11,14 @@ use crate::wire::{Applied, LabelSetReport, LabelSets, Preview, Tags};
 type Result<T> = std::result::Result<T, ApiError>;
 
 pub(super) fn list(Request { api, .. }: &Request) -> LabelSets {
-    let status = api.parts.tagger.status().into_iter();
+    let status = api.library.tagger.status().into_iter();
     LabelSets {
         label_sets: status.map(|(name, status)| (name, status.into())).collect(),
     }
 }
 
 pub(super) fn one(Request { api, .. }: &Request, name: &str) -> Result<LabelSetReport> {
-    let text = Some(api.parts.tagger.text(&name.parse()?)?);
+    let text = Some(api.library.tagger.text(&name.parse()?)?);
     let status = status_of(api, name);
     Ok(LabelSetReport {
         text,
@@ -27,11 +27,11 @@ pub(super) fn one(Request { api, .. }: &Request, name: &str) -> Result<LabelSetR
 }
 
 fn status_of(api: &Api, name: &str) -> SetStatus {
-    api.parts.tagger.status().remove(name).unwrap_or_default()
+    api.library.tagger.status().remove(name).unwrap_or_default()
 }
 
 pub(super) fn put(Request { api, body, .. }: &Request, name: &str) -> Result<Applied> {
-    let applied = Applied::sum(&api.parts.tagger.put(&name.parse()?, text(body)?)?);
+    let applied = Applied::sum(&api.library.tagger.put(&name.parse()?, text(body)?)?);
     Ok(Applied {
         warnings: status_of(api, name).warnings,
         ..applied
@@ -39,7 +39,7 @@ pub(super) fn put(Request { api, body, .. }: &Request, name: &str) -> Result<App
 }
 
 pub(super) fn preview(Request { api, body, .. }: &Request, name: &str) -> Result<Preview> {
-    Ok(api.parts.tagger.preview(&name.parse()?, text(body)?)?)
+    Ok(api.library.tagger.preview(&name.parse()?, text(body)?)?)
 }
 
 fn text(body: &Bytes) -> Result<&str> {
@@ -48,11 +48,11 @@ fn text(body: &Bytes) -> Result<&str> {
 }
 
 pub(super) fn delete(Request { api, .. }: &Request, name: &str) -> Result<Applied> {
-    Ok(Applied::sum(&api.parts.tagger.delete(&name.parse()?)?))
+    Ok(Applied::sum(&api.library.tagger.delete(&name.parse()?)?))
 }
 
 pub(super) fn tags(Request { api, .. }: &Request) -> Result<Tags> {
     Ok(Tags {
-        tags: api.parts.store.tag_counts()?,
+        tags: api.library.store.tag_counts()?,
     })
 }

@@ -18,26 +18,23 @@ mod thumbnail;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Result;
 use crossbeam_channel::Sender;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::config::Config;
-use crate::ingest::{Parts, Progress};
+use crate::ingest::{Ingest, Progress};
+use crate::library::Library;
 use crate::search::Search;
-
-/// The longest wait for answers under way when the server stops; a client that reads nothing must not hold it up.
-const STOP_DEADLINE: Duration = Duration::from_secs(1);
+use crate::stop::Stop;
 
 /// What the handlers work with. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Api {
-    parts: Parts,
+    library: Library,
     search: Search,
     progress: Progress,
     rescans: Sender<()>,
@@ -48,42 +45,31 @@ pub struct Api {
 }
 
 impl Api {
-    /// Over an open library and its running ingest; event streams end when `stop` is cancelled.
-    pub fn new(
-        config: &Config,
-        parts: Parts,
-        progress: Progress,
-        rescans: Sender<()>,
-        stop: CancellationToken,
-    ) -> Result<Api> {
+    /// Over an open library and its running ingest.
+    pub fn new(config: &Config, library: Library, ingest: Ingest) -> Result<Api> {
         Ok(Api {
-            search: Search::new(
-                parts.store.clone(),
-                parts.index.clone(),
-                parts.embedder.clone(),
-                parts.decode.clone(),
-            ),
-            parts,
-            progress,
-            rescans,
+            search: library.search(),
+            progress: ingest.progress,
+            rescans: ingest.rescans,
             thumbnails: config.library_dir()?.join("thumbnails"),
             guard: Arc::new(guard::Guard::new(&config.http.hosts)),
             slots: Arc::new(Semaphore::new(config.http.max_requests)),
-            streams: events::Streams::new(stop),
+            streams: events::Streams::new(library.stop.clone()),
+            library,
         })
     }
 }
 
-/// Serves until `stop` is cancelled.
-pub async fn run(listener: TcpListener, api: Api, stop: CancellationToken) {
+/// Serves until told to stop; a client that reads nothing does not hold that up beyond the deadline.
+pub async fn run(listener: TcpListener, api: Api, stop: &Stop) {
     let graceful = stop.clone();
     let server = warp::serve(routes::all(&api))
         .incoming(listener)
-        .graceful(async move { graceful.cancelled().await })
+        .graceful(async move { graceful.asked().await })
         .run();
     let overdue = async {
-        stop.cancelled().await;
-        tokio::time::sleep(STOP_DEADLINE).await;
+        stop.asked().await;
+        tokio::time::sleep_until(stop.deadline().into()).await;
     };
     tokio::select! {
         () = server => {}

@@ -220,7 +220,9 @@ fn daemon(api: &Api) -> Route {
             .boxed(),
         path!("events")
             .and(get(api))
-            .map(|Request { api, .. }: Request| or_error(api.streams.open(api.parts.store.feed())))
+            .map(|Request { api, .. }: Request| {
+                or_error(api.streams.open(api.library.store.feed()))
+            })
             .boxed(),
     ])
 }

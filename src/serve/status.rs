@@ -7,19 +7,19 @@ use crate::wire::{Failures, LoadedModel, ModelStatus, Rescan, RunningStatus, Sta
 type Result<T> = std::result::Result<T, ApiError>;
 
 pub(super) fn status(Request { api, .. }: &Request) -> Result<Status> {
-    let parts = &api.parts;
-    let placement = parts.embedder.placement();
+    let library = &api.library;
+    let placement = library.embedder.placement();
     let model = ModelStatus {
-        name: Some(parts.embedder.name().to_owned()),
-        fingerprint: Some(parts.embedder.fingerprint().to_owned()),
+        name: Some(library.embedder.name().to_owned()),
+        fingerprint: Some(library.embedder.fingerprint().to_owned()),
         loaded: Some(LoadedModel {
-            embedding_dim: parts.embedder.embedding_dim(),
+            embedding_dim: library.embedder.embedding_dim(),
             device: placement.device().to_owned(),
             precision: placement.precision().to_owned(),
         }),
     };
-    let index = parts.index.status();
-    let label_sets = parts.tagger.status().into_iter();
+    let index = library.index.status();
+    let label_sets = library.tagger.status().into_iter();
     let running = RunningStatus {
         progress: api.progress.report(),
         index,
@@ -27,12 +27,12 @@ pub(super) fn status(Request { api, .. }: &Request) -> Result<Status> {
     };
     Ok(Status {
         running: Some(running),
-        ..Status::stored(&parts.store, model, index.images)?
+        ..Status::stored(&library.store, model, index.images)?
     })
 }
 
 pub(super) fn failures(Request { api, .. }: &Request) -> Result<Failures> {
-    Ok(api.parts.store.failures()?.into())
+    Ok(api.library.store.failures()?.into())
 }
 
 pub(super) fn rescan(Request { api, .. }: &Request) -> Rescan {

@@ -1,17 +1,19 @@
 //! Brings sidecars to what the library's tags say: what is wanted beside each picture is compared with what was written there,
 //! and only where they differ is a sidecar opened.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result};
-use crossbeam_channel::{Receiver, Sender, bounded, select};
+use crossbeam_channel::{Receiver, select};
 use tracing::{error, info, warn};
 
 use super::replace::Replacement;
 use super::{pictures, places, read, reason, stat};
 use crate::config::SidecarNames;
+use crate::library::Library;
+use crate::stop::{Stop, Threads};
 use crate::store::{FileId, SidecarStamp, Store, TagChange, TaggedFile, Written};
 use crate::tag::{Ancestors, Tagger};
 use crate::xmp::{self, Keywords};
@@ -25,60 +27,42 @@ pub struct Sidecars {
     store: Store,
     tagger: Arc<Tagger>,
     names: SidecarNames,
-}
-
-/// A thread that keeps sidecars up to date.
-#[derive(Debug)]
-pub struct Running {
-    stop: Sender<()>,
-    thread: JoinHandle<()>,
-}
-
-impl Running {
-    /// Ends with the files at hand; the next start goes on.
-    pub fn stop(self) {
-        drop(self.stop);
-        if self.thread.join().is_err() {
-            error!("the thread that writes sidecars panicked");
-        }
-    }
+    stop: Stop,
+    threads: Threads,
 }
 
 impl Sidecars {
     /// For the pictures of a library; none where its owner wants no sidecars.
-    pub fn new(store: Store, tagger: Arc<Tagger>, names: SidecarNames) -> Option<Sidecars> {
-        (names != SidecarNames::Off).then_some(Sidecars {
-            store,
-            tagger,
+    pub fn new(library: &Library, names: SidecarNames) -> Option<Sidecars> {
+        (names != SidecarNames::Off).then(|| Sidecars {
+            store: library.store.clone(),
+            tagger: Arc::clone(&library.tagger),
             names,
+            stop: library.stop.clone(),
+            threads: library.threads.clone(),
         })
     }
 
     /// Brings all sidecars up to date, then those of images whose tags change.
-    pub fn start(self) -> Result<Running> {
-        let (stop, stopped) = bounded(0);
+    pub fn start(self) -> io::Result<()> {
         let woken = self.store.follow_tags();
-        let follow = move || self.follow(&woken, &stopped);
-        let thread = thread::Builder::new()
-            .name("sidecars".to_owned())
-            .spawn(follow)?;
-        Ok(Running { stop, thread })
+        let threads = self.threads.clone();
+        threads.spawn("sidecars", move || self.follow(&woken))
     }
 
     /// Brings all sidecars up to date, once.
     pub fn run_once(&self) -> Result<()> {
-        let (_stop, stopped) = bounded(0);
-        self.converge(&TagChange::All, &stopped)
+        self.converge(&TagChange::All)
     }
 
-    fn follow(&self, woken: &Receiver<()>, stopped: &Receiver<()>) {
+    fn follow(&self, woken: &Receiver<()>) {
         loop {
             select! {
-                recv(stopped) -> _ => return,
+                recv(self.stop.closed()) -> _ => return,
                 recv(woken) -> _ => {}
             }
             let change = self.store.take_tag_change();
-            if let Err(error) = self.converge(&change, stopped) {
+            if let Err(error) = self.converge(&change) {
                 error!(
                     error = format!("{error:#}"),
                     "failed to bring sidecars up to date"
@@ -87,7 +71,7 @@ impl Sidecars {
         }
     }
 
-    fn converge(&self, change: &TagChange, stopped: &Receiver<()>) -> Result<()> {
+    fn converge(&self, change: &TagChange) -> Result<()> {
         let ancestors = self.tagger.ancestors();
         let mut written = 0;
         if let TagChange::Images(images) = change {
@@ -97,8 +81,8 @@ impl Sidecars {
             }
         } else {
             let mut after = FileId::default();
-            // Closed: told to stop. The next start goes on.
-            while stopped.try_recv() != Err(crossbeam_channel::TryRecvError::Disconnected) {
+            // The next start goes on where this one is told to stop.
+            while !self.stop.is_asked() {
                 let files = self.store.tagged_files(after, BATCH)?;
                 let Some(last) = files.last() else { break };
                 after = last.id;

@@ -16,7 +16,7 @@ use tracing::warn;
 use crate::store::{FileKeywords, FileStat, SidecarStamp, Store, StoreError};
 use crate::xmp;
 
-pub use converge::{Running, Sidecars};
+pub use converge::Sidecars;
 
 /// A larger file is no sidecar.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;

@@ -31,6 +31,14 @@ pub struct ImageRow {
 impl Store {
     /// The row of a model, made where there is none.
     pub fn model(&self, fingerprint: &str, name: &str) -> Result<ModelId> {
+        let known = self.read(|db| {
+            let select = "SELECT id FROM models WHERE fingerprint = ?1 AND name = ?2";
+            let row = db.query_row(select, [fingerprint, name], |row| row.get(0));
+            Ok(row.optional()?)
+        })?;
+        if let Some(id) = known {
+            return Ok(ModelId(id));
+        }
         self.write(|db| {
             let upsert = "INSERT INTO models (fingerprint, name) VALUES (?1, ?2)
                           ON CONFLICT (fingerprint) DO UPDATE SET name = excluded.name RETURNING id";

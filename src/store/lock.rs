@@ -74,10 +74,11 @@ impl Lock {
     }
 
     /// Leaves the address for other commands to find.
-    pub fn announce(&mut self, address: &str) -> std::io::Result<()> {
-        self.file.rewind()?;
-        self.file.write_all(address.as_bytes())?;
-        self.file.flush()
+    pub fn announce(&self, address: &str) -> std::io::Result<()> {
+        let mut file = &self.file;
+        file.rewind()?;
+        file.write_all(address.as_bytes())?;
+        file.flush()
     }
 }
 
@@ -88,7 +89,7 @@ mod tests {
     #[test]
     fn a_second_owner_learns_where_the_first_one_listens() {
         let folder = tempfile::tempdir().unwrap();
-        let mut lock = Lock::take(folder.path()).unwrap();
+        let lock = Lock::take(folder.path()).unwrap();
         lock.announce("127.0.0.1:7878").unwrap();
         let error = Lock::take(folder.path()).unwrap_err();
         assert!(

@@ -37,6 +37,9 @@ pub enum TagError {
         /// The cause.
         source: std::io::Error,
     },
+    /// The folder that the owner named.
+    #[error("the labels folder `{0}` does not exist")]
+    NoFolder(PathBuf),
     /// A set that was to be written is wrong.
     #[error(transparent)]
     Set(#[from] SetError),

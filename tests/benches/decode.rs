@@ -13,9 +13,9 @@ use fast_image_resize::FilterType;
 use image::RgbImage;
 use image::imageops::crop_imm;
 use pixdex::config::Config;
-use pixdex::daemon::load_model;
 use pixdex::decode::decode_enough;
 use pixdex::embed::{Embedder, resize};
+use pixdex::library::load_model;
 use serde_json::json;
 
 /// Rounds over the folder.

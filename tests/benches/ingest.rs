@@ -14,8 +14,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use pixdex::config::Config;
-use pixdex::daemon::{Library, without_graph};
 use pixdex::ingest::index_once;
+use pixdex::library::{Library, without_graph};
+use pixdex::stop::Stop;
 use serde_json::json;
 use toml::Value;
 
@@ -71,10 +72,10 @@ fn main() -> Result<()> {
         .chain([("data_dir", data_dir)])
         .collect();
     let config = without_graph(&Config::load(None, std::iter::empty(), flags)?);
-    let library = Library::open(&config, &|_| {})?;
+    let library = Library::open(&config, Stop::default(), &|_| {})?;
     let mut spent = Spent::default();
     let started = Instant::now();
-    let progress = index_once(library.parts, &[folder.canonicalize()?], |_| {
+    let progress = index_once(library, &[folder.canonicalize()?], |_| {
         drop(spent.read());
     })?
     .report();

@@ -11,9 +11,9 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::Parser;
 use pixdex::config::Config;
-use pixdex::daemon;
 use pixdex::embed::Embedding;
 use pixdex::index::{Index, IndexSetup, QueryKind};
+use pixdex::library;
 use pixdex::store::{AppliedLabel, AppliedSet, ImageId, Store, TagDifference};
 use pixdex::tag::{Classifier, Label, LabelSet, Tagger, score_library};
 
@@ -41,7 +41,7 @@ struct Arguments {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let config = Config::load(None, std::iter::empty(), vec![("log", "warn".into())])?;
-    let embedder = daemon::load_model(&arguments.model, &config, None, &|_| {})?;
+    let embedder = library::load_model(&arguments.model, &config, None, &|_| {})?;
     let folder = tempfile::tempdir()?;
     let store = Store::open(&folder.path().join("library"))?;
     let images = made::fill(
@@ -56,7 +56,7 @@ fn main() -> Result<()> {
         embedding_dim: embedder.embedding_dim(),
         texts: Box::new(Vec::new),
     };
-    let index = Index::open(setup, daemon::without_graph(&config).index);
+    let index = Index::open(setup, library::without_graph(&config).index);
     index.insert(images.iter().map(|(image, embedding)| (*image, embedding)));
     let queries: Vec<Embedding> = images
         .iter()

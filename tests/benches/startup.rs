@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use pixdex::config::Config;
-use pixdex::daemon;
+use pixdex::library;
 use pixdex::store::Store;
 use serde_json::Value;
 
@@ -89,7 +89,7 @@ fn main() -> Result<()> {
 
 fn make_library(arguments: &Arguments, library: &Path, photos: &Path) -> Result<()> {
     let config = Config::load(None, std::iter::empty(), vec![("log", "warn".into())])?;
-    let embedder = daemon::load_model(&arguments.model, &config, None, &|_| {})?;
+    let embedder = library::load_model(&arguments.model, &config, None, &|_| {})?;
     made::fill(&Store::open(library)?, photos, &embedder, arguments.images);
     make_labels(&library.join("labels"))
 }

@@ -20,8 +20,10 @@ use tokio::net::TcpListener;
 use super::client::Client;
 use super::{output, search, serve};
 use crate::config::Config;
-use crate::daemon::{self, Library};
-use crate::tag::DRAWN_SETS;
+use crate::daemon;
+use crate::library::Library;
+use crate::stop::Stop;
+use crate::tag::{self, DRAWN_SETS};
 use crate::wire::{Answer, Status, Tags};
 use pictures::SEARCHES;
 
@@ -64,10 +66,10 @@ impl Demo {
             .context("failed to make a folder")?;
         let places = Places::under(folder.path());
         (config.data_dir, config.labels_dir) = (places.library.clone(), places.labels.clone());
-        daemon::write_labels(&places.labels, DRAWN_SETS)?;
+        tag::write_sets(&places.labels, DRAWN_SETS)?;
         println!("drawing pictures into {}", places.pictures.display());
         let pictures = pictures::write_library(&places.pictures, |_| {})?.len();
-        let library = Library::open(&config, &output::download())?;
+        let library = Library::open(&config, Stop::default(), &output::download())?;
         serve::block_on(self.serve(config, library, places, pictures, started))
     }
 
@@ -79,23 +81,18 @@ impl Demo {
         pictures: usize,
         started: Instant,
     ) -> Result<()> {
-        let stop = serve::stop_on_signal()?;
+        let stop = library.stop.clone();
+        serve::stop_on_signal(stop.clone())?;
         let listener = self.bind(config.http.listen).await?;
         let address = listener.local_addr()?.to_string();
         let folders = vec![places.pictures.clone()];
-        let daemon = tokio::spawn(daemon::run(
-            config,
-            folders,
-            listener,
-            library,
-            stop.clone(),
-        ));
+        let daemon = tokio::spawn(daemon::run(config, folders, listener, library));
         let guide =
             tokio::task::spawn_blocking(move || guide(&address, &places, pictures, started));
         let guided = guide.await?;
         daemon.await??;
         // Stopped half-way, the guide finds nobody to ask.
-        if stop.is_cancelled() { Ok(()) } else { guided }
+        if stop.is_asked() { Ok(()) } else { guided }
     }
 
     async fn bind(&self, wanted: SocketAddr) -> Result<TcpListener> {

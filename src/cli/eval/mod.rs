@@ -12,9 +12,9 @@ use serde::Serialize;
 
 use super::output;
 use crate::config::Config;
-use crate::daemon;
 use crate::decode;
 use crate::embed::{Embedder, Embedding, Pixels, PixelsMaker};
+use crate::library;
 use pictures::Labelled;
 
 /// Pictures that are decoded together, and then embedded together.
@@ -93,7 +93,7 @@ impl Eval {
             self.template
         );
         let set = pictures::find(&self.pictures, self.names.as_deref())?;
-        let embedder = daemon::load_model(&config.model, config, None, &output::download())?;
+        let embedder = library::load_model(&config.model, config, None, &output::download())?;
         let report = self.measure(&set, &embedder, config)?;
         output::print(&report, self.json, print)?;
         let failed = report.failed.len();

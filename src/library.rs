@@ -1,0 +1,291 @@
+//! What a library is, and how it is opened: to be written by the one process that owns it, or only to be read.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+use tracing::{debug, info, warn};
+
+use crate::config::{Config, DecodeConfig, IngestConfig};
+use crate::embed::{Embedder, Embedding, Placement};
+use crate::index::{Index, IndexSetup};
+use crate::model::{HubSettings, Model, ModelSource, Progress};
+use crate::search::Search;
+use crate::stop::{Stop, Threads};
+use crate::store::{HookId, Lock, ModelId, Store};
+use crate::tag::{self, Tagger};
+
+/// Texts such as people search for, one a line.
+const QUERIES: &str = include_str!("../config/queries.txt");
+
+/// The fact under which a library remembers the model it was last used with.
+pub const MODEL_FACT: &str = "model";
+
+/// The fact under which it remembers that model's fingerprint.
+pub const FINGERPRINT_FACT: &str = "model fingerprint";
+
+/// An open library. Cheap to clone: every clone is the same library, and the last one gives it back.
+#[derive(Debug, Clone)]
+pub struct Library {
+    /// The truth.
+    pub store: Store,
+    /// The model.
+    pub embedder: Embedder,
+    /// Its row in the store.
+    pub model: ModelId,
+    /// Kept up with the store.
+    pub index: Index,
+    /// The label sets.
+    pub tagger: Arc<Tagger>,
+    /// The configured hooks, in their order.
+    pub hooks: Vec<HookId>,
+    /// How pictures are taken in.
+    pub ingest: IngestConfig,
+    /// Limits on what is decoded.
+    pub decode: DecodeConfig,
+    /// Ends whatever works on the library in the background.
+    pub stop: Stop,
+    /// Whatever works on it.
+    pub threads: Threads,
+    /// None where it is only read.
+    lock: Option<Arc<Lock>>,
+}
+
+impl Library {
+    /// Takes the library of `config`, loads its model and its index, and brings its tags up to date.
+    pub fn open(config: &Config, stop: Stop, progress: &dyn Fn(Progress<'_>)) -> Result<Library> {
+        let folder = config.library_dir()?;
+        let lock = Lock::take(&folder)?;
+        let store = Store::open(&folder)?;
+        let embedder = load_model(&config.model, config, Some(&store), progress)?;
+        store.set_fact(MODEL_FACT, embedder.name())?;
+        store.set_fact(FINGERPRINT_FACT, embedder.fingerprint())?;
+        let labels = config.labels_folder()?;
+        let is_ours = config.labels_dir.as_os_str().is_empty();
+        tag::prepare_folder(&labels, is_ours.then(|| tag::starter_sets(&config.model)))?;
+        let mut library = Library::load(config, store, embedder, stop)?;
+        library.lock = Some(Arc::new(lock));
+        // Before the first tag may change: from now on events are kept for them.
+        let hooks = config.hooks.iter();
+        let hooks: Vec<_> = hooks
+            .map(|(name, hook)| (name.as_str(), hook.max_waiting))
+            .collect();
+        library.hooks = library.store.declare_hooks(&hooks)?;
+        library.tagger.sync()?;
+        Ok(library)
+    }
+
+    /// Opens a library for searching and looking, with the model that it was built with; also one that cannot be written.
+    pub fn open_read_only(config: &Config, progress: &dyn Fn(Progress<'_>)) -> Result<Library> {
+        let store = Store::open_existing(&config.library_dir()?)?;
+        let name = store
+            .fact(MODEL_FACT)?
+            .context("the library is empty: fill it with `pixdex index FOLDER`")?;
+        let embedder = load_model(&name, config, Some(&store), progress)?;
+        Library::load(&without_graph(config), store, embedder, Stop::default())
+    }
+
+    fn load(config: &Config, store: Store, embedder: Embedder, stop: Stop) -> Result<Library> {
+        let model = store.model(embedder.fingerprint(), embedder.name())?;
+        let index = load_index(config, &store, model, &embedder)?;
+        let tagger = Tagger::new(
+            config.labels_folder()?,
+            store.clone(),
+            index.vectors().clone(),
+            embedder.clone(),
+        );
+        Ok(Library {
+            store,
+            embedder,
+            model,
+            index,
+            tagger: Arc::new(tagger),
+            hooks: Vec::new(),
+            ingest: config.ingest.clone(),
+            decode: config.decode.clone(),
+            stop,
+            threads: Threads::default(),
+            lock: None,
+        })
+    }
+
+    /// Leaves the address at which this process answers for other commands to find.
+    pub fn announce(&self, address: &str) -> std::io::Result<()> {
+        self.lock
+            .as_ref()
+            .map_or(Ok(()), |lock| lock.announce(address))
+    }
+
+    /// What finds its images.
+    pub fn search(&self) -> Search {
+        Search::new(
+            self.store.clone(),
+            self.index.clone(),
+            self.embedder.clone(),
+            self.decode.clone(),
+        )
+    }
+}
+
+/// For a process that asks once or not at all: a scan is over long before a graph is built.
+pub fn without_graph(config: &Config) -> Config {
+    let mut config = config.clone();
+    config.index.hnsw_from = usize::MAX;
+    config
+}
+
+/// Loads a model by the name that its owner gave it. A library remembers how the model's self-check went, which takes
+/// longer than the rest.
+pub fn load_model(
+    name: &str,
+    config: &Config,
+    library: Option<&Store>,
+    progress: &dyn Fn(Progress<'_>),
+) -> Result<Embedder> {
+    let source: ModelSource = name.parse()?;
+    let placement = Placement::find(config.device, config.precision)?;
+    let model = Model::open(&source, &HubSettings::from_env(), progress)?;
+    let embedder = match library {
+        Some(store) => load_checked(model, placement, store)?,
+        None => Embedder::load(model, placement)?,
+    };
+    info!(
+        model = embedder.name(),
+        device = embedder.placement().device(),
+        precision = embedder.placement().precision(),
+        embedding_dim = embedder.embedding_dim(),
+        "model loaded"
+    );
+    if source == ModelSource::Bundled {
+        warn!(
+            "the bundled model knows drawn pictures only; for photos take --model openai/clip-vit-base-patch32"
+        );
+    }
+    Ok(embedder)
+}
+
+fn load_checked(model: Model, placement: Placement, store: &Store) -> Result<Embedder> {
+    let fact = self_check_fact(&model, &placement);
+    let known = store.fact(&fact)?.and_then(|cosine| cosine.parse().ok());
+    let embedder = Embedder::load(model, placement.with_self_check(known))?;
+    match embedder.placement().self_check_cosine() {
+        Some(cosine) if known != Some(cosine) => {
+            // Checked again the next time, where the library cannot be written.
+            if let Err(error) = store.set_fact(&fact, &cosine.to_string()) {
+                debug!(%error, "the model's self-check is not remembered");
+            }
+        }
+        _ => {}
+    }
+    Ok(embedder)
+}
+
+/// The name of a fact that holds for one model, one number format, and one release's arithmetic.
+fn self_check_fact(model: &Model, placement: &Placement) -> String {
+    let precision = placement.precision();
+    let release = env!("CARGO_PKG_VERSION");
+    format!("self-check {precision} {release} {}", model.fingerprint)
+}
+
+fn load_index(
+    config: &Config,
+    store: &Store,
+    model: ModelId,
+    embedder: &Embedder,
+) -> Result<Index> {
+    let texts = embedder.clone();
+    let setup = IndexSetup {
+        folder: config.library_dir()?.join("index"),
+        fingerprint: embedder.fingerprint().to_owned(),
+        embedding_dim: embedder.embedding_dim(),
+        texts: Box::new(move || sample_texts(&texts)),
+    };
+    let index = Index::open(setup, config.index.clone());
+    index.load(store, model)?;
+    Ok(index)
+}
+
+/// Embeddings of texts such as people search for. Without them the index measures with what was asked of late.
+fn sample_texts(embedder: &Embedder) -> Vec<Embedding> {
+    // One by one, so that a query waits for no more than one of them.
+    let embed = |text: &str| {
+        embedder
+            .embed_texts(vec![text.to_owned()])
+            .unwrap_or_default()
+    };
+    QUERIES.lines().flat_map(embed).collect()
+}
+
+/// Makes folders absolute, and drops those that lie inside another.
+pub fn resolve_roots(folders: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut roots = Vec::new();
+    for folder in folders {
+        let root = match folder.canonicalize() {
+            // A drive that is not plugged in: its pictures stay in the library, offline.
+            Err(error) if error.kind() == ErrorKind::NotFound => std::path::absolute(folder)?,
+            root => root.with_context(|| format!("failed to look into `{}`", folder.display()))?,
+        };
+        ensure!(
+            !root.is_file(),
+            "`{}` is a file: name the folder it lies in",
+            root.display()
+        );
+        roots.push(root);
+    }
+    roots.sort();
+    roots.dedup_by(|inner, outer| inner.starts_with(&*outer));
+    Ok(roots)
+}
+
+/// Refuses a library that lies where its own thumbnails would be watched and indexed. Hidden folders are not watched.
+pub fn check_place(config: &Config, roots: &[PathBuf]) -> Result<()> {
+    let library = std::path::absolute(config.library_dir()?)?;
+    let is_hidden = |path: &Path| {
+        path.iter()
+            .any(|part| part.to_string_lossy().starts_with('.'))
+    };
+    let is_watched = |root: &&PathBuf| {
+        library
+            .strip_prefix(root)
+            .is_ok_and(|inside| !is_hidden(inside))
+    };
+    match roots.iter().find(is_watched) {
+        None => Ok(()),
+        Some(root) => bail!(
+            "the library `{}` lies inside the watched folder `{}`: put it elsewhere with --data-dir",
+            library.display(),
+            root.display()
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Precision};
+
+    #[test]
+    fn a_library_remembers_a_self_check_that_was_passed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let placement = || Placement::find(config::Device::Cpu, Precision::Auto).unwrap();
+        let model = || {
+            let hub = HubSettings::from_env();
+            Model::open(&ModelSource::Bundled, &hub, &|_| {}).unwrap()
+        };
+        if placement().precision() == "f32" {
+            return; // Nothing to check on this processor.
+        }
+        let load = || load_checked(model(), placement(), &store).unwrap();
+        let found = load().placement().self_check_cosine().unwrap();
+        let fact = self_check_fact(&model(), &placement());
+        assert_eq!(store.fact(&fact).unwrap(), Some(found.to_string()));
+
+        store.set_fact(&fact, "0.99995").unwrap();
+        assert_eq!(load().placement().self_check_cosine(), Some(0.99995));
+        // Not good enough for `auto`, whoever found it: checked again.
+        store.set_fact(&fact, "0.98").unwrap();
+        assert_eq!(load().placement().self_check_cosine(), Some(found));
+    }
+}

@@ -24,6 +24,7 @@
 //! | [`kernels`] | what is the product of these vectors or matrices, in the widest instructions at hand? |
 //! | [`model`] | where does the model come from, and what shape has it? |
 //! | [`embed`] | what is the embedding of these pixels, of this text? |
+//! | [`formats`] | which picture formats are read, and what distinguishes them? |
 //! | [`xmp`] | which keywords does this packet hold, and how are some written into it? |
 //! | [`decode`] | what picture do these bytes hold, and what do they say about it? |
 //! | [`store`] | what is known? `SQLite`, the truth |
@@ -68,6 +69,8 @@ pub mod kernels;
 pub mod model;
 
 pub mod embed;
+
+pub mod formats;
 
 pub mod xmp;
 

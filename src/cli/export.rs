@@ -150,7 +150,7 @@ fn cells(line: &Line) -> Result<Cells<'_>> {
     Ok(Cells {
         id: item.id,
         paths: serde_json::to_string(&item.paths)?,
-        format: &item.format,
+        format: item.format.name(),
         width: item.width,
         height: item.height,
         size_bytes: item.size_bytes,

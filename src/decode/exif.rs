@@ -10,15 +10,12 @@ pub(super) fn read(chunk: &[u8]) -> Option<Exif> {
     Reader::new().read_raw(chunk.to_vec()).ok()
 }
 
-/// When, where and by what the picture was taken.
-pub(super) fn metadata(exif: &Exif) -> Metadata {
-    Metadata {
-        taken_at: taken_at(exif),
-        camera: camera(exif),
-        latitude: degrees(exif, Tag::GPSLatitude, Tag::GPSLatitudeRef, b"S", 90.0),
-        longitude: degrees(exif, Tag::GPSLongitude, Tag::GPSLongitudeRef, b"W", 180.0),
-        ..Metadata::default()
-    }
+/// Adds when, where and by what the picture was taken.
+pub(super) fn add_to(metadata: &mut Metadata, exif: &Exif) {
+    metadata.taken_at = taken_at(exif);
+    metadata.camera = camera(exif);
+    metadata.latitude = degrees(exif, Tag::GPSLatitude, Tag::GPSLatitudeRef, b"S", 90.0);
+    metadata.longitude = degrees(exif, Tag::GPSLongitude, Tag::GPSLongitudeRef, b"W", 180.0);
 }
 
 fn ascii(exif: &Exif, tag: Tag) -> Option<&[u8]> {
@@ -56,10 +53,8 @@ fn camera(exif: &Exif) -> Option<String> {
                 .to_owned()
         })
     };
-    let (make, model) = (
-        text(Tag::Make).unwrap_or_default(),
-        text(Tag::Model).unwrap_or_default(),
-    );
+    let make = text(Tag::Make).unwrap_or_default();
+    let model = text(Tag::Model).unwrap_or_default();
     let name = if model.starts_with(&make) {
         model
     } else {
@@ -96,6 +91,7 @@ pub(super) mod tests {
     use super::*;
     use crate::decode::decode;
     use crate::decode::tests::LIMITS;
+    use crate::formats::Format;
 
     pub(in crate::decode) fn exif_block(fields: &[(Tag, Value)]) -> Vec<u8> {
         let fields: Vec<Field> = fields
@@ -154,7 +150,7 @@ pub(super) mod tests {
             &LIMITS,
         );
         let expected = Metadata {
-            format: "jpeg".to_owned(),
+            format: Format::Jpeg,
             width: 20,
             height: 40,
             taken_at: Some("2021-07-03T18:30:05".to_owned()),

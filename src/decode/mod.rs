@@ -14,20 +14,14 @@ use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::metadata::Orientation;
-use image::{
-    ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Rgb, RgbImage, Rgba, RgbaImage,
-};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageReader, Rgb, RgbImage, Rgba, RgbaImage};
 use thiserror::Error;
 
 use crate::config::DecodeConfig;
+use crate::formats::{self, Format};
 
 /// More pixels than nearly all cameras make; decoded in full, they take from 200 MB up.
 const LARGE_PIXELS: u64 = 64_000_000;
-
-/// File name endings of the formats that pixdex reads.
-pub const EXTENSIONS: [&str; 10] = [
-    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff",
-];
 
 /// Why bytes are not a picture. The text is shown to people as the reason of a failed file.
 #[derive(Debug, Error)]
@@ -36,7 +30,7 @@ pub enum DecodeError {
     #[error("the file is empty")]
     Empty,
     /// The bytes are of no format that pixdex reads.
-    #[error("not a JPEG, PNG, WebP, GIF, BMP or TIFF picture")]
+    #[error("not a {} picture", formats::names("or"))]
     UnknownFormat,
     /// The end of the picture is missing; usually a copy that was cut off.
     #[error("the picture is truncated: its end marker is missing")]
@@ -80,10 +74,10 @@ pub struct Picture {
 }
 
 /// What a file says about its picture.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Metadata {
-    /// Lower-case name of the format, e.g. `jpeg`.
-    pub format: String,
+    /// By the first bytes of the file, whatever its name says.
+    pub format: Format,
     /// Upright width in pixels.
     pub width: u32,
     /// Upright height in pixels.
@@ -96,6 +90,21 @@ pub struct Metadata {
     pub latitude: Option<f64>,
     /// Degrees, east is positive.
     pub longitude: Option<f64>,
+}
+
+impl Metadata {
+    /// What every picture has; a file may say more.
+    pub fn new(format: Format, width: u32, height: u32) -> Metadata {
+        Metadata {
+            format,
+            width,
+            height,
+            taken_at: None,
+            camera: None,
+            latitude: None,
+            longitude: None,
+        }
+    }
 }
 
 /// Decodes the bytes of one file.
@@ -167,7 +176,7 @@ pub fn describe(
 /// A picture of which all is read but its pixels.
 struct Opened<D> {
     decoder: D,
-    format: ImageFormat,
+    format: Format,
     orientation: Orientation,
     metadata: Metadata,
     keywords: BTreeSet<String>,
@@ -177,25 +186,22 @@ fn open<'a>(
     bytes: &'a [u8],
     limits: &DecodeConfig,
 ) -> Result<Opened<impl ImageDecoder + use<'a>>, DecodeError> {
-    let format = image::guess_format(bytes).map_err(|_| DecodeError::UnknownFormat)?;
-    if format == ImageFormat::Jpeg && !jpeg_is_complete(bytes) {
+    let format = Format::of_bytes(bytes).ok_or(DecodeError::UnknownFormat)?;
+    if format == Format::Jpeg && !jpeg_is_complete(bytes) {
         return Err(DecodeError::Truncated);
     }
-    let mut decoder = ImageReader::with_format(Cursor::new(bytes), format)
-        .into_decoder()
-        .map_err(known_format)?;
+    let mut decoder =
+        ImageReader::with_format(Cursor::new(bytes), format.decoder()).into_decoder()?;
     let (width, height) = decoder.dimensions();
     check_pixels(width, height, limits)?;
-    let exif = decoder
-        .exif_metadata()
-        .ok()
-        .flatten()
-        .and_then(|chunk| exif::read(&chunk));
+    let exif = decoder.exif_metadata().ok().flatten();
     let keywords = keywords::of(&mut decoder, bytes);
     let orientation = decoder.orientation()?;
-    let mut metadata = exif.as_ref().map(exif::metadata).unwrap_or_default();
-    metadata.format = format!("{format:?}").to_lowercase();
-    (metadata.width, metadata.height) = upright((width, height), orientation);
+    let (upright_width, upright_height) = upright((width, height), orientation);
+    let mut metadata = Metadata::new(format, upright_width, upright_height);
+    if let Some(exif) = exif.and_then(|chunk| exif::read(&chunk)) {
+        exif::add_to(&mut metadata, &exif);
+    }
     Ok(Opened {
         decoder,
         format,
@@ -219,7 +225,7 @@ fn decode_unguarded(
     } = open(bytes, limits)?;
     let (width, height) = decoder.dimensions();
     let eighths = enough_side.map_or(8, |side| eighths(width.min(height), side));
-    let scaled = (format == ImageFormat::Jpeg && eighths < 8)
+    let scaled = (format == Format::Jpeg && eighths < 8)
         .then(|| jpeg::decode_scaled(bytes, eighths as usize))
         .flatten();
     let mut picture = match scaled {
@@ -254,14 +260,6 @@ fn upright((width, height): (u32, u32), orientation: Orientation) -> (u32, u32) 
     }
 }
 
-/// A format that `image` knows but that this build leaves out is as unknown as any other.
-fn known_format(error: image::ImageError) -> DecodeError {
-    match error {
-        image::ImageError::Unsupported(_) => DecodeError::UnknownFormat,
-        error => DecodeError::Damaged(error),
-    }
-}
-
 /// `ImageReader::into_decoder` enforces no limit on the picture's own memory, so this must come before pixels are read.
 fn check_pixels(width: u32, height: u32, limits: &DecodeConfig) -> Result<(), DecodeError> {
     if u64::from(width) * u64::from(height) > limits.max_pixels {
@@ -276,7 +274,7 @@ fn check_pixels(width: u32, height: u32, limits: &DecodeConfig) -> Result<(), De
 
 /// Eight bits a channel as Hugging Face's processor sees them, since the models were trained on such pixels: the high
 /// byte of sixteen, the colour behind a transparency, and white where a GIF shows nothing.
-fn rgb8(picture: DynamicImage, format: ImageFormat) -> RgbImage {
+fn rgb8(picture: DynamicImage, format: Format) -> RgbImage {
     match picture.color() {
         ColorType::Rgb16 | ColorType::Rgba16 | ColorType::L16 | ColorType::La16 => {
             let wide = picture.into_rgb16();
@@ -289,7 +287,7 @@ fn rgb8(picture: DynamicImage, format: ImageFormat) -> RgbImage {
             RgbImage::from_raw(width, height, high_bytes)
                 .expect("one byte for each channel of each pixel")
         }
-        ColorType::Rgba8 if format == ImageFormat::Gif => on_white(&picture.into_rgba8()),
+        ColorType::Rgba8 if format == Format::Gif => on_white(&picture.into_rgba8()),
         _ => picture.into_rgb8(),
     }
 }

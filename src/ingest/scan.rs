@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tracing::warn;
 use walkdir::DirEntry;
 
-use crate::decode::EXTENSIONS;
+use crate::formats::Format;
 use crate::sidecar;
 use crate::store::{FileStat, FileState, KnownFile, SidecarStamp};
 use crate::watch;
@@ -80,10 +80,7 @@ pub(super) fn has_entries(folder: &Path) -> bool {
 
 /// Whether a file of this name is worth opening.
 pub(super) fn is_picture_name(path: &Path) -> bool {
-    let extension = path
-        .extension()
-        .map(|extension| extension.to_string_lossy().to_lowercase());
-    extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
+    Format::of_path(path).is_some()
 }
 
 /// Whether a file must be read, being as `stat` says and its sidecars as `stamp` says.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::formats::Format;
 use crate::store::{ContentHash, ImageRow, Tag};
 
 /// An image as it is shown to people and programs.
@@ -24,8 +25,8 @@ pub struct Item {
     pub is_named: bool,
     /// Its tags.
     pub tags: Vec<Tag>,
-    /// Format of the file, in lower case.
-    pub format: String,
+    /// Format of the file.
+    pub format: Format,
     /// Width in pixels.
     pub width: u32,
     /// Height in pixels.

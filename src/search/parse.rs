@@ -10,7 +10,8 @@
 use thiserror::Error;
 
 use super::query::{MOST_TERMS, MOST_WEIGHT, NEGATIVE_WEIGHT, Query, Term, What};
-use super::values::{Parsed, known_format, list, parsed, strictness};
+use super::values::{Parsed, list, parsed, strictness};
+use crate::formats::Format;
 use crate::store::Span;
 
 /// What may stand in front of a colon.
@@ -232,10 +233,8 @@ fn set(query: &mut Query, name: &str, value: &str) -> Result<(), (bool, String)>
             Ok(())
         }
         "format" => {
-            filter
-                .formats
-                .extend(list(value).map(|format| known_format(&format)));
-            Ok(())
+            let formats: Parsed<Vec<Format>> = list(value).map(|name| parsed(&name)).collect();
+            formats.map(|formats| filter.formats.extend(formats))
         }
         "after" => parsed(value).map(|date| filter.after = Some(date)),
         "before" => parsed(value).map(|date| filter.before = Some(date)),
@@ -358,7 +357,7 @@ mod tests {
             paths: owned(&["2019/", "my trip/*.png"]),
             after: Some("2020".parse().unwrap()),
             before: Some("2021-02-03T04".parse().unwrap()),
-            formats: owned(&["jpeg", "png"]),
+            formats: vec![Format::Jpeg, Format::Png],
             camera: Some("K5 Mark".to_owned()),
             width: span(Some(800), None),
             height: span(None, Some(600)),
@@ -388,6 +387,11 @@ mod tests {
             ("+0.5:", 1, "a description is missing"),
             ("tag:", 5, "has no value"),
             ("dog -path:2019", 5, "a sign cannot stand"),
+            (
+                "red format:jpog",
+                12,
+                "`jpog` is not a picture format; known",
+            ),
             ("width:wide", 7, "a number of pixels"),
             ("width:..", 7, "a range needs a number"),
             ("size:2tb", 6, "such as 500kb"),

@@ -19,15 +19,6 @@ pub(super) fn list(value: &str) -> impl Iterator<Item = String> {
     parts.map(str::to_owned)
 }
 
-/// Formats by the names that files have.
-pub(super) fn known_format(name: &str) -> String {
-    match name.to_lowercase().as_str() {
-        "jpg" | "jpe" | "jfif" => "jpeg".to_owned(),
-        "tif" => "tiff".to_owned(),
-        name => name.to_owned(),
-    }
-}
-
 pub(super) fn strictness(value: &str) -> Parsed<u8> {
     let number = value.parse().ok().filter(|number| *number <= 100);
     number.ok_or_else(|| format!("strictness is a number from 0 to 100, not `{value}`"))

@@ -51,7 +51,10 @@ pub(super) async fn original(request: Request, id: String) -> Result<Response> {
     let mut response = reply::stream(tokio_util::io::ReaderStream::new(file)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    headers.insert(header::CONTENT_TYPE, content_type(&row.metadata.format));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(row.metadata.format.media_type()),
+    );
     Ok(response)
 }
 
@@ -60,11 +63,6 @@ fn offline() -> ApiError {
         "offline",
         "no file that holds this image can be read now: its folder is away",
     )
-}
-
-fn content_type(format: &str) -> HeaderValue {
-    HeaderValue::from_str(&format!("image/{format}"))
-        .unwrap_or(HeaderValue::from_static("application/octet-stream"))
 }
 
 pub(super) fn thumbnail(Request { api, params, .. }: &Request, id: &str) -> Result<Response> {

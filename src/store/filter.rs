@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::date::PartialDate;
+use crate::formats::Format;
 
 /// Conditions that an image must meet, all of them. A label is named as `label` or `set/label`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,8 +24,8 @@ pub struct Filter {
     pub after: Option<PartialDate>,
     /// Taken before this local time.
     pub before: Option<PartialDate>,
-    /// In one of these formats, in lower case as [`Metadata`](crate::decode::Metadata) has them.
-    pub formats: Vec<String>,
+    /// In one of these formats.
+    pub formats: Vec<Format>,
     /// Part of the camera's make and model, in either case.
     pub camera: Option<String>,
     /// Width in pixels.

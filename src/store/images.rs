@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::hash::ContentHash;
@@ -10,6 +11,19 @@ use super::ids::{self, ImageId, ModelId};
 use super::tags::Tag;
 use super::{Result, Store, files, paths, tags};
 use crate::decode::Metadata;
+use crate::formats::Format;
+
+impl ToSql for Format {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.name().into())
+    }
+}
+
+impl FromSql for Format {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Format> {
+        value.as_str()?.parse().map_err(FromSqlError::other)
+    }
+}
 
 /// All that is known about an image.
 #[derive(Debug, Clone)]

@@ -126,6 +126,7 @@ fn record_content(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::formats::Format;
     use std::path::Path;
 
     use crate::store::{FileState, Filter, KnownFile};
@@ -162,10 +163,7 @@ mod tests {
         fn record(&self, path: &str, content: std::result::Result<u8, &str>) -> Recorded {
             let content = content.map_err(str::to_owned).map(|seed| Content {
                 hash: ContentHash([seed; 32]),
-                metadata: Metadata {
-                    format: "png".to_owned(),
-                    ..Metadata::default()
-                },
+                metadata: Metadata::new(Format::Png, 1, 1),
                 keywords: FileKeywords::default(),
                 embedding: Embedding::new(vec![f32::from(seed), 1.0]).unwrap(),
                 tags: Vec::new(),

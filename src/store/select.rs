@@ -10,6 +10,7 @@ use super::filter::{Area, Filter, Span};
 use super::ids::ImageId;
 use super::keywords::FILE_SET;
 use super::{Result, Store, paths};
+use crate::formats::Format;
 
 /// A condition in SQL with the values for its placeholders.
 type Condition = (String, Vec<Value>);
@@ -141,9 +142,14 @@ fn within(column: &str, span: Span) -> impl Iterator<Item = Condition> {
     from.into_iter().chain(to)
 }
 
-fn one_of(column: &str, values: &[String]) -> Option<Condition> {
+fn one_of(column: &str, values: &[Format]) -> Option<Condition> {
     let condition = format!("{column} IN ({})", places(values.len()));
-    (!values.is_empty()).then(|| (condition, values.iter().map(text).collect()))
+    (!values.is_empty()).then(|| {
+        (
+            condition,
+            values.iter().map(|value| text(value.name())).collect(),
+        )
+    })
 }
 
 fn not((condition, values): Condition) -> Condition {

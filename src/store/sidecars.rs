@@ -158,6 +158,7 @@ mod tests {
     use super::*;
     use crate::decode::Metadata;
     use crate::embed::Embedding;
+    use crate::formats::Format;
     use crate::store::{Content, ContentHash, FileRecord, FileStat, Filter};
 
     const STAT: FileStat = FileStat {
@@ -172,7 +173,7 @@ mod tests {
         let model = store.model("fingerprint", "name").unwrap();
         let content = Content {
             hash: ContentHash([seed; 32]),
-            metadata: Metadata::default(),
+            metadata: Metadata::new(Format::Jpeg, 1, 1),
             keywords: FileKeywords {
                 keywords: keywords.iter().map(|text| (*text).to_owned()).collect(),
                 ..FileKeywords::default()

@@ -95,6 +95,7 @@ mod tests {
     use super::*;
     use crate::decode::Metadata;
     use crate::embed::Embedding;
+    use crate::formats::Format;
     use crate::store::{
         Content, ContentHash, FileKeywords, FileRecord, FileStat, Filter, TagCount, TagEvent,
     };
@@ -117,7 +118,7 @@ mod tests {
                 hash: ContentHash([seed; 32]),
                 metadata: Metadata {
                     taken_at: Some(format!("202{seed}-05-01T10:00:00")),
-                    ..Metadata::default()
+                    ..Metadata::new(Format::Jpeg, 1, 1)
                 },
                 keywords: FileKeywords::default(),
                 embedding: Embedding::new(vec![1.0]).unwrap(),

@@ -7,6 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::formats::Format;
 use crate::search::{self, BadQuery, MOST_TERMS, MOST_WEIGHT, Query, Slice, Term, Upload, What};
 use crate::store::{Area, BadArea, BadDate, ContentHash, Filter, PartialDate, Span};
 
@@ -63,7 +64,7 @@ pub struct FilterRequest {
     /// Taken before this local time.
     pub before: Option<String>,
     /// In one of these formats.
-    pub formats: Vec<String>,
+    pub formats: Vec<Format>,
     /// Part of the camera's make and model.
     pub camera: Option<String>,
     /// Width in pixels.
@@ -230,5 +231,23 @@ mod tests {
             (4, 20, true)
         );
         assert_eq!(query.filter.any_tags, [["beach", "lake"]]);
+    }
+
+    #[test]
+    fn formats_mean_the_same_in_both_forms() {
+        let formats = |formats: &str| {
+            let form = format!("{{\"filter\": {{\"formats\": {formats}}}}}");
+            let request = serde_json::from_str::<SearchRequest>(&form)?;
+            Ok::<_, serde_json::Error>(request.read().unwrap().0.filter.formats)
+        };
+        let typed = |text: &str| search::parse(text).map(|query| query.filter.formats);
+        assert_eq!(formats("[\"jpg\"]").unwrap(), typed("format:jpg").unwrap());
+        assert_eq!(
+            formats("[\"JPEG\", \"tif\"]").unwrap(),
+            typed("format:jpe,TIFF").unwrap()
+        );
+        assert!(typed("format:jpog").is_err());
+        let error = formats("[\"jpog\"]").unwrap_err().to_string();
+        assert!(error.contains("known are jpeg, png"), "{error}");
     }
 }

@@ -15,6 +15,7 @@ use image::imageops::crop_imm;
 use pixdex::config::Config;
 use pixdex::decode::decode_enough;
 use pixdex::embed::{Embedder, resize};
+use pixdex::formats::Format;
 use pixdex::library::load_model;
 use serde_json::json;
 
@@ -72,7 +73,7 @@ fn measure(
     let reference = square(&full.pixels, arguments.side)?;
     for ((_, eighths), figures) in WAYS.iter().zip(figures) {
         // Only a JPEG can be decoded in part.
-        if full.metadata.format != "jpeg" && matches!(eighths, Some(1..8)) {
+        if full.metadata.format != Format::Jpeg && matches!(eighths, Some(1..8)) {
             continue;
         }
         let enough = eighths.map_or(2 * arguments.side, |eighths| short_side / 8 * eighths);

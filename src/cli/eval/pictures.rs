@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use walkdir::WalkDir;
 
-use crate::decode::EXTENSIONS;
+use crate::formats::Format;
 
 /// Pictures with the place of each one's class among the labels.
 pub(super) struct Labelled {
@@ -60,7 +60,7 @@ fn in_folders(folder: &Path, names: Option<&Path>) -> Result<Vec<(PathBuf, Strin
         .sort_by_file_name()
     {
         let entry = entry?;
-        if entry.file_type().is_file() && is_picture(entry.path()) {
+        if entry.file_type().is_file() && Format::of_path(entry.path()).is_some() {
             let class = entry.path().strip_prefix(folder)?.components().next();
             let class = class
                 .context("a class has a name")?
@@ -80,13 +80,6 @@ fn label(class: &str, names: Option<&BTreeMap<String, String>>) -> Result<String
             None => bail!("--names has no label for the sub-folder `{class}`"),
         },
     }
-}
-
-fn is_picture(path: &Path) -> bool {
-    let extension = path
-        .extension()
-        .map(|extension| extension.to_string_lossy().to_lowercase());
-    extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
 }
 
 /// The rows of a CSV file, of two columns and without a head.

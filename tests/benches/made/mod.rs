@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use pixdex::decode::Metadata;
 use pixdex::embed::{Embedder, Embedding};
+use pixdex::formats::Format;
 use pixdex::store::{
     Content, ContentHash, FileKeywords, FileRecord, FileStat, ImageId, ModelId, RootId, Store,
 };
@@ -117,15 +118,9 @@ fn record(
         .map(|(i, embedding)| {
             let path = make_file(photos, first + i);
             let stat = FileStat::of(&path.metadata().expect("the file was made"));
-            let metadata = Metadata {
-                format: "jpeg".to_owned(),
-                width: 4_000,
-                height: 3_000,
-                ..Metadata::default()
-            };
             let content = Content {
                 hash: hash(first + i),
-                metadata,
+                metadata: Metadata::new(Format::Jpeg, 4_000, 3_000),
                 keywords: FileKeywords::default(),
                 embedding: embedding.clone(),
                 tags: Vec::new(),

@@ -203,11 +203,11 @@ impl<F: Form> Loader<'_, F> {
         };
         Ok(LayerWeights {
             norm1: self.norm(&weights.pp("layer_norm1"))?,
-            query_key_value: self.query_key_value(&attention)?.give(self.form)?,
-            out: out()?.give(self.form)?,
+            query_key_value: self.query_key_value(&attention)?.into_form(self.form)?,
+            out: out()?.into_form(self.form)?,
             norm2: self.norm(&weights.pp("layer_norm2"))?,
-            fc1: self.fc1(&weights.pp("mlp.fc1"))?.give(self.form)?,
-            fc2: self.fc2(&weights.pp("mlp.fc2"))?.give(self.form)?,
+            fc1: self.fc1(&weights.pp("mlp.fc1"))?.into_form(self.form)?,
+            fc2: self.fc2(&weights.pp("mlp.fc2"))?.into_form(self.form)?,
         })
     }
 
@@ -262,7 +262,7 @@ impl Linear {
         })
     }
 
-    fn give<F: Form>(self, form: &F) -> Result<F::Dense> {
+    fn into_form<F: Form>(self, form: &F) -> Result<F::Dense> {
         form.dense(self.weight, Some(self.bias))
     }
 }

@@ -210,7 +210,8 @@ mod x86 {
         let mut high_sums = [_mm512_setzero_si512(); ROWS];
         let mut low_sums = [_mm512_setzero_si512(); ROWS];
         for (chunk, (high, low)) in query.high.iter().zip(&query.low).enumerate() {
-            let (high, low) = (load_512(high), load_512(low));
+            let high = load_512(high);
+            let low = load_512(low);
             for row in 0..ROWS {
                 let codes = load_512(&rows[row][chunk]);
                 high_sums[row] = _mm512_dpbusd_epi32(high_sums[row], codes, high);
@@ -269,7 +270,8 @@ mod x86 {
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
     pub(super) fn dot_codes_vnni(a: &[u8], b: &[u8]) -> i32 {
         let offset = _mm512_set1_epi8(CODE_ZERO as i8);
-        let (mut sums, mut offsets) = (_mm512_setzero_si512(), _mm512_setzero_si512());
+        let mut sums = _mm512_setzero_si512();
+        let mut offsets = _mm512_setzero_si512();
         for (a, b) in a
             .as_chunks::<CODE_LANES>()
             .0

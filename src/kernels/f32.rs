@@ -2,12 +2,23 @@
 
 use pulp::{Arch, Simd, WithSimd, bytemuck};
 
-use super::panels::Panels;
+use super::panels::{MatrixSize, Panels};
 use super::product::{self, Dot, Numbers, Place, Sink, Strided, Tile, Words, panel_width};
 
 /// A matrix in f32, packed for products with rows. It can be packed again and again in the same memory.
 #[derive(Debug, Default)]
 pub struct PackedF32(Panels);
+
+/// Rows on the left of a product, each at the start of a stride.
+#[derive(Debug, Clone, Copy)]
+pub struct StridedRows<'a> {
+    /// From the first row on.
+    pub values: &'a [f32],
+    /// Number of rows.
+    pub count: usize,
+    /// Values from one row's start to the next one's.
+    pub stride: usize,
+}
 
 impl PackedF32 {
     /// Packs `n` rows of `k` values, as weights are stored: each is a column of the product.
@@ -17,7 +28,11 @@ impl PackedF32 {
     pub fn pack(rows: &[f32], n: usize, k: usize) -> PackedF32 {
         assert_eq!(rows.len(), n * k);
         let mut packed = PackedF32::default();
-        packed.pack_columns([n, k], |column| &rows[column * k..]);
+        let size = MatrixSize {
+            columns: n,
+            depth: k,
+        };
+        packed.pack_columns(size, |column| &rows[column * k..]);
         packed
     }
 
@@ -26,40 +41,39 @@ impl PackedF32 {
     /// # Panics
     /// If the lengths do not fit.
     pub fn multiply(&self, a: &[f32], out: &mut [f32]) {
-        let (n, k) = (self.0.columns(), self.0.depth());
+        let n = self.0.columns();
+        let k = self.0.depth();
         let m = out.len().checked_div(n).unwrap_or(0);
         assert_eq!((a.len(), out.len()), (m * k, m * n));
-        self.multiply_strided(a, [m, k], out, n);
+        let a = StridedRows {
+            values: a,
+            count: m,
+            stride: k,
+        };
+        self.multiply_strided(a, out, n);
     }
 
-    /// Packs `n` columns of `k` values, each at the start of its slice.
-    pub fn pack_columns<'a>(&mut self, [n, k]: [usize; 2], column: impl Fn(usize) -> &'a [f32]) {
+    /// Packs columns, each at the start of its slice.
+    pub fn pack_columns<'a>(&mut self, size: MatrixSize, column: impl Fn(usize) -> &'a [f32]) {
         self.0
-            .pack_columns([n, k], panel_width_here(), |index, words| {
-                words.copy_from_slice(&bytemuck::cast_slice(column(index))[..k]);
+            .pack_columns(size, panel_width_here(), |index, words| {
+                words.copy_from_slice(&bytemuck::cast_slice(column(index))[..size.depth]);
             });
     }
 
-    /// Packs `n` columns of `k` values from `k` slices that start with one value of each column.
-    pub fn pack_steps<'a>(&mut self, [n, k]: [usize; 2], step: impl Fn(usize) -> &'a [f32]) {
-        self.0.pack_steps([n, k], panel_width_here(), |index| {
+    /// Packs columns from as many slices as they are deep, each of which starts with one value of every column.
+    pub fn pack_steps<'a>(&mut self, size: MatrixSize, step: impl Fn(usize) -> &'a [f32]) {
+        self.0.pack_steps(size, panel_width_here(), |index| {
             bytemuck::cast_slice(step(index))
         });
     }
 
-    /// As [`PackedF32::multiply`], for `rows` rows that begin every `stride` values in `a` and every `out_stride` values
-    /// in `out`.
-    pub fn multiply_strided(
-        &self,
-        a: &[f32],
-        [rows, stride]: [usize; 2],
-        out: &mut [f32],
-        out_stride: usize,
-    ) {
+    /// As [`PackedF32::multiply`], for rows that lie apart, and begin every `out_stride` values in `out`.
+    pub fn multiply_strided(&self, a: StridedRows<'_>, out: &mut [f32], out_stride: usize) {
         let a = Strided {
-            words: bytemuck::cast_slice(a),
-            rows,
-            stride,
+            words: bytemuck::cast_slice(a.values),
+            rows: a.count,
+            stride: a.stride,
         };
         let mut sink = Plain {
             out,
@@ -185,9 +199,18 @@ mod tests {
         let mut values = Values::default();
         let (a, steps) = (values.take(5 * 9), values.take(4 * 7));
         let mut packed = PackedF32::default();
-        packed.pack_steps([3, 4], |step| &steps[step * 7..]);
+        let size = MatrixSize {
+            columns: 3,
+            depth: 4,
+        };
+        packed.pack_steps(size, |step| &steps[step * 7..]);
         let mut out = vec![9.0; 5 * 6];
-        packed.multiply_strided(&a, [5, 9], &mut out, 6);
+        let rows = StridedRows {
+            values: &a,
+            count: 5,
+            stride: 9,
+        };
+        packed.multiply_strided(rows, &mut out, 6);
         for (row, out) in out.chunks(6).enumerate() {
             for column in 0..3 {
                 let plain: f32 = (0..4).map(|k| a[row * 9 + k] * steps[k * 7 + column]).sum();
@@ -204,7 +227,10 @@ mod tests {
         let (a, rows) = (values.take(m * k), values.take(n * k));
         let mut weights = Panels::default();
         weights.pack_columns(
-            [n, k],
+            MatrixSize {
+                columns: n,
+                depth: k,
+            },
             panel_width::<pulp::Scalar128b>(),
             |column, words| {
                 words.copy_from_slice(bytemuck::cast_slice(&rows[column * k..][..k]));

@@ -24,9 +24,10 @@ mod weights;
 
 pub use codes::{CODE_LANES, CODE_ZERO, CodeQuery, dot_codes, dot_rows, prefetch_row};
 pub use dot::dot;
-pub use f32::PackedF32;
+pub use f32::{PackedF32, StridedRows};
 pub use format::NumberFormat;
 pub use math::{Activation, LayerNorm, softmax};
+pub use panels::MatrixSize;
 pub use product::TILE_ROWS;
 pub use weights::{Out, PackedWeights, Rows};
 

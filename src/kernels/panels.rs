@@ -8,14 +8,22 @@ use pulp::bytemuck;
 /// Words in a cache line.
 pub(super) const LINE_WORDS: usize = 16;
 
+/// The size of a matrix on the right of a product.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MatrixSize {
+    /// Columns of the product.
+    pub columns: usize,
+    /// What each of them holds, from its first step to its last.
+    pub depth: usize,
+}
+
 /// A matrix `[columns, depth]` of 32-bit words, cut into panels of `width` columns; in a panel the words of one step of
 /// the depth lie side by side, the steps one after the other. The columns that the last panel has too many hold anything,
 /// and so do the sums made with them.
 #[derive(Debug, Default)]
 pub(super) struct Panels {
     words: Memory,
-    columns: usize,
-    depth: usize,
+    size: MatrixSize,
     width: usize,
     /// The columns of one panel as they were given.
     given: Vec<u32>,
@@ -53,11 +61,12 @@ impl Panels {
     /// Takes a matrix whose columns are given: `fill` writes the words of one.
     pub(super) fn pack_columns(
         &mut self,
-        [columns, depth]: [usize; 2],
+        size: MatrixSize,
         width: usize,
         mut fill: impl FnMut(usize, &mut [u32]),
     ) {
-        self.resize([columns, depth], width);
+        self.resize(size, width);
+        let MatrixSize { columns, depth } = size;
         if depth == 0 {
             return;
         }
@@ -68,18 +77,19 @@ impl Panels {
             for (column, words) in given.chunks_exact_mut(depth).enumerate() {
                 fill(first + column, words);
             }
-            turn(given, depth, panel, width);
+            transpose(given, depth, panel, width);
         }
     }
 
     /// Takes a matrix whose steps are given: each holds a word of every column.
     pub(super) fn pack_steps<'a>(
         &mut self,
-        [columns, depth]: [usize; 2],
+        size: MatrixSize,
         width: usize,
         step: impl Fn(usize) -> &'a [u32],
     ) {
-        self.resize([columns, depth], width);
+        self.resize(size, width);
+        let MatrixSize { columns, depth } = size;
         for index in 0..depth {
             for (panel, words) in step(index)[..columns].chunks(width).enumerate() {
                 let start = (panel * depth + index) * width;
@@ -93,19 +103,21 @@ impl Panels {
         self.given = Vec::new();
     }
 
-    fn resize(&mut self, [columns, depth]: [usize; 2], width: usize) {
-        self.words.reserve(columns.next_multiple_of(width) * depth);
-        (self.columns, self.depth, self.width) = (columns, depth, width);
+    fn resize(&mut self, size: MatrixSize, width: usize) {
+        let columns = size.columns.next_multiple_of(width);
+        self.words.reserve(columns * size.depth);
+        self.size = size;
+        self.width = width;
     }
 
     /// Columns of the product.
     pub(super) fn columns(&self) -> usize {
-        self.columns
+        self.size.columns
     }
 
     /// Words in a column.
     pub(super) fn depth(&self) -> usize {
-        self.depth
+        self.size.depth
     }
 
     /// Columns in a panel.
@@ -116,16 +128,18 @@ impl Panels {
     /// Some steps of each panel, with the panel's first column.
     pub(super) fn panels(&self, steps: Range<usize>) -> impl Iterator<Item = (usize, &[u32])> {
         let steps = steps.start * self.width..steps.end * self.width;
-        (0..self.columns).step_by(self.width).map(move |first| {
-            let panel = &self.words.words()[first * self.depth..];
-            (first, &panel[steps.clone()])
-        })
+        (0..self.size.columns)
+            .step_by(self.width)
+            .map(move |first| {
+                let panel = &self.words.words()[first * self.size.depth..];
+                (first, &panel[steps.clone()])
+            })
     }
 }
 
 /// Turns columns of `depth` words into steps of `width`. A few steps at a time, so that what is written to stays in the
 /// first level cache.
-fn turn(columns: &[u32], depth: usize, panel: &mut [u32], width: usize) {
+fn transpose(columns: &[u32], depth: usize, panel: &mut [u32], width: usize) {
     for (steps, first) in panel
         .chunks_mut(LINE_WORDS * width)
         .zip((0..depth).step_by(LINE_WORDS))

@@ -7,7 +7,7 @@ use pulp::Simd;
 use super::f32::panel_width_here;
 use super::format::NumberFormat;
 use super::math::{self, Activation};
-use super::panels::Panels;
+use super::panels::{MatrixSize, Panels};
 use super::product::{Dot, Place, Sink, Strided, TILE_COLUMNS, Tile, Words};
 
 /// Turns a signed byte into an unsigned one, 128 higher: what the 8-bit instruction wants on its left.
@@ -89,12 +89,17 @@ impl PackedWeights {
     /// If the lengths do not fit, or the format is not available.
     pub fn pack(format: NumberFormat, rows: &[f32], mut bias: Vec<f32>) -> PackedWeights {
         assert!(format.is_available());
-        let (n, depth) = (bias.len(), rows.len().checked_div(bias.len()).unwrap_or(0));
+        let n = bias.len();
+        let depth = rows.len().checked_div(n).unwrap_or(0);
         assert_eq!(rows.len(), n * depth);
-        let (mut scales, mut offsets) = (vec![1.0; n], vec![0; n]);
+        let mut scales = vec![1.0; n];
+        let mut offsets = vec![0; n];
         let mut panels = Panels::default();
-        let shape = [n, depth.div_ceil(format.values_per_word())];
-        panels.pack_columns(shape, panel_width_here(), |column, words| {
+        let size = MatrixSize {
+            columns: n,
+            depth: depth.div_ceil(format.values_per_word()),
+        };
+        panels.pack_columns(size, panel_width_here(), |column, words| {
             scales[column] = format.encode(&rows[column * depth..][..depth], words);
             if format == NumberFormat::Int8 {
                 offsets[column] = (128 * sum_of_bytes(words)) as u32;
@@ -192,7 +197,8 @@ impl Work<'_> {
         part: Range<usize>,
         is_first: bool,
     ) {
-        let (lanes, weights) = (dot.lanes(), self.weights);
+        let lanes = dot.lanes();
+        let weights = self.weights;
         let (out, is_added, activation) = match &mut self.out {
             Out::Set(out) => (&mut out[part], !is_first, None),
             Out::Add(out) => (&mut out[part], true, None),
@@ -200,7 +206,8 @@ impl Work<'_> {
         };
         let register = column / D::Lanes::F32_LANES;
         let of_columns = |values| D::Lanes::as_simd_f32s(values).0[register];
-        let (mut base, mut offsets) = (lanes.splat_f32s(0.0), lanes.splat_u32s(0));
+        let mut base = lanes.splat_f32s(0.0);
+        let mut offsets = lanes.splat_u32s(0);
         if is_first {
             base = of_columns(&weights.bias);
             offsets = D::Lanes::as_simd_u32s(&weights.offsets).0[register];

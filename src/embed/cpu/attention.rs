@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::kernels::{PackedF32, softmax};
+use crate::kernels::{MatrixSize, PackedF32, StridedRows, softmax};
 
 /// What does not change from input to input.
 #[derive(Debug, Clone, Copy)]
@@ -37,19 +37,27 @@ impl Heads {
             heads,
             is_causal,
         } = shape;
-        let (count, head_width, stride) = (positions.len(), width / heads, 3 * width);
+        let count = positions.len();
+        let head_width = width / heads;
+        let stride = 3 * width;
         let first_query = queries.start - positions.start;
         for head in 0..heads {
             let part = |position: usize, which: usize| {
                 &all[position * stride + which * width + head * head_width..]
             };
-            self.keys.pack_columns([count, head_width], |column| {
-                part(positions.start + column, 1)
-            });
+            let size = MatrixSize {
+                columns: count,
+                depth: head_width,
+            };
+            let key = |column| part(positions.start + column, 1);
+            self.keys.pack_columns(size, key);
             self.logits.resize(queries.len() * count, 0.0);
-            let rows = [queries.len(), stride];
-            self.keys
-                .multiply_strided(part(queries.start, 0), rows, &mut self.logits, count);
+            let rows = StridedRows {
+                values: part(queries.start, 0),
+                count: queries.len(),
+                stride,
+            };
+            self.keys.multiply_strided(rows, &mut self.logits, count);
             softmax(&mut self.logits, count, |query| {
                 if is_causal {
                     first_query + query + 1
@@ -57,15 +65,19 @@ impl Heads {
                     count
                 }
             });
-            self.values
-                .pack_steps([head_width, count], |step| part(positions.start + step, 2));
-            let rows = [queries.len(), count];
-            self.values.multiply_strided(
-                &self.logits,
-                rows,
-                &mut mixed[head * head_width..],
-                width,
-            );
+            let size = MatrixSize {
+                columns: head_width,
+                depth: count,
+            };
+            let value = |step| part(positions.start + step, 2);
+            self.values.pack_steps(size, value);
+            let rows = StridedRows {
+                values: &self.logits,
+                count: queries.len(),
+                stride: count,
+            };
+            let mixed = &mut mixed[head * head_width..];
+            self.values.multiply_strided(rows, mixed, width);
         }
     }
 }

@@ -84,7 +84,7 @@ impl TowerWeights<Packed> {
         };
         for layer in layers {
             self.attend(layer, x, inputs, inputs, workspace);
-            self.perceive(layer, x, workspace);
+            self.perceptron(layer, x, workspace);
         }
         // Of the last layer's rows nothing but the pooled ones is looked at.
         let pooled = |rows: &Range<usize>| {
@@ -93,7 +93,7 @@ impl TowerWeights<Packed> {
         };
         let pooled: Vec<Range<usize>> = inputs.iter().map(pooled).collect();
         self.attend(last, x, inputs, &pooled, workspace);
-        self.perceive(last, x, workspace);
+        self.perceptron(last, x, workspace);
     }
 
     /// Adds to the `queries` among the rows of each input what they find there; of `x` only they are left.
@@ -146,7 +146,7 @@ impl TowerWeights<Packed> {
         }
     }
 
-    fn perceive(&self, layer: &LayerWeights<Packed>, x: &mut [f32], workspace: &mut Workspace) {
+    fn perceptron(&self, layer: &LayerWeights<Packed>, x: &mut [f32], workspace: &mut Workspace) {
         let Workspace {
             rows,
             hidden_rows,

@@ -33,7 +33,7 @@ impl Form for Packed {
             Some(bias) => bias.to_vec1()?,
             None => vec![0.0; weight.dim(0)?],
         };
-        Ok(PackedWeights::pack(self.0, &values(&weight)?, bias))
+        Ok(PackedWeights::pack(self.0, &values(weight)?, bias))
     }
 
     fn norm(&self, weight: Tensor, bias: Tensor, eps: f64) -> Result<LayerNorm> {
@@ -45,11 +45,11 @@ impl Form for Packed {
     }
 
     fn positions(&self, positions: Tensor) -> Result<Vec<f32>> {
-        values(&positions)
+        values(positions)
     }
 
     fn tokens(&self, table: Tensor) -> Result<Tokens> {
-        Ok(Tokens::new(values(&table)?, self.0))
+        Ok(Tokens::new(values(table)?, self.0))
     }
 
     /// The kernels have each activation as it is.
@@ -67,7 +67,11 @@ impl Form for Packed {
     }
 }
 
-fn values(tensor: &Tensor) -> Result<Vec<f32>> {
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "or else a weight would lie in memory twice while it is packed"
+)]
+fn values(tensor: Tensor) -> Result<Vec<f32>> {
     tensor.flatten_all()?.to_vec1()
 }
 

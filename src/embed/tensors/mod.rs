@@ -138,7 +138,9 @@ impl TowerWeights<Tensors> {
             .forward(x)?
             .reshape((batch, positions, 3, heads, head_width))?;
         let all = all.permute((2, 0, 3, 1, 4))?.contiguous()?;
-        let (query, key, value) = (all.get(0)?, all.get(1)?, all.get(2)?);
+        let query = all.get(0)?;
+        let key = all.get(1)?;
+        let value = all.get(2)?;
         let mut logits = query.matmul(&key.t()?)?;
         if let Some(mask) = mask {
             logits = logits.broadcast_add(mask)?;

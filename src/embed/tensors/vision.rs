@@ -50,10 +50,8 @@ impl VisionTower {
 
     /// `[B, P, 3 · patch_size²]`, normalised, each patch in the order of the flattened kernel: channel, row, column.
     fn patchify(&self, batch: &[Pixels]) -> Result<Tensor> {
-        let (side, patch) = (
-            batch.first().map_or(0, Pixels::side),
-            self.weights.patch_size,
-        );
+        let side = batch.first().map_or(0, Pixels::side);
+        let patch = self.weights.patch_size;
         let grid = side / patch;
         let bytes: Vec<u8> = batch.iter().flat_map(Pixels::bytes).copied().collect();
         // Bytes, not floats, travel to the device.

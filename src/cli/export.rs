@@ -1,5 +1,6 @@
 //! `pixdex export`: everything that is known about the pictures, for other programs.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -13,8 +14,8 @@ use super::output;
 use super::vectors::{self, Shape};
 use crate::config::Config;
 use crate::library;
-use crate::search::Item;
 use crate::store::{ContentHash, Decision, Filter, ImageId, ModelId, Store, WhichDecisions};
+use crate::wire::Item;
 
 /// Images that are read together.
 const BATCH: usize = 256;
@@ -164,17 +165,18 @@ fn cells(line: &Line) -> Result<Cells<'_>> {
 }
 
 fn each_line(store: &Store, mut each: impl FnMut(Line) -> Result<()>) -> Result<usize> {
+    // All at once: people decide about few of their pictures, and a query for each of the others would find nothing.
+    let mut decided: HashMap<ContentHash, Vec<Decision>> = HashMap::new();
+    for decision in store.decisions(&WhichDecisions::default())? {
+        decided.entry(decision.image).or_default().push(decision);
+    }
     let ids = store.matching(&Filter::default())?;
     let bar = output::counting("exporting", ids.len());
     let mut lines = 0;
     for ids in ids.chunks(BATCH) {
         for row in store.images(ids)? {
-            let which = WhichDecisions {
-                image: Some(row.hash),
-                ..WhichDecisions::default()
-            };
             each(Line {
-                decisions: store.decisions(&which)?,
+                decisions: decided.remove(&row.hash).unwrap_or_default(),
                 item: row.into(),
             })?;
             lines += 1;

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::decode;
 use crate::embed::{Embedder, Embedding, Pixels, PixelsMaker};
 use crate::library;
+use crate::wire::FailedFile;
 use pictures::Labelled;
 
 /// Pictures that are decoded together, and then embedded together.
@@ -58,7 +59,7 @@ struct Report {
     /// Number of pictures by the place of their class, then of the class that they were taken for.
     confusion: Vec<Vec<usize>>,
     predictions: Vec<Prediction>,
-    failed: Vec<Failed>,
+    failed: Vec<FailedFile>,
 }
 
 #[derive(Serialize)]
@@ -77,12 +78,6 @@ struct Prediction {
     label: String,
     /// The five most similar classes, best first.
     predicted: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Failed {
-    path: PathBuf,
-    reason: String,
 }
 
 impl Eval {
@@ -142,11 +137,11 @@ fn read<'a>(
     batch: &'a [Picture],
     maker: &PixelsMaker,
     config: &Config,
-) -> (Vec<(&'a Picture, Pixels)>, Vec<Failed>) {
+) -> (Vec<(&'a Picture, Pixels)>, Vec<FailedFile>) {
     let read = |picture: &'a Picture| match pixels(&picture.0, maker, config) {
         Ok(pixels) => Ok((picture, pixels)),
-        Err(error) => Err(Failed {
-            path: picture.0.clone(),
+        Err(error) => Err(FailedFile {
+            path: picture.0.display().to_string(),
             reason: format!("{error:#}"),
         }),
     };
@@ -242,8 +237,8 @@ fn print(report: &Report) {
         "{} in {}, {:.1} images/s",
         report.model, report.precision, report.images_per_s
     );
-    for Failed { path, reason } in &report.failed {
-        println!("not read: {}: {reason}", path.display());
+    for FailedFile { path, reason } in &report.failed {
+        println!("not read: {path}: {reason}");
     }
 }
 

@@ -31,7 +31,9 @@ mod tags;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior,
+};
 use rusqlite_migration::{M, Migrations};
 use thiserror::Error;
 
@@ -90,6 +92,12 @@ pub enum StoreError {
         "there is no library in `{0}`: make one with `pixdex index FOLDER` or `pixdex serve FOLDER`"
     )]
     NoLibrary(PathBuf),
+    /// A library that cannot be written, and whose last changes stand in a log beside the database.
+    #[error(
+        "the library in `{0}` cannot be written, and was not closed before: open it once where it can be, as with \
+         `pixdex status`"
+    )]
+    NotClosed(PathBuf),
     /// A stored value is not what this program writes.
     #[error("the library holds {0}; it was damaged or written by another program")]
     Damaged(String),
@@ -106,6 +114,8 @@ pub struct Store {
 #[derive(Debug)]
 struct Shared {
     path: PathBuf,
+    /// How readers open it.
+    flags: OpenFlags,
     writer: Mutex<Connection>,
     idle_readers: Mutex<Vec<Connection>>,
     feed: Feed,
@@ -121,14 +131,16 @@ impl Store {
         };
         std::fs::create_dir_all(data_dir).map_err(folder)?;
         let path = data_dir.join(DATABASE);
-        let mut writer = connect(
-            &path,
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
-        )?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+        let writer = connect(&path, flags | OpenFlags::SQLITE_OPEN_CREATE)?;
         // A write-ahead log lets readers go on while a batch is written; NORMAL survives a killed process always, and
         // a power cut with at most the last transactions missing, which the next scan makes up for.
         writer.pragma_update(None, "journal_mode", "WAL")?;
         writer.pragma_update(None, "synchronous", "NORMAL")?;
+        Store::with(writer, path, flags)
+    }
+
+    fn with(mut writer: Connection, path: PathBuf, flags: OpenFlags) -> Result<Store> {
         migrations()
             .to_latest(&mut writer)
             .map_err(|source| StoreError::Migrate {
@@ -137,6 +149,7 @@ impl Store {
             })?;
         let shared = Shared {
             path,
+            flags,
             writer: Mutex::new(writer),
             idle_readers: Mutex::default(),
             feed: Feed::default(),
@@ -147,12 +160,29 @@ impl Store {
         })
     }
 
-    /// Opens a library that must exist already.
+    /// Opens a library that must exist already; one that cannot be written is only read.
     pub fn open_existing(data_dir: &Path) -> Result<Store> {
         if !data_dir.join(DATABASE).is_file() {
             return Err(StoreError::NoLibrary(data_dir.to_owned()));
         }
-        Store::open(data_dir)
+        match Store::open(data_dir) {
+            Err(StoreError::Sqlite(error)) if is_unwritable(&error) => {
+                Store::open_unwritable(data_dir)
+            }
+            opened => opened,
+        }
+    }
+
+    /// `SQLite` cannot make a log's files beside the database here, and is told that nobody else writes it either. It then
+    /// looks at no log at all, so there must be none.
+    fn open_unwritable(data_dir: &Path) -> Result<Store> {
+        let log = data_dir.join(format!("{DATABASE}-wal"));
+        if log.metadata().is_ok_and(|log| log.len() > 0) {
+            return Err(StoreError::NotClosed(data_dir.to_owned()));
+        }
+        let path = immutable(&data_dir.join(DATABASE));
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+        Store::with(connect(&path, flags)?, path, flags)
     }
 
     /// What happens to the library, as it happens.
@@ -183,7 +213,7 @@ impl Store {
         let idle = locked(&self.shared.idle_readers).pop();
         let mut reader = match idle {
             Some(reader) => reader,
-            None => connect(&self.shared.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?,
+            None => connect(&self.shared.path, self.shared.flags)?,
         };
         let answer = work(&reader.transaction()?);
         let mut idle_readers = locked(&self.shared.idle_readers);
@@ -208,6 +238,29 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
     // The default of 16 is less than the statements that one batch and one search use.
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
+}
+
+fn is_unwritable(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen)
+    )
+}
+
+/// The address of a database that nobody writes.
+fn immutable(path: &Path) -> PathBuf {
+    let escaped = |byte: &u8| match byte {
+        b'/' | b'.' | b'-' | b'_' => char::from(*byte).to_string(),
+        byte if byte.is_ascii_alphanumeric() => char::from(*byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    let path: String = path
+        .as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .map(escaped)
+        .collect();
+    PathBuf::from(format!("file:{path}?immutable=1"))
 }
 
 fn migrations() -> Migrations<'static> {
@@ -343,6 +396,24 @@ mod tests {
         let store = Store::open_existing(folder.path()).unwrap();
         assert_eq!(store.fact("model").unwrap().as_deref(), Some("bundled"));
         assert_eq!(store.fact("nothing").unwrap(), None);
+    }
+
+    #[test]
+    fn a_database_that_nobody_writes_is_read_and_one_with_a_log_beside_it_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let data_dir = folder.path().join("a %41?#");
+        let store = Store::open(&data_dir).unwrap();
+        store.set_fact("model", "bundled").unwrap();
+        let error = Store::open_unwritable(&data_dir).unwrap_err();
+        assert!(matches!(error, StoreError::NotClosed(_)), "{error}");
+        drop(store);
+        let store = Store::open_unwritable(&data_dir).unwrap();
+        assert_eq!(store.fact("model").unwrap().as_deref(), Some("bundled"));
+        let error = store.set_fact("model", "other").unwrap_err();
+        assert!(
+            matches!(&error, StoreError::Sqlite(error) if is_unwritable(error)),
+            "{error}"
+        );
     }
 
     #[test]

@@ -37,6 +37,50 @@ fn commands_answer_alike_with_and_without_a_daemon() {
     );
 }
 
+/// As a user who may not write the library; root may write everything, and is somebody else for this.
+#[cfg(unix)]
+#[test]
+fn a_library_that_cannot_be_written_is_searched_and_looked_at() {
+    use std::os::unix::fs::PermissionsExt;
+    let lab = Lab::new();
+    lab.write_labels("colours", COLOURS);
+    (0..3).for_each(|seed| drop(lab.add(&format!("{seed}.png"), seed)));
+    lab.index();
+    let allow = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for entry in std::fs::read_dir(lab.data()).unwrap() {
+        let entry = entry.unwrap();
+        let is_folder = entry.file_type().unwrap().is_dir();
+        allow(&entry.path(), if is_folder { 0o555 } else { 0o444 });
+    }
+    allow(&lab.data(), 0o555);
+    allow(lab.data().parent().unwrap(), 0o755);
+    let is_root = std::fs::write(lab.data().join("root"), "").is_ok();
+    let commands: [&[&str]; 5] = [
+        &["search", "something red"],
+        &["tags"],
+        &["status"],
+        &["failures"],
+        &["export", "-"],
+    ];
+    for arguments in commands {
+        let command = lab.command(arguments);
+        let output = if is_root {
+            let mut lowered = std::process::Command::new("setpriv");
+            lowered.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+            lowered.arg(command.get_program()).args(command.get_args());
+            lowered.env("PIXDEX_MODEL", "bundled").output()
+        } else {
+            Ok(lab.run(arguments))
+        };
+        let output = output.unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {error}");
+    }
+    allow(&lab.data(), 0o755);
+}
+
 #[test]
 fn mistakes_name_the_thing_and_the_way_out() {
     let lab = Lab::new();

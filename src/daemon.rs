@@ -37,13 +37,11 @@ pub async fn run(
     if let Some(sidecars) = Sidecars::new(&library, config.sidecars.write) {
         sidecars.start()?;
     }
-    let index = library.index.clone();
-    let images = index.vectors().len();
+    let images = library.index.vectors().len();
     let api = Api::new(&config, library, ingest)?;
     info!(%address, folders = roots.len(), images, "listening");
     serve::run(listener, api, &stop).await;
     info!("stopping");
-    index.stop();
     let deadline = stop.deadline();
     let left = tokio::task::spawn_blocking(move || threads.join(deadline)).await?;
     if !left.is_empty() {

@@ -88,7 +88,9 @@ impl Library {
 
     fn load(config: &Config, store: Store, embedder: Embedder, stop: Stop) -> Result<Library> {
         let model = store.model(embedder.fingerprint(), embedder.name())?;
-        let index = load_index(config, &store, model, &embedder)?;
+        let threads = Threads::default();
+        let index = open_index(config, &embedder, stop.clone(), threads.clone())?;
+        index.load(&store, model)?;
         let tagger = Tagger::new(
             config.labels_folder()?,
             store.clone(),
@@ -105,7 +107,7 @@ impl Library {
             ingest: config.ingest.clone(),
             decode: config.decode.clone(),
             stop,
-            threads: Threads::default(),
+            threads,
             lock: None,
         })
     }
@@ -188,12 +190,7 @@ fn self_check_fact(model: &Model, placement: &Placement) -> String {
     format!("self-check {precision} {release} {}", model.fingerprint)
 }
 
-fn load_index(
-    config: &Config,
-    store: &Store,
-    model: ModelId,
-    embedder: &Embedder,
-) -> Result<Index> {
+fn open_index(config: &Config, embedder: &Embedder, stop: Stop, threads: Threads) -> Result<Index> {
     let texts = embedder.clone();
     let setup = IndexSetup {
         folder: config.library_dir()?.join("index"),
@@ -201,9 +198,7 @@ fn load_index(
         embedding_dim: embedder.embedding_dim(),
         texts: Box::new(move || sample_texts(&texts)),
     };
-    let index = Index::open(setup, config.index.clone());
-    index.load(store, model)?;
-    Ok(index)
+    Ok(Index::open(setup, config.index.clone(), stop, threads))
 }
 
 /// Embeddings of texts such as people search for. Without them the index measures with what was asked of late.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use pixdex::config::Config;
 use pixdex::embed::Embedding;
 use pixdex::index::{Index, IndexSetup, QueryKind};
+use pixdex::stop::{Stop, Threads};
 use pixdex::store::ImageId;
 
 const IMAGES: usize = 20_000;
@@ -105,7 +106,7 @@ fn open(folder: &Path, texts: Vec<Embedding>) -> Index {
         texts: Box::new(move || texts.clone()),
     };
     let config = Config::load(None, std::iter::empty(), vec![]).unwrap();
-    Index::open(setup, config.index)
+    Index::open(setup, config.index, Stop::default(), Threads::default())
 }
 
 /// Waits until there is a segment of so many images and none is being built.

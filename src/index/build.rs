@@ -2,7 +2,6 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 
@@ -15,6 +14,7 @@ use super::random;
 use super::segment::{Segment, entry_nodes};
 use super::tuning::Tuning;
 use crate::config::IndexConfig;
+use crate::stop::Stop;
 use crate::store::ImageId;
 
 /// Images that a segment is measured with.
@@ -30,7 +30,7 @@ pub(super) struct SegmentPlan<'a> {
     pub(super) embedding_dim: usize,
     pub(super) config: &'a IndexConfig,
     pub(super) texts: &'a [TuningQuery],
-    pub(super) stop: &'a AtomicBool,
+    pub(super) stop: &'a Stop,
 }
 
 /// The codes of all rows, and what is lost by them.
@@ -182,7 +182,7 @@ pub(super) mod tests {
             embedding_dim: DIM,
             config: &config,
             texts: &[],
-            stop: &AtomicBool::new(false),
+            stop: &Stop::default(),
         };
         let rows = (0..)
             .map(ImageId)

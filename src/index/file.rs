@@ -6,7 +6,6 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytemuck::AnyBitPattern;
 use memmap2::Mmap;
@@ -16,6 +15,7 @@ use thiserror::Error;
 
 use super::layout::{ALIGNMENT, Array, HEADER_BYTES, LAYOUT, Places, SegmentShape};
 use super::tuning::Tuning;
+use crate::stop::Stop;
 
 const MAGIC: &[u8] = b"pixdex index segment\n";
 
@@ -111,7 +111,7 @@ fn read_header(file: &mut File) -> Result<Manifest, BadSegment> {
 }
 
 /// Reads the whole file and compares its checksum; nothing is wrong with it where it was told to stop.
-pub(super) fn verify(path: &Path, stop: &AtomicBool) -> Result<(), BadSegment> {
+pub(super) fn verify(path: &Path, stop: &Stop) -> Result<(), BadSegment> {
     let mut file = File::open(path)?;
     let manifest = read_header(&mut file)?;
     // Read, not mapped: what was only checked shall not count as memory in use.
@@ -120,12 +120,12 @@ pub(super) fn verify(path: &Path, stop: &AtomicBool) -> Result<(), BadSegment> {
     loop {
         let length = file.read(&mut buffer)?;
         hasher.update(&buffer[..length]);
-        if length == 0 || stop.load(Ordering::Relaxed) {
+        if length == 0 || stop.is_asked() {
             break;
         }
     }
     let is_right = hasher.finalize().to_hex().as_str() == manifest.checksum;
-    if is_right || stop.load(Ordering::Relaxed) {
+    if is_right || stop.is_asked() {
         return Ok(());
     }
     Err(BadSegment::Checksum)
@@ -242,8 +242,6 @@ mod tests {
     use crate::index::build::tests::{DIM, segment};
     use crate::index::segment::Segment;
 
-    static NEVER: AtomicBool = AtomicBool::new(false);
-
     fn opened(path: &Path) -> Result<(), BadSegment> {
         Segment::open(path, "model", DIM).map(drop)
     }
@@ -253,7 +251,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("segment");
         segment(&path, 100);
-        assert!(opened(&path).is_ok() && verify(&path, &NEVER).is_ok());
+        assert!(opened(&path).is_ok() && verify(&path, &Stop::default()).is_ok());
         assert!(matches!(
             Segment::open(&path, "another model", DIM),
             Err(BadSegment::Other)
@@ -289,7 +287,7 @@ mod tests {
             flipped[place] ^= 1;
             write(&flipped);
             assert!(
-                matches!(verify(&path, &NEVER), Err(BadSegment::Checksum)),
+                matches!(verify(&path, &Stop::default()), Err(BadSegment::Checksum)),
                 "{place}"
             );
         }
@@ -311,7 +309,7 @@ mod tests {
         let left = file.get_ref().path().to_owned();
         file.get_mut().disable_cleanup(true);
         drop(draft);
-        assert!(left.exists() && opened(&path).is_ok() && verify(&path, &NEVER).is_ok());
+        assert!(left.exists() && opened(&path).is_ok() && verify(&path, &Stop::default()).is_ok());
         // Even under the right name it is nothing but unfinished.
         assert!(matches!(opened(&left), Err(BadSegment::Unfinished)));
         segment(&path, 120);

@@ -3,7 +3,6 @@
 //! better. Walks are so much faster than `hnsw_rs` that this costs less than letting it lay fine links at once.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use hnsw_rs::anndists::dist::Distance;
 use hnsw_rs::prelude::Hnsw;
@@ -13,6 +12,7 @@ use super::quantizer::{QuantizedQuery, distance};
 use super::walk::{Links, Walker};
 use crate::config::IndexConfig;
 use crate::kernels::dot_codes;
+use crate::stop::Stop;
 
 /// `hnsw_rs` asks for the number of layers; it never uses them all.
 const LAYERS: usize = 16;
@@ -93,7 +93,7 @@ pub(super) fn build(
     query: impl Fn(u32) -> QuantizedQuery + Sync,
     first: Range<u32>,
     config: &IndexConfig,
-    stop: &AtomicBool,
+    stop: &Stop,
 ) -> Option<Graph> {
     let squares: Vec<i32> = codes
         .par_chunks_exact(stride)
@@ -113,7 +113,7 @@ pub(super) fn build(
 }
 
 /// What `hnsw_rs` makes of the points: the links of its bottom layer, where all of them are.
-fn coarse(points: Points<'_>, m: usize, stop: &AtomicBool) -> Option<Graph> {
+fn coarse(points: Points<'_>, m: usize, stop: &Stop) -> Option<Graph> {
     let nodes: Vec<u32> = (0..points.squares.len() as u32).collect();
     let mut hnsw = Hnsw::new(m, nodes.len(), LAYERS, COARSE_EF, points);
     hnsw.modify_level_scale(LEVEL_SCALE);
@@ -121,7 +121,7 @@ fn coarse(points: Points<'_>, m: usize, stop: &AtomicBool) -> Option<Graph> {
     let (first, rest) = nodes.split_first()?;
     hnsw.insert((std::slice::from_ref(first), 0));
     for step in rest.chunks(STEP) {
-        if stop.load(Ordering::Relaxed) {
+        if stop.is_asked() {
             return None;
         }
         step.par_iter()
@@ -145,10 +145,10 @@ fn better(
     points: Points<'_>,
     query: &(impl Fn(u32) -> QuantizedQuery + Sync),
     config: &IndexConfig,
-    stop: &AtomicBool,
+    stop: &Stop,
 ) -> Option<Vec<Vec<u32>>> {
     let links_of = |walker: &mut Walker, node: u32| {
-        if stop.load(Ordering::Relaxed) {
+        if stop.is_asked() {
             return None;
         }
         let found = walker.walk(

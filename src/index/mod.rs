@@ -33,7 +33,6 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Instant;
 
 use rayon::ThreadPoolBuilder;
@@ -42,6 +41,7 @@ use tracing::{error, info, warn};
 
 use crate::config::IndexConfig;
 use crate::embed::Embedding;
+use crate::stop::{Stop, Threads};
 use crate::store::{ImageId, ModelId, Store, StoreError};
 use build::SegmentPlan;
 use file::BadSegment;
@@ -112,14 +112,16 @@ struct Builder {
     setup: IndexSetup,
     config: IndexConfig,
     is_building: AtomicBool,
-    is_stopping: AtomicBool,
+    stop: Stop,
+    threads: Threads,
 }
 
 impl Index {
     /// The index with the segment that an earlier process left, if there is one that fits; else an empty one.
     ///
-    /// The segment is taken at its word: [`Index::load`] checks it.
-    pub fn open(setup: IndexSetup, config: IndexConfig) -> Index {
+    /// The segment is taken at its word: [`Index::load`] checks it. What checks and builds is among `threads`, and ends at
+    /// its next step when told to stop.
+    pub fn open(setup: IndexSetup, config: IndexConfig, stop: Stop, threads: Threads) -> Index {
         let mut state = State::new(setup.embedding_dim);
         match Segment::open(&setup.file(), &setup.fingerprint, setup.embedding_dim) {
             Ok((segment, tuning)) => state.adopt(segment, tuning),
@@ -135,7 +137,8 @@ impl Index {
                 setup,
                 config,
                 is_building: AtomicBool::new(false),
-                is_stopping: AtomicBool::new(false),
+                stop,
+                threads,
             }),
         }
     }
@@ -159,7 +162,7 @@ impl Index {
         if self.state.read().segment.is_some() {
             let index = self.clone();
             let store = store.clone();
-            in_background("index check", move || index.check(&store, model));
+            self.in_background("index check", move || index.check(&store, model));
         }
         Ok(())
     }
@@ -177,7 +180,7 @@ impl Index {
     fn check(&self, store: &Store, model: ModelId) {
         let builder = &self.builder;
         let file = builder.setup.file();
-        let Err(error) = file::verify(&file, &builder.is_stopping) else {
+        let Err(error) = file::verify(&file, &builder.stop) else {
             return;
         };
         warn!(file = %file.display(), %error, "index segment discarded");
@@ -232,15 +235,9 @@ impl Index {
             .collect()
     }
 
-    /// Ends a build under way at its next step, and starts no other.
-    pub fn stop(&self) {
-        self.builder.is_stopping.store(true, Ordering::Relaxed);
-    }
-
     /// Starts building a segment in the background where there is none yet, or where too much has changed since.
     fn build_if_due(&self) {
-        let is_stopping = self.builder.is_stopping.load(Ordering::Relaxed);
-        if is_stopping
+        if self.builder.stop.is_asked()
             || !self
                 .state
                 .read()
@@ -252,7 +249,7 @@ impl Index {
             return;
         }
         let index = self.clone();
-        in_background("index build", move || {
+        self.in_background("index build", move || {
             let built = index.build();
             index.state.write().end_build(built);
             index.builder.is_building.store(false, Ordering::Release);
@@ -271,7 +268,7 @@ impl Index {
             embedding_dim: builder.setup.embedding_dim,
             config: &builder.config,
             texts: &texts,
-            stop: &builder.is_stopping,
+            stop: &builder.stop,
         };
         // Threads of its own: a search must not wait in line behind a build.
         let threads = ThreadPoolBuilder::new().build();
@@ -296,12 +293,12 @@ impl Index {
         }
         built.ok().flatten()
     }
-}
 
-fn in_background(name: &str, work: impl FnOnce() + Send + 'static) {
-    if let Err(cause) = thread::Builder::new().name(name.to_owned()).spawn(work) {
-        // The scan goes on answering.
-        error!(%cause, name, "failed to start a thread");
+    fn in_background(&self, name: &str, work: impl FnOnce() + Send + 'static) {
+        if let Err(cause) = self.builder.threads.spawn(name, work) {
+            // The scan goes on answering.
+            error!(%cause, name, "failed to start a thread");
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The index as a whole: whatever comes and goes, it holds what a plain map would hold.
 
 use std::collections::BTreeMap;
+use std::thread;
 use std::time::Duration;
 
 use super::*;
@@ -16,7 +17,7 @@ pub(in crate::index) fn open(folder: &std::path::Path) -> Index {
     };
     let flags = vec![("index.hnsw_from", toml::Value::Integer(100))];
     let config = Config::load(None, std::iter::empty(), flags).unwrap();
-    Index::open(home, config.index)
+    Index::open(home, config.index, Stop::default(), Threads::default())
 }
 
 fn embedding(seed: u64) -> Embedding {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use super::ids::RootId;
 use super::{Result, Store, files, paths};
@@ -40,16 +40,6 @@ impl Store {
                 })
             })?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
-        })
-    }
-
-    /// Whether a watched folder is there.
-    pub fn is_online(&self, root: RootId) -> Result<bool> {
-        self.read(|db| {
-            let mut select =
-                db.prepare_cached("SELECT state = 'online' FROM roots WHERE id = ?1")?;
-            let is_online = select.query_row([root], |row| row.get(0)).optional()?;
-            Ok(is_online.unwrap_or(false))
         })
     }
 

@@ -14,6 +14,7 @@ use pixdex::config::Config;
 use pixdex::embed::Embedding;
 use pixdex::index::{Index, IndexSetup, QueryKind};
 use pixdex::library;
+use pixdex::stop::{Stop, Threads};
 use pixdex::store::{AppliedLabel, AppliedSet, ImageId, Store, TagDifference};
 use pixdex::tag::{Classifier, Label, LabelSet, Tagger, score_library};
 
@@ -56,7 +57,12 @@ fn main() -> Result<()> {
         embedding_dim: embedder.embedding_dim(),
         texts: Box::new(Vec::new),
     };
-    let index = Index::open(setup, library::without_graph(&config).index);
+    let index = Index::open(
+        setup,
+        library::without_graph(&config).index,
+        Stop::default(),
+        Threads::default(),
+    );
     index.insert(images.iter().map(|(image, embedding)| (*image, embedding)));
     let queries: Vec<Embedding> = images
         .iter()

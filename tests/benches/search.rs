@@ -17,6 +17,7 @@ use clap::Parser;
 use pixdex::config::{Config, IndexConfig};
 use pixdex::embed::Embedding;
 use pixdex::index::{Index, IndexSetup, IndexStatus, Nearest, QueryKind};
+use pixdex::stop::{Stop, Threads};
 use pixdex::store::ImageId;
 use serde::Serialize;
 use toml::Value;
@@ -195,7 +196,7 @@ fn open(folder: &Path, options: &Options, samples: &[Embedding]) -> Index {
         embedding_dim: options.dim,
         texts: Box::new(move || samples.clone()),
     };
-    Index::open(setup, config(options))
+    Index::open(setup, config(options), Stop::default(), Threads::default())
 }
 
 fn measure(options: &Options, vectors: &Vectors) -> Report {

@@ -15,7 +15,7 @@
 //! # The code map
 //!
 //! The modules below stand in dependency order, which is also the reading order: a module imports only modules named
-//! above it, and `tests/layering.rs` fails on an import that points the other way.
+//! above it, inside a folder too, and `tests/layering.rs` fails on an import that points the other way or in a circle.
 //!
 //! | module | the question it answers |
 //! | --- | --- |
@@ -55,6 +55,9 @@
 //! 10. Files are served by image id only, never by a path from a request.
 //! 11. What a person decided about a tag wins over every score, and outlives label files, models and the labels themselves.
 //! 12. What a hook is to hear is written with the tag itself, and goes only when the hook has taken it.
+//! 13. Whoever works in the background hears one [`stop::Stop`] and is waited for to one deadline; no thread is left behind.
+//! 14. A library has one owner that writes; whoever only reads can open it also where it cannot be written.
+//! 15. A rule stands once: what is parsed is parsed at the door into a type, which HTTP, JSON and command line share.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 

@@ -5,7 +5,7 @@ use warp::hyper::body::Bytes;
 
 use super::Api;
 use super::error::ApiError;
-use super::params::image_hash;
+use super::params::{Parameter, image_hash, one};
 use super::request::Request;
 use crate::search::SearchError;
 use crate::store::{BadDecision, ContentHash, Decision, LabelRef, Verdict, WhichDecisions};
@@ -20,8 +20,10 @@ pub(super) struct About {
     pub(super) label: String,
 }
 
+/// Which decisions are listed; all of them where nothing is said.
+pub(super) const WHICH: [Parameter; 3] = [one("set"), one("label"), one("image")];
+
 pub(super) fn list(Request { api, params, .. }: &Request) -> Result<Decisions> {
-    params.only(&["set", "label", "image"])?;
     let owned = |name| params.get(name).map(str::to_owned);
     let which = WhichDecisions {
         set: owned("set"),

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use tracing::error;
 use warp::Rejection;
 use warp::http::StatusCode;
-use warp::reject::{LengthRequired, MethodNotAllowed, PayloadTooLarge};
+use warp::reject::{LengthRequired, MethodNotAllowed, PayloadTooLarge, Reject};
 use warp::reply::{self, Reply, Response};
 
 use super::guard::Refused;
@@ -15,12 +15,14 @@ use crate::tag::TagError;
 use crate::wire::{BadSearch, ErrorBody};
 
 /// Why a request has no better answer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ApiError {
     status: StatusCode,
     code: &'static str,
     message: String,
 }
+
+impl Reject for ApiError {}
 
 impl ApiError {
     pub(super) fn bad_request(code: &'static str, message: impl Into<String>) -> ApiError {
@@ -159,6 +161,8 @@ pub(super) async fn recover(rejection: Rejection) -> Result<Response, Infallible
     };
     let error = if let Some(Refused(reason)) = rejection.find() {
         ApiError::forbidden(reason.clone())
+    } else if let Some(error) = rejection.find::<ApiError>() {
+        error.clone()
     } else if rejection.is_not_found() {
         ApiError::not_found("not_found", "there is nothing at this address")
     // The addresses that a request did not fit reject it too, so what is most particular comes first.

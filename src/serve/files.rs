@@ -5,7 +5,7 @@ use warp::http::header;
 use warp::reply::{self, Reply, Response};
 
 use super::error::ApiError;
-use super::params::image_hash;
+use super::params::{Parameter, image_hash, one};
 use super::request::{Request, blocking};
 use super::{Api, thumbnail};
 use crate::store::ImageRow;
@@ -65,8 +65,10 @@ fn offline() -> ApiError {
     )
 }
 
+/// How large a thumbnail is wanted.
+pub(super) const THUMBNAIL: [Parameter; 1] = [one("size")];
+
 pub(super) fn thumbnail(Request { api, params, .. }: &Request, id: &str) -> Result<Response> {
-    params.only(&["size"])?;
     let wanted = params.get("size").unwrap_or("320");
     let bad_size = |_| {
         ApiError::bad_request(

@@ -5,36 +5,52 @@ use crate::search::{self, Query, SearchError, Slice};
 use crate::store::{BadImageId, ContentHash, PartialDate};
 use crate::wire::{BadSearch, DEFAULT_LIMIT, read_limit, read_strictness};
 
-/// The parameters of one request, in the order in which they stand; names may repeat.
+/// A name that a route knows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parameter {
+    name: &'static str,
+    /// Whether it may be given several times.
+    is_list: bool,
+}
+
+/// One that is given once at most.
+pub(super) const fn one(name: &'static str) -> Parameter {
+    Parameter {
+        name,
+        is_list: false,
+    }
+}
+
+/// One that may be given several times.
+pub(super) const fn list(name: &'static str) -> Parameter {
+    Parameter {
+        name,
+        is_list: true,
+    }
+}
+
+/// The parameters of one request, in the order in which they stand.
 #[derive(Debug)]
 pub(super) struct Params(Vec<(String, String)>);
 
 impl Params {
-    /// Reads `name=value&…`; form encoding takes any text, so this cannot fail.
-    pub(super) fn parse(raw: &str) -> Params {
-        Params(
-            form_urlencoded::parse(raw.as_bytes())
-                .into_owned()
-                .collect(),
-        )
-    }
-
-    /// Refuses names that mean nothing here: a misspelt filter must not look like one that lets everything pass.
-    pub(super) fn only(&self, known: &[&str]) -> Result<(), ApiError> {
-        match self
-            .0
-            .iter()
-            .find(|(name, _)| !known.contains(&name.as_str()))
-        {
-            None => Ok(()),
-            Some((name, _)) => Err(ApiError::bad_request(
-                "unknown_parameter",
-                format!(
-                    "`{name}` is not a parameter here; known are {}",
-                    known.join(", ")
-                ),
-            )),
+    /// Reads `name=value&…`; form encoding takes any text. Refuses names that mean nothing here, and a second value where
+    /// one is taken: a misspelt filter must not look like one that lets everything pass.
+    pub(super) fn read(raw: &str, known: &[Parameter]) -> Result<Params, ApiError> {
+        let params: Vec<(String, String)> = form_urlencoded::parse(raw.as_bytes())
+            .into_owned()
+            .collect();
+        for (at, (name, _)) in params.iter().enumerate() {
+            let Some(parameter) = known.iter().find(|known| known.name == name) else {
+                return Err(unknown(name, known));
+            };
+            let is_repeated = params[..at].iter().any(|(earlier, _)| earlier == name);
+            if is_repeated && !parameter.is_list {
+                let message = format!("`{name}` is given several times and takes one value");
+                return Err(ApiError::bad_request("repeated_parameter", message));
+            }
         }
+        Ok(Params(params))
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
@@ -106,8 +122,41 @@ impl Params {
     }
 }
 
+fn unknown(name: &str, known: &[Parameter]) -> ApiError {
+    let names: Vec<&str> = known.iter().map(|known| known.name).collect();
+    let names = match names.join(", ") {
+        names if names.is_empty() => "there are none".to_owned(),
+        names => format!("known are {names}"),
+    };
+    let message = format!("`{name}` is not a parameter here; {names}");
+    ApiError::bad_request("unknown_parameter", message)
+}
+
 /// Reads an image id from an address.
 pub(super) fn image_hash(text: &str) -> Result<ContentHash, ApiError> {
     text.parse()
         .map_err(|error: BadImageId| ApiError::bad_request("bad_image_id", error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_route_knows_gets_through_and_only_lists_repeat() {
+        const KNOWN: [Parameter; 2] = [one("limit"), list("tag")];
+        let read = |raw| Params::read(raw, &KNOWN).map(|params| params.0.len());
+        assert_eq!(read("").unwrap(), 0);
+        assert_eq!(read("tag=a&limit=&tag=b").unwrap(), 3);
+        for (raw, sentence) in [
+            ("limits=3", "known are limit, tag"),
+            ("limit=1&limit=1", "`limit` is given several times"),
+            ("tag=a&Tag=b", "`Tag` is not a parameter"),
+        ] {
+            let error = format!("{:?}", read(raw).unwrap_err());
+            assert!(error.contains(sentence), "{raw}: {error}");
+        }
+        let error = Params::read("q=", &[]).unwrap_err();
+        assert!(format!("{error:?}").contains("there are none"));
+    }
 }

@@ -8,7 +8,7 @@ use warp::reply::{self, Reply, Response};
 
 use super::Api;
 use super::error::ApiError;
-use super::params::Params;
+use super::params::{Parameter, Params};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
@@ -22,17 +22,20 @@ pub(super) struct Request {
 /// Lets requests of one kind through, with what they hold.
 type Requests = BoxedFilter<(Request,)>;
 
-pub(super) fn get(api: &Api) -> Requests {
-    warp::get().and(without_body(api)).boxed()
+/// What a route takes behind the `?`; nothing else gets through.
+pub(super) type Known = &'static [Parameter];
+
+pub(super) fn get(api: &Api, known: Known) -> Requests {
+    warp::get().and(without_body(api, known)).boxed()
 }
 
 pub(super) fn delete(api: &Api) -> Requests {
-    warp::delete().and(without_body(api)).boxed()
+    warp::delete().and(without_body(api, &[])).boxed()
 }
 
 /// A POST whose address says all.
 pub(super) fn post_empty(api: &Api) -> Requests {
-    warp::post().and(without_body(api)).boxed()
+    warp::post().and(without_body(api, &[])).boxed()
 }
 
 /// A POST with a body of up to so many bytes.
@@ -45,21 +48,28 @@ pub(super) fn put(api: &Api, limit_bytes: u64) -> Requests {
     warp::put().and(with_body(api, limit_bytes)).boxed()
 }
 
+/// What has a body says all in it.
 fn with_body(api: &Api, limit_bytes: u64) -> Requests {
-    without_body(api)
+    without_body(api, &[])
         .and(warp::body::content_length_limit(limit_bytes))
         .and(warp::body::bytes())
         .map(|request: Request, body| Request { body, ..request })
         .boxed()
 }
 
-fn without_body(api: &Api) -> Requests {
+fn without_body(api: &Api, known: Known) -> Requests {
     let api = api.clone();
     let raw = warp::query::raw().or(warp::any().map(String::new)).unify();
-    raw.map(move |raw: String| Request {
-        api: api.clone(),
-        params: Params::parse(&raw),
-        body: Bytes::new(),
+    raw.and_then(move |raw: String| {
+        let params = Params::read(&raw, known).map_err(warp::reject::custom);
+        let api = api.clone();
+        async {
+            params.map(|params| Request {
+                api,
+                params,
+                body: Bytes::new(),
+            })
+        }
     })
     .boxed()
 }

@@ -39,7 +39,7 @@ pub(super) fn all(
         decisions(api),
         daemon(api),
     ]));
-    let answers = first_of(vec![page(), health(), v1.boxed()]);
+    let answers = first_of(vec![page(), health(api), v1.boxed()]);
     guard(api)
         .and(answers)
         .recover(recover)
@@ -79,13 +79,13 @@ fn page() -> Route {
 }
 
 /// The listener is only served when the library is open, so who is answered is answered by a ready program.
-fn health() -> Route {
-    let ok = warp::get().map(|| {
+fn health(api: &Api) -> Route {
+    let ok = get(api, &[]).map(|_| {
         let status = "ok".to_owned();
         json(Ok(Health { status }))
     });
     first_of(vec![
-        path!("health" / "live").and(ok).boxed(),
+        path!("health" / "live").and(ok.clone()).boxed(),
         path!("health" / "ready").and(ok).boxed(),
     ])
 }
@@ -93,25 +93,25 @@ fn health() -> Route {
 fn pictures(api: &Api) -> Route {
     first_of(vec![
         path!("images")
-            .and(get(api))
+            .and(get(api, &search::LIST))
             .then(|request| answer(request, search::images))
             .boxed(),
         path!("images" / String)
-            .and(get(api))
+            .and(get(api, &[]))
             .then(|id: String, request| answer(request, move |request| files::image(request, &id)))
             .boxed(),
         path!("images" / String / "file")
-            .and(get(api))
+            .and(get(api, &[]))
             .then(|id, request| async { or_error(files::original(request, id).await) })
             .boxed(),
         path!("images" / String / "thumbnail")
-            .and(get(api))
+            .and(get(api, &files::THUMBNAIL))
             .then(|id: String, request| async {
                 or_error(blocking(request, move |request| files::thumbnail(request, &id)).await)
             })
             .boxed(),
         path!("search")
-            .and(get(api))
+            .and(get(api, &search::RANKING))
             .then(|request| answer(request, search::search))
             .boxed(),
         path!("search")
@@ -119,7 +119,7 @@ fn pictures(api: &Api) -> Route {
             .then(|request| answer(request, search::form))
             .boxed(),
         path!("duplicates")
-            .and(get(api))
+            .and(get(api, &search::DUPLICATES))
             .then(|request| answer(request, search::duplicates))
             .boxed(),
     ])
@@ -128,11 +128,11 @@ fn pictures(api: &Api) -> Route {
 fn labels(api: &Api) -> Route {
     first_of(vec![
         path!("label-sets")
-            .and(get(api))
+            .and(get(api, &[]))
             .then(|request| answer(request, |request| Ok(label_sets::list(request))))
             .boxed(),
         path!("label-sets" / String)
-            .and(get(api))
+            .and(get(api, &[]))
             .then(|name: String, request| {
                 answer(request, move |request| label_sets::one(request, &name))
             })
@@ -156,7 +156,7 @@ fn labels(api: &Api) -> Route {
             })
             .boxed(),
         path!("tags")
-            .and(get(api))
+            .and(get(api, &[]))
             .then(|request| answer(request, label_sets::tags))
             .boxed(),
     ])
@@ -167,7 +167,7 @@ fn decisions(api: &Api) -> Route {
         .map(|Text(image), Text(set), Text(label)| About { image, set, label });
     first_of(vec![
         path!("decisions")
-            .and(get(api))
+            .and(get(api, &decisions::WHICH))
             .then(|request| answer(request, decisions::list))
             .boxed(),
         path!("decisions")
@@ -207,11 +207,11 @@ impl FromStr for Text {
 fn daemon(api: &Api) -> Route {
     first_of(vec![
         path!("status")
-            .and(get(api))
+            .and(get(api, &[]))
             .then(|request| answer(request, status::status))
             .boxed(),
         path!("failures")
-            .and(get(api))
+            .and(get(api, &[]))
             .then(|request| answer(request, status::failures))
             .boxed(),
         path!("rescan")
@@ -219,7 +219,7 @@ fn daemon(api: &Api) -> Route {
             .then(|request| answer(request, |request| Ok(status::rescan(request))))
             .boxed(),
         path!("events")
-            .and(get(api))
+            .and(get(api, &[]))
             .map(|Request { api, .. }: Request| {
                 or_error(api.streams.open(api.library.store.feed()))
             })

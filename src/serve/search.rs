@@ -1,28 +1,52 @@
 //! Pictures that are looked for: by a query, by a filter, or because they are the same.
 
 use super::error::ApiError;
+use super::params::{Parameter, list, one};
 use super::request::Request;
 use crate::search::{self, Query, SameBy};
 use crate::wire::{Answer, Duplicates, SearchRequest};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
-/// Parameters of a query, and of the part of its answer that is wanted.
-const QUERY: [&str; 10] = [
-    "q",
-    "similar",
-    "strictness",
-    "tag",
-    "path",
-    "after",
-    "before",
-    "limit",
-    "cursor",
-    "facets",
+/// Parameters of a ranking, and of the part of it that is wanted.
+pub(super) const RANKING: [Parameter; 10] = [
+    one("q"),
+    one("similar"),
+    one("strictness"),
+    list("tag"),
+    list("path"),
+    one("after"),
+    one("before"),
+    one("limit"),
+    one("cursor"),
+    one("facets"),
+];
+
+/// Parameters of a list, which nothing ranks.
+pub(super) const LIST: [Parameter; 8] = [
+    one("q"),
+    list("tag"),
+    list("path"),
+    one("after"),
+    one("before"),
+    one("limit"),
+    one("cursor"),
+    one("facets"),
+];
+
+/// Parameters of a look for duplicates.
+pub(super) const DUPLICATES: [Parameter; 8] = [
+    one("by"),
+    one("similarity"),
+    one("q"),
+    list("tag"),
+    list("path"),
+    one("after"),
+    one("before"),
+    one("limit"),
 ];
 
 pub(super) fn search(Request { api, params, .. }: &Request) -> Result<Answer> {
-    params.only(&QUERY)?;
     let query = params.query()?;
     if query == Query::default() {
         let message =
@@ -40,25 +64,12 @@ pub(super) fn form(Request { api, body, .. }: &Request) -> Result<Answer> {
 }
 
 pub(super) fn images(Request { api, params, .. }: &Request) -> Result<Answer> {
-    params.only(&[
-        "q", "tag", "path", "after", "before", "limit", "cursor", "facets",
-    ])?;
     let query = params.query()?;
     query.only_filter()?;
     Ok(api.search.run(&query, &params.slice()?)?)
 }
 
 pub(super) fn duplicates(Request { api, params, .. }: &Request) -> Result<Duplicates> {
-    params.only(&[
-        "by",
-        "similarity",
-        "q",
-        "tag",
-        "path",
-        "after",
-        "before",
-        "limit",
-    ])?;
     let likeness = likeness(params.get("by"), params.get("similarity"))?;
     Ok(api
         .search

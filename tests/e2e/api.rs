@@ -202,6 +202,71 @@ fn mistakes_are_the_callers_and_are_told() {
 }
 
 /// What the daemon says as soon as it is told how much is to come.
+/// A misspelt parameter must not look like one that does nothing.
+#[test]
+fn every_address_refuses_parameters_that_it_does_not_know() {
+    let lab = Lab::new();
+    let daemon = lab.serve();
+    let id = "ab".repeat(32);
+    let image = format!("/api/v1/images/{id}");
+    let decision = format!("{image}/decisions/a/b");
+    let routes = [
+        ("GET", "/health/live"),
+        ("GET", "/health/ready"),
+        ("GET", "/api/v1/search"),
+        ("POST", "/api/v1/search"),
+        ("GET", "/api/v1/images"),
+        ("GET", &image),
+        ("GET", &format!("{image}/file")),
+        ("GET", &format!("{image}/thumbnail")),
+        ("GET", "/api/v1/duplicates"),
+        ("GET", "/api/v1/tags"),
+        ("GET", "/api/v1/label-sets"),
+        ("GET", "/api/v1/label-sets/a"),
+        ("PUT", "/api/v1/label-sets/a"),
+        ("DELETE", "/api/v1/label-sets/a"),
+        ("POST", "/api/v1/label-sets/a/preview"),
+        ("PUT", &decision),
+        ("DELETE", &decision),
+        ("GET", "/api/v1/decisions"),
+        ("POST", "/api/v1/decisions"),
+        ("POST", "/api/v1/decisions/import"),
+        ("GET", "/api/v1/status"),
+        ("GET", "/api/v1/failures"),
+        ("GET", "/api/v1/events"),
+        ("POST", "/api/v1/rescan"),
+    ];
+    for (method, path) in routes {
+        let (status, answer) = daemon.send(method, &format!("{path}?bogus=1"), &[], "{}");
+        let about = format!("{method} {path}: {answer}");
+        assert_eq!(
+            (status, &answer["code"]),
+            (400, &json!("unknown_parameter")),
+            "{about}"
+        );
+        assert!(
+            answer["error"].as_str().unwrap().contains("`bogus`"),
+            "{about}"
+        );
+    }
+    for path in [
+        "search?q=a&q=b",
+        "images?limit=1&limit=1",
+        "decisions?set=a&set=b",
+    ] {
+        let (status, answer) = daemon.get(&format!("/api/v1/{path}"));
+        assert_eq!(
+            (status, &answer["code"]),
+            (400, &json!("repeated_parameter")),
+            "{path}"
+        );
+    }
+    assert_eq!(
+        daemon.get("/api/v1/images?tag=a&tag=b&path=c&path=d").0,
+        200
+    );
+}
+
 fn refusal_of_a_large_body(daemon: &Daemon) -> String {
     let mut stream = TcpStream::connect(&daemon.address).unwrap();
     let head =

@@ -1,11 +1,8 @@
 //! The beginning of a local time, as filters name it.
 
-use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
 /// The days of each month of a common year.
@@ -28,12 +25,6 @@ impl PartialDate {
     }
 }
 
-impl fmt::Display for PartialDate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 impl FromStr for PartialDate {
     type Err = BadDate;
 
@@ -43,18 +34,6 @@ impl FromStr for PartialDate {
         } else {
             Err(BadDate(text.to_owned()))
         }
-    }
-}
-
-impl Serialize for PartialDate {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for PartialDate {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<PartialDate, D::Error> {
-        String::deserialize(from)?.parse().map_err(D::Error::custom)
     }
 }
 
@@ -103,7 +82,7 @@ mod tests {
             "2023-05-31T23:59",
             "2023-05-31T18:30:59",
         ] {
-            assert_eq!(good.parse::<PartialDate>().unwrap().to_string(), good);
+            assert_eq!(good.parse::<PartialDate>().unwrap().as_str(), good);
         }
         for bad in [
             "",

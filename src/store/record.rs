@@ -147,10 +147,8 @@ mod tests {
     fn library() -> Library {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let (root, model) = (
-            store.root(Path::new("/photos")).unwrap(),
-            store.model("fingerprint", "name").unwrap(),
-        );
+        let root = store.root(Path::new("/photos")).unwrap();
+        let model = store.model("fingerprint", "name").unwrap();
         Library {
             _folder: folder,
             store,

@@ -275,16 +275,18 @@ pub(super) fn of_images(db: &Transaction<'_>, images: &str) -> Result<HashMap<Im
         tags.entry(row.get(0)?).or_default().push(tag);
     }
     for (image, keywords) in keywords::of_images(db, images)? {
-        let tag = |label| Tag {
-            set: FILE_SET.to_owned(),
-            label,
-            score: 1.0,
-            source: Source::File,
-            decision: None,
-        };
-        tags.entry(image)
-            .or_default()
-            .extend(keywords.into_iter().map(tag));
+        let of_image = tags.entry(image).or_default();
+        of_image.extend(keywords.into_iter().map(keyword_tag));
     }
     Ok(tags)
+}
+
+fn keyword_tag(keyword: String) -> Tag {
+    Tag {
+        set: FILE_SET.to_owned(),
+        label: keyword,
+        score: 1.0,
+        source: Source::File,
+        decision: None,
+    }
 }

@@ -27,6 +27,7 @@
 //! | [`formats`] | which picture formats are read, and what distinguishes them? |
 //! | [`xmp`] | which keywords does this packet hold, and how are some written into it? |
 //! | [`decode`] | what picture do these bytes hold, and what do they say about it? |
+//! | [`pictures`] | what becomes of files and uploads, one large picture at a time? |
 //! | [`store`] | what is known? `SQLite`, the truth |
 //! | [`index`] | which images are nearest to this embedding? |
 //! | [`watch`] | which paths are worth a look? |
@@ -78,6 +79,8 @@ pub mod formats;
 pub mod xmp;
 
 pub mod decode;
+
+pub mod pictures;
 
 pub mod store;
 

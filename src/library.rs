@@ -7,10 +7,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use tracing::{debug, info, warn};
 
-use crate::config::{Config, DecodeConfig, IngestConfig};
+use crate::config::{Config, IngestConfig};
 use crate::embed::{Embedder, Embedding, Placement};
 use crate::index::{Index, IndexSetup};
 use crate::model::{HubSettings, Model, ModelSource, Progress};
+use crate::pictures::Pictures;
 use crate::search::Search;
 use crate::stop::{Stop, Threads};
 use crate::store::{HookId, Lock, ModelId, Store};
@@ -42,8 +43,8 @@ pub struct Library {
     pub hooks: Vec<HookId>,
     /// How pictures are taken in.
     pub ingest: IngestConfig,
-    /// Limits on what is decoded.
-    pub decode: DecodeConfig,
+    /// What decodes, for all who work on the library.
+    pub pictures: Pictures,
     /// Ends whatever works on the library in the background.
     pub stop: Stop,
     /// Whatever works on it.
@@ -97,6 +98,7 @@ impl Library {
             index.vectors().clone(),
             embedder.clone(),
         );
+        let pictures = Pictures::new(config.decode.clone(), embedder.pixels_maker());
         Ok(Library {
             store,
             embedder,
@@ -105,7 +107,7 @@ impl Library {
             tagger: Arc::new(tagger),
             hooks: Vec::new(),
             ingest: config.ingest.clone(),
-            decode: config.decode.clone(),
+            pictures,
             stop,
             threads,
             lock: None,
@@ -125,7 +127,7 @@ impl Library {
             self.store.clone(),
             self.index.clone(),
             self.embedder.clone(),
-            self.decode.clone(),
+            self.pictures.clone(),
         )
     }
 }

@@ -10,7 +10,7 @@ use candle_nn::VarBuilder;
 use candle_transformers::models::clip;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use pixdex::config::{self, Config};
-use pixdex::decode::{decode, decode_enough};
+use pixdex::decode;
 use pixdex::embed::{Embedder, Embedding, Pixels, Placement};
 use pixdex::model::{HubSettings, Model, ModelSource};
 use serde::Deserialize;
@@ -75,8 +75,11 @@ fn pixels(embedder: &Embedder, name: &str) -> Pixels {
         .unwrap()
         .decode;
     let bytes = std::fs::read(fixtures().join("pictures").join(name)).unwrap();
-    let picture = decode(&bytes, &limits).unwrap_or_else(|error| panic!("{name}: {error}"));
-    embedder.pixels_maker().make(&picture.pixels).unwrap()
+    let opened = decode::open(&bytes, &limits);
+    let (_, encoded) = opened.unwrap_or_else(|error| panic!("{name}: {error}"));
+    let picture = encoded.whole();
+    let picture = picture.unwrap_or_else(|error| panic!("{name}: {error}"));
+    embedder.pixels_maker().make(&picture).unwrap()
 }
 
 fn cosine(ours: &Embedding, theirs: &[f32]) -> f32 {
@@ -437,12 +440,11 @@ fn a_photo_decoded_small_has_the_embedding_of_the_whole() {
         encoder
             .encode(&photo(1100, seed), 1100, 1100, ColorType::Rgb)
             .unwrap();
-        let full = decode(&bytes, &limits).unwrap().pixels;
+        let open = || decode::open(&bytes, &limits).unwrap().1;
+        let full = open().whole().unwrap();
         for embedder in &embedders {
             let maker = embedder.pixels_maker();
-            let small = decode_enough(&bytes, &limits, maker.enough_side())
-                .unwrap()
-                .pixels;
+            let small = open().shrunk(maker.enough_side().unwrap()).unwrap();
             assert!(small.width() <= full.width() / 2, "{}", small.width());
             let pair = vec![maker.make(&full).unwrap(), maker.make(&small).unwrap()];
             let embeddings = embedder.embed_images(pair).unwrap();

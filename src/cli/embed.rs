@@ -1,7 +1,7 @@
 //! `pixdex embed`: raw embeddings, for comparing with other programs and for people who want vectors.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use super::output;
 use crate::config::Config;
-use crate::decode;
-use crate::embed::{Embedding, Pixels, PixelsMaker};
+use crate::embed::Embedding;
 use crate::library;
+use crate::pictures::Pictures;
 
 /// Pictures embedded together.
 const BATCH: usize = 16;
@@ -44,12 +44,13 @@ impl Embed {
         );
         let embedder = library::load_model(&config.model, config, None, &output::download())?;
         let mut report = Report::default();
+        let pictures = Pictures::new(config.decode.clone(), embedder.pixels_maker());
+        let pixels = |path: &PathBuf| {
+            let pixels = pictures.pixels_of_file(path);
+            pixels.with_context(|| format!("failed to embed `{}`", path.display()))
+        };
         for batch in self.image.chunks(BATCH) {
-            let maker = embedder.pixels_maker();
-            let pixels = batch
-                .iter()
-                .map(|path| pixels(path, &maker, config))
-                .collect::<Result<_>>()?;
+            let pixels = batch.iter().map(pixels).collect::<Result<_>>()?;
             let names = batch.iter().map(|path| path.to_string_lossy().into_owned());
             report
                 .images
@@ -74,12 +75,4 @@ fn print(report: &Report) {
 
 fn values(embedding: &Embedding) -> Vec<f32> {
     embedding.as_slice().to_vec()
-}
-
-fn pixels(path: &Path, maker: &PixelsMaker, config: &Config) -> Result<Pixels> {
-    let name = || format!("failed to embed `{}`", path.display());
-    let bytes = std::fs::read(path).with_context(name)?;
-    let picture =
-        decode::decode_enough(&bytes, &config.decode, maker.enough_side()).with_context(name)?;
-    maker.make(&picture.pixels).with_context(name)
 }

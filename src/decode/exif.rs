@@ -89,8 +89,7 @@ pub(super) mod tests {
     use image::codecs::jpeg::JpegEncoder;
 
     use super::*;
-    use crate::decode::decode;
-    use crate::decode::tests::LIMITS;
+    use crate::decode::tests::{LIMITS, decode};
     use crate::formats::Format;
 
     pub(in crate::decode) fn exif_block(fields: &[(Tag, Value)]) -> Vec<u8> {
@@ -158,7 +157,7 @@ pub(super) mod tests {
             latitude: Some(-47.51),
             longitude: Some(8.25),
         };
-        assert_eq!(picture.unwrap().metadata, expected);
+        assert_eq!(picture.unwrap().0.metadata, expected);
     }
 
     #[test]
@@ -173,7 +172,7 @@ pub(super) mod tests {
             ]),
             &LIMITS,
         );
-        let metadata = picture.unwrap().metadata;
+        let metadata = picture.unwrap().0.metadata;
         assert_eq!(
             (metadata.taken_at, metadata.latitude, metadata.longitude),
             (None, None, None)

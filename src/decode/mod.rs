@@ -1,4 +1,4 @@
-//! Bytes in, picture out: an upright RGB picture and what the file says about it.
+//! Bytes in, picture out: what a file says about its picture, and upright RGB pixels.
 //!
 //! Bad input is normal here. Every limit is checked before memory is taken, a truncated file is refused even where the
 //! decoder would fill it up with grey, and a decoder that panics fails one file, not the program.
@@ -6,6 +6,7 @@
 mod exif;
 mod jpeg;
 mod keywords;
+mod rgb;
 #[cfg(test)]
 mod tests;
 
@@ -19,9 +20,6 @@ use thiserror::Error;
 
 use crate::config::DecodeConfig;
 use crate::formats::{self, Format};
-
-/// More pixels than nearly all cameras make; decoded in full, they take from 200 MB up.
-const LARGE_PIXELS: u64 = 64_000_000;
 
 /// Why bytes are not a picture. The text is shown to people as the reason of a failed file.
 #[derive(Debug, Error)]
@@ -55,25 +53,22 @@ pub enum DecodeError {
     },
     /// The decoder refused the bytes.
     #[error("the picture is damaged: {0}")]
-    Damaged(#[from] image::ImageError),
+    Damaged(ImageError),
     /// The decoder has a bug that these bytes trigger.
     #[error("the picture is damaged in a way that its decoder cannot handle")]
     Panicked,
 }
 
-/// A decoded picture.
+/// What a file says about its picture, in all.
 #[derive(Debug, Clone)]
-pub struct Picture {
-    /// Upright pixels: the EXIF orientation is applied, transparency is dropped. Fewer than `metadata` says where the
-    /// picture was decoded at a fraction of its size.
-    pub pixels: RgbImage,
-    /// What the file says about the picture.
+pub struct Description {
+    /// Format, size, camera, time and place.
     pub metadata: Metadata,
     /// Keywords in the file.
     pub keywords: BTreeSet<String>,
 }
 
-/// What a file says about its picture.
+/// What a file says about its picture, but for keywords.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metadata {
     /// By the first bytes of the file, whatever its name says.
@@ -107,48 +102,13 @@ impl Metadata {
     }
 }
 
-/// Decodes the bytes of one file.
-pub fn decode(bytes: &[u8], limits: &DecodeConfig) -> Result<Picture, DecodeError> {
-    decode_enough(bytes, limits, None)
-}
-
-/// Decodes the bytes of one file, at 1/2, 1/4 or 1/8 of its size where that is faster and leaves at least `enough_side`
-/// pixels on the short side.
-pub fn decode_enough(
-    bytes: &[u8],
-    limits: &DecodeConfig,
-    enough_side: Option<u32>,
-) -> Result<Picture, DecodeError> {
-    check_size(bytes.len() as u64, limits)?;
-    // Decoders meet hostile bytes; a panic in one of them must cost one file only.
-    catch_unwind(AssertUnwindSafe(|| {
-        decode_unguarded(bytes, limits, enough_side)
-    }))
-    .unwrap_or(Err(DecodeError::Panicked))
-}
-
 /// The keywords in the file of a picture that need not be decoded.
 pub fn keywords(bytes: &[u8]) -> BTreeSet<String> {
     let read = || {
-        let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
-        let mut decoder = reader.ok()?.into_decoder().ok()?;
+        let mut decoder = decoder(bytes, Format::of_bytes(bytes)?).ok()?;
         Some(keywords::of(&mut decoder, bytes))
     };
     catch_unwind(read).ok().flatten().unwrap_or_default()
-}
-
-/// Whether a picture is so large that decoding several at a time could take all memory. One that is decoded at a fraction
-/// of its size never is.
-pub fn is_large(bytes: &[u8]) -> bool {
-    let has_many_pixels = || {
-        let reader = ImageReader::new(Cursor::new(bytes))
-            .with_guessed_format()
-            .ok()?;
-        let (width, height) = reader.into_dimensions().ok()?;
-        Some(u64::from(width) * u64::from(height) > LARGE_PIXELS && !jpeg::can_scale(bytes))
-    };
-    // What panics here is refused with its reason when it is decoded.
-    matches!(catch_unwind(has_many_pixels), Ok(Some(true)))
 }
 
 /// Refuses a file by its size, before it is read.
@@ -163,82 +123,95 @@ pub fn check_size(size_bytes: u64, limits: &DecodeConfig) -> Result<(), DecodeEr
     }
 }
 
-/// What the file of a picture says about it, and its keywords; pixels are not looked at.
-pub fn describe(
-    bytes: &[u8],
-    limits: &DecodeConfig,
-) -> Result<(Metadata, BTreeSet<String>), DecodeError> {
-    check_size(bytes.len() as u64, limits)?;
-    let describe = || open(bytes, limits).map(|opened| (opened.metadata, opened.keywords));
-    catch_unwind(AssertUnwindSafe(describe)).unwrap_or(Err(DecodeError::Panicked))
-}
-
-/// A picture of which all is read but its pixels.
-struct Opened<D> {
-    decoder: D,
-    format: Format,
-    orientation: Orientation,
-    metadata: Metadata,
-    keywords: BTreeSet<String>,
-}
-
-fn open<'a>(
+/// Reads all of a picture's file but the pixels.
+pub fn open<'a>(
     bytes: &'a [u8],
     limits: &DecodeConfig,
-) -> Result<Opened<impl ImageDecoder + use<'a>>, DecodeError> {
+) -> Result<(Description, Encoded<'a>), DecodeError> {
+    check_size(bytes.len() as u64, limits)?;
+    guarded(|| open_unguarded(bytes, limits))
+}
+
+/// Decoders meet hostile bytes; a panic in one of them must cost one file only.
+fn guarded<T>(work: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(DecodeError::Panicked))
+}
+
+fn open_unguarded<'a>(
+    bytes: &'a [u8],
+    limits: &DecodeConfig,
+) -> Result<(Description, Encoded<'a>), DecodeError> {
     let format = Format::of_bytes(bytes).ok_or(DecodeError::UnknownFormat)?;
-    if format == Format::Jpeg && !jpeg_is_complete(bytes) {
+    if format == Format::Jpeg && !jpeg::is_complete(bytes) {
         return Err(DecodeError::Truncated);
     }
-    let mut decoder =
-        ImageReader::with_format(Cursor::new(bytes), format.decoder()).into_decoder()?;
+    let mut decoder = decoder(bytes, format)?;
     let (width, height) = decoder.dimensions();
     check_pixels(width, height, limits)?;
     let exif = decoder.exif_metadata().ok().flatten();
     let keywords = keywords::of(&mut decoder, bytes);
-    let orientation = decoder.orientation()?;
+    let orientation = decoder.orientation().map_err(DecodeError::Damaged)?;
     let (upright_width, upright_height) = upright((width, height), orientation);
     let mut metadata = Metadata::new(format, upright_width, upright_height);
     if let Some(exif) = exif.and_then(|chunk| exif::read(&chunk)) {
         exif::add_to(&mut metadata, &exif);
     }
-    Ok(Opened {
-        decoder,
+    let description = Description { metadata, keywords };
+    let encoded = Encoded {
+        bytes,
         format,
+        decoder,
         orientation,
-        metadata,
-        keywords,
-    })
+    };
+    Ok((description, encoded))
 }
 
-fn decode_unguarded(
-    bytes: &[u8],
-    limits: &DecodeConfig,
-    enough_side: Option<u32>,
-) -> Result<Picture, DecodeError> {
-    let Opened {
-        decoder,
-        format,
-        orientation,
-        metadata,
-        keywords,
-    } = open(bytes, limits)?;
-    let (width, height) = decoder.dimensions();
-    let eighths = enough_side.map_or(8, |side| eighths(width.min(height), side));
-    let scaled = (format == Format::Jpeg && eighths < 8)
-        .then(|| jpeg::decode_scaled(bytes, eighths as usize))
-        .flatten();
-    let mut picture = match scaled {
-        Some(pixels) => DynamicImage::ImageRgb8(pixels),
-        None => DynamicImage::from_decoder(decoder)?,
-    };
-    picture.apply_orientation(orientation);
-    let pixels = rgb8(picture, format);
-    Ok(Picture {
-        pixels,
-        metadata,
-        keywords,
-    })
+fn decoder(bytes: &[u8], format: Format) -> Result<Box<dyn ImageDecoder + '_>, DecodeError> {
+    let reader = ImageReader::with_format(Cursor::new(bytes), format.decoder());
+    let decoder = reader.into_decoder().map_err(DecodeError::Damaged)?;
+    Ok(Box::new(decoder))
+}
+
+/// The pixels of a picture that is open: upright when they are decoded, and without transparency.
+pub struct Encoded<'a> {
+    bytes: &'a [u8],
+    format: Format,
+    decoder: Box<dyn ImageDecoder + 'a>,
+    orientation: Orientation,
+}
+
+impl Encoded<'_> {
+    /// How many pixels there are.
+    pub fn pixels(&self) -> u64 {
+        let (width, height) = self.decoder.dimensions();
+        u64::from(width) * u64::from(height)
+    }
+
+    /// Decodes to 1/2, 1/4 or 1/8 of the size, where that is faster than the whole and leaves at least `enough_side` pixels on
+    /// the short side.
+    pub fn shrunk(&self, enough_side: u32) -> Option<RgbImage> {
+        let (width, height) = self.decoder.dimensions();
+        let eighths = eighths(width.min(height), enough_side);
+        if self.format != Format::Jpeg || eighths == 8 {
+            return None;
+        }
+        // What panics here is left to the full decoder, as all that is damaged.
+        let decode = || jpeg::decode_scaled(self.bytes, eighths as usize);
+        let pixels = catch_unwind(decode).ok().flatten()?;
+        let mut picture = DynamicImage::ImageRgb8(pixels);
+        picture.apply_orientation(self.orientation);
+        Some(picture.into_rgb8())
+    }
+
+    /// Decodes all pixels.
+    pub fn whole(self) -> Result<RgbImage, DecodeError> {
+        guarded(|| {
+            let picture = DynamicImage::from_decoder(self.decoder);
+            let mut picture = picture.map_err(DecodeError::Damaged)?;
+            picture.apply_orientation(self.orientation);
+            Ok(rgb::eight_bits(picture, self.format))
+        })
+    }
 }
 
 /// How many eighths of the short side are the fewest that leave `enough` pixels. One eighth must leave twice as many: it
@@ -270,72 +243,4 @@ fn check_pixels(width: u32, height: u32, limits: &DecodeConfig) -> Result<(), De
         });
     }
     Ok(())
-}
-
-/// Eight bits a channel as Hugging Face's processor sees them, since the models were trained on such pixels: the high
-/// byte of sixteen, the colour behind a transparency, and white where a GIF shows nothing.
-fn rgb8(picture: DynamicImage, format: Format) -> RgbImage {
-    match picture.color() {
-        ColorType::Rgb16 | ColorType::Rgba16 | ColorType::L16 | ColorType::La16 => {
-            let wide = picture.into_rgb16();
-            let (width, height) = wide.dimensions();
-            let high_bytes = wide
-                .into_raw()
-                .into_iter()
-                .map(|value| (value >> 8) as u8)
-                .collect();
-            RgbImage::from_raw(width, height, high_bytes)
-                .expect("one byte for each channel of each pixel")
-        }
-        ColorType::Rgba8 if format == Format::Gif => on_white(&picture.into_rgba8()),
-        _ => picture.into_rgb8(),
-    }
-}
-
-/// The pixels of a GIF are either there or not.
-fn on_white(picture: &RgbaImage) -> RgbImage {
-    let mut white = RgbImage::new(picture.width(), picture.height());
-    for (to, from) in white.pixels_mut().zip(picture.pixels()) {
-        let Rgba([red, green, blue, opacity]) = *from;
-        *to = if opacity == 0 {
-            Rgb([u8::MAX; 3])
-        } else {
-            Rgb([red, green, blue])
-        };
-    }
-    white
-}
-
-/// Whether a JPEG reaches its end-of-image marker.
-///
-/// The decoder fills what is missing with grey and reports success, so a half-copied file would be indexed as it is.
-/// Walks the markers as ITU T.81 Annex B lays them out, so that the end marker of an embedded thumbnail does not count.
-fn jpeg_is_complete(bytes: &[u8]) -> bool {
-    let mut at = 2;
-    while let (Some(0xFF), Some(&marker)) = (bytes.get(at).copied(), bytes.get(at + 1)) {
-        at += match marker {
-            0xD9 => return true,
-            0xFF => 1,
-            0x01 | 0xD0..=0xD8 => 2,
-            _ => match bytes.get(at + 2..at + 4) {
-                Some(length) => 2 + usize::from(u16::from_be_bytes([length[0], length[1]])),
-                None => return false,
-            },
-        };
-        if marker == 0xDA {
-            at = match end_of_scan(bytes, at) {
-                Some(end) => end,
-                None => return false,
-            };
-        }
-    }
-    false
-}
-
-/// The next marker after entropy-coded data, in which 0xFF is followed by 0x00 or a restart marker.
-fn end_of_scan(bytes: &[u8], from: usize) -> Option<usize> {
-    let scan = bytes.get(from..)?;
-    let offset = memchr::memchr_iter(0xFF, scan)
-        .find(|&at| !matches!(scan.get(at + 1), None | Some(0x00 | 0xD0..=0xD7 | 0xFF)))?;
-    Some(from + offset)
 }

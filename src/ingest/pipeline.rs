@@ -52,9 +52,8 @@ impl Pipeline {
         let (batch_sender, embedded) = bounded(WRITE_QUEUE);
         let being_written = Arc::<AtomicUsize>::default();
         let trouble = Trouble::new(progress.clone());
-        let large = Arc::default();
         for _ in 0..decode_threads(library.ingest.decode_threads) {
-            let reader = Reader::new(library.clone(), Arc::clone(&large));
+            let reader = Reader::new(library.clone());
             let jobs = jobs.clone();
             let read_sender = read_sender.clone();
             threads.spawn("decode", move || reader.run(&jobs, &read_sender))?;

@@ -3,7 +3,6 @@
 use super::cutoff::Sample;
 use super::query::{Query, Term, Upload, What};
 use super::{Search, SearchError};
-use crate::decode;
 use crate::embed::{EmbedError, Embedding};
 use crate::store::{ContentHash, ImageId};
 
@@ -75,9 +74,7 @@ impl Search {
     }
 
     fn embed_upload(&self, Upload(bytes): &Upload) -> Result<Vec<f32>, SearchError> {
-        let maker = self.embedder.pixels_maker();
-        let picture = decode::decode_enough(bytes, &self.limits, maker.enough_side())?;
-        let pixels = maker.make(&picture.pixels)?;
+        let (pixels, _) = self.pictures.pixels(bytes)?;
         let embedded = self.embedder.embed_images(vec![pixels])?;
         let embedding = embedded.first().ok_or(EmbedError::Stopped)?;
         Ok(embedding.as_slice().to_vec())

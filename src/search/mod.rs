@@ -16,10 +16,9 @@ mod values;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::config::DecodeConfig;
-use crate::decode::DecodeError;
 use crate::embed::{EmbedError, Embedder};
 use crate::index::Index;
+use crate::pictures::{PictureError, Pictures};
 use crate::store::{ContentHash, Facets, ImageId, Store, StoreError};
 use cursor::Cursor;
 use cutoff::{Cut, Yardstick};
@@ -49,7 +48,7 @@ pub enum SearchError {
     Cancelled,
     /// A picture that came with the query is none.
     #[error("the picture of the query cannot be read: {0}")]
-    BadPicture(#[from] DecodeError),
+    BadPicture(#[from] PictureError),
     /// Not something that an answer held.
     #[error("`{0}` is not a cursor of an earlier answer to this query")]
     BadCursor(String),
@@ -119,19 +118,19 @@ pub struct Search {
     store: Store,
     index: Index,
     embedder: Embedder,
-    limits: DecodeConfig,
+    pictures: Pictures,
     yardstick: Yardstick,
 }
 
 impl Search {
-    /// Over these parts of a library; `limits` are for pictures that come with a query.
-    pub fn new(store: Store, index: Index, embedder: Embedder, limits: DecodeConfig) -> Search {
+    /// Over these parts of a library; `pictures` are those that come with a query.
+    pub fn new(store: Store, index: Index, embedder: Embedder, pictures: Pictures) -> Search {
         Search {
             yardstick: Yardstick::new(index.vectors().clone(), embedder.clone()),
             store,
             index,
             embedder,
-            limits,
+            pictures,
         }
     }
 

@@ -4,10 +4,11 @@ use warp::http::HeaderValue;
 use warp::http::header;
 use warp::reply::{self, Reply, Response};
 
+use super::Api;
 use super::error::ApiError;
 use super::params::{Parameter, image_hash, one};
 use super::request::{Request, blocking};
-use super::{Api, thumbnail};
+use crate::pictures;
 use crate::store::ImageRow;
 use crate::wire::Item;
 
@@ -76,18 +77,17 @@ pub(super) fn thumbnail(Request { api, params, .. }: &Request, id: &str) -> Resu
             format!("`size` must be a number of pixels, not `{wanted}`"),
         )
     };
-    let size = thumbnail::nearest_size(wanted.parse().map_err(bad_size)?);
+    let size = pictures::thumbnail_size(wanted.parse().map_err(bad_size)?);
     let row = row(api, id)?;
-    let original = api.library.store.readable_paths(row.id)?.into_iter().next();
-    let bytes = thumbnail::get(
-        &api.thumbnails,
-        &row.hash,
-        size,
-        original.as_deref(),
-        &api.library.decode,
-    )
-    .map_err(ApiError::internal)?
-    .ok_or_else(offline)?;
+    let image = row.hash.to_string();
+    let bytes = if let Some(kept) = api.thumbnails.kept(&image, size) {
+        kept
+    } else {
+        let originals = api.library.store.readable_paths(row.id)?;
+        let original = originals.first().ok_or_else(offline)?;
+        let made = api.thumbnails.make(&image, size, original);
+        made.map_err(ApiError::internal)?
+    };
     let mut response = Response::new(bytes.into());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg"));

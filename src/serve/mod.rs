@@ -14,9 +14,7 @@ mod request;
 mod routes;
 mod search;
 mod status;
-mod thumbnail;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -28,6 +26,7 @@ use tracing::warn;
 use crate::config::Config;
 use crate::ingest::{Ingest, Progress};
 use crate::library::Library;
+use crate::pictures::Thumbnails;
 use crate::search::Search;
 use crate::stop::Stop;
 
@@ -38,7 +37,7 @@ pub struct Api {
     search: Search,
     progress: Progress,
     rescans: Sender<()>,
-    thumbnails: PathBuf,
+    thumbnails: Thumbnails,
     guard: Arc<guard::Guard>,
     slots: Arc<Semaphore>,
     streams: events::Streams,
@@ -51,7 +50,10 @@ impl Api {
             search: library.search(),
             progress: ingest.progress,
             rescans: ingest.rescans,
-            thumbnails: config.library_dir()?.join("thumbnails"),
+            thumbnails: Thumbnails::new(
+                config.library_dir()?.join("thumbnails"),
+                library.pictures.clone(),
+            ),
             guard: Arc::new(guard::Guard::new(&config.http.hosts)),
             slots: Arc::new(Semaphore::new(config.http.max_requests)),
             streams: events::Streams::new(library.stop.clone()),

@@ -13,7 +13,7 @@ use fast_image_resize::FilterType;
 use image::RgbImage;
 use image::imageops::crop_imm;
 use pixdex::config::Config;
-use pixdex::decode::decode_enough;
+use pixdex::decode;
 use pixdex::embed::{Embedder, resize};
 use pixdex::formats::Format;
 use pixdex::library::load_model;
@@ -68,22 +68,25 @@ fn measure(
 ) -> Result<()> {
     let bytes = std::fs::read(file)?;
     let limits = &arguments.config.decode;
-    let full = decode_enough(&bytes, limits, None)?;
-    let short_side = full.metadata.width.min(full.metadata.height);
-    let reference = square(&full.pixels, arguments.side)?;
+    let (description, encoded) = decode::open(&bytes, limits)?;
+    let full = encoded.whole()?;
+    let short_side = full.width().min(full.height());
+    let reference = square(&full, arguments.side)?;
     for ((_, eighths), figures) in WAYS.iter().zip(figures) {
         // Only a JPEG can be decoded in part.
-        if full.metadata.format != Format::Jpeg && matches!(eighths, Some(1..8)) {
+        if description.metadata.format != Format::Jpeg && matches!(eighths, Some(1..8)) {
             continue;
         }
         let enough = eighths.map_or(2 * arguments.side, |eighths| short_side / 8 * eighths);
         let started = Instant::now();
-        let picture = decode_enough(&bytes, limits, (*eighths != Some(8)).then_some(enough))?;
+        let (_, encoded) = decode::open(&bytes, limits)?;
+        let shrunk = (*eighths != Some(8)).then(|| encoded.shrunk(enough));
+        let picture = shrunk.flatten().map_or_else(|| encoded.whole(), Ok)?;
         figures
             .decode_ms
             .push(started.elapsed().as_secs_f64() * 1e3);
         let started = Instant::now();
-        let input = square(&picture.pixels, arguments.side)?;
+        let input = square(&picture, arguments.side)?;
         figures
             .resize_ms
             .push(started.elapsed().as_secs_f64() * 1e3);
@@ -91,7 +94,7 @@ fn measure(
             figures.difference.push(mean_difference(&reference, &input));
             if let Some(embedder) = &arguments.embedder {
                 let maker = embedder.pixels_maker();
-                let pair = vec![maker.make(&full.pixels)?, maker.make(&picture.pixels)?];
+                let pair = vec![maker.make(&full)?, maker.make(&picture)?];
                 let embeddings = embedder.embed_images(pair)?;
                 figures
                     .cosine

@@ -12,9 +12,9 @@ use serde::Serialize;
 
 use super::output;
 use crate::config::Config;
-use crate::decode;
-use crate::embed::{Embedder, Embedding, Pixels, PixelsMaker};
+use crate::embed::{Embedder, Embedding, Pixels};
 use crate::library;
+use crate::pictures::Pictures;
 use crate::wire::FailedFile;
 use pictures::Labelled;
 
@@ -109,8 +109,9 @@ impl Eval {
         let mut failed = Vec::new();
         let bar = output::counting("measuring", set.pictures.len());
         let started = Instant::now();
+        let decoder = Pictures::new(config.decode.clone(), embedder.pixels_maker());
         for batch in set.pictures.chunks(BATCH) {
-            let (pixels, bad) = read(batch, &embedder.pixels_maker(), config);
+            let (pixels, bad) = read(batch, &decoder);
             failed.extend(bad);
             let (known, pixels): (Vec<_>, Vec<Pixels>) = pixels.into_iter().unzip();
             let images = embedder.embed_images(pixels)?;
@@ -135,27 +136,19 @@ type Picture = (PathBuf, usize);
 /// The model's input of each picture, and those that have none.
 fn read<'a>(
     batch: &'a [Picture],
-    maker: &PixelsMaker,
-    config: &Config,
+    decoder: &Pictures,
 ) -> (Vec<(&'a Picture, Pixels)>, Vec<FailedFile>) {
-    let read = |picture: &'a Picture| match pixels(&picture.0, maker, config) {
+    let read = |picture: &'a Picture| match decoder.pixels_of_file(&picture.0) {
         Ok(pixels) => Ok((picture, pixels)),
         Err(error) => Err(FailedFile {
             path: picture.0.display().to_string(),
-            reason: format!("{error:#}"),
+            reason: error.to_string(),
         }),
     };
     batch.par_iter().map(read).partition_map(|read| match read {
         Ok(pixels) => rayon::iter::Either::Left(pixels),
         Err(failed) => rayon::iter::Either::Right(failed),
     })
-}
-
-fn pixels(path: &Path, maker: &PixelsMaker, config: &Config) -> Result<Pixels> {
-    decode::check_size(std::fs::metadata(path)?.len(), &config.decode)?;
-    let picture =
-        decode::decode_enough(&std::fs::read(path)?, &config.decode, maker.enough_side())?;
-    Ok(maker.make(&picture.pixels)?)
 }
 
 /// The places of the texts, the most similar first; of equal ones the first.

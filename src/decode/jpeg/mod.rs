@@ -1,10 +1,11 @@
-//! JPEGs at a fraction of their size.
+//! JPEGs: whether they are whole, and how they are decoded at a fraction of their size.
 //!
 //! A photo has twenty times the pixels that a model looks at. Its Huffman codes must be read one after the other, but
 //! what only the thrown-away pixels need is never computed. The common sort is decoded here: baseline, grey or YCbCr, all
 //! components in one scan. Every other sort, and everything that is damaged, is left to the full decoder, which is the judge of it.
 
 mod bits;
+mod complete;
 mod frame;
 mod huffman;
 mod scan;
@@ -14,10 +15,7 @@ use image::RgbImage;
 
 use frame::Frame;
 
-/// Whether a file is of the sort that is decoded here.
-pub(super) fn can_scale(bytes: &[u8]) -> bool {
-    Frame::read(bytes).is_some()
-}
+pub(super) use complete::is_complete;
 
 /// Decodes to `eighths` of the size, 1, 2 or 4, rounded down; nothing where the full decoder must see to it.
 pub(super) fn decode_scaled(bytes: &[u8], eighths: usize) -> Option<RgbImage> {

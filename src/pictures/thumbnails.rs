@@ -1,0 +1,139 @@
+//! Small JPEGs of the library's pictures, made when they are first asked for and kept in the library's folder.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use fast_image_resize::FilterType;
+use image::RgbImage;
+use image::codecs::jpeg::JpegEncoder;
+
+use super::{PictureError, Pictures, locked};
+use crate::decode::Metadata;
+use crate::embed::resize;
+
+/// Longest sides in pixels. Few, so that the folder holds few of each picture.
+const SIZES: [u32; 4] = [160, 320, 640, 1280];
+
+/// JPEG quality: small files without blocks that a person sees.
+const QUALITY: u8 = 82;
+
+/// Times the thumbnail that are decoded at least: shrinking by two hides how a JPEG was made smaller before.
+const ENOUGH: u32 = 2;
+
+/// So many may be made at a time, and a page of them asks for different ones.
+const LOCKS: usize = 64;
+
+/// The size that is made for a wish: the next larger one.
+pub(crate) fn thumbnail_size(wanted: u32) -> u32 {
+    SIZES
+        .into_iter()
+        .find(|&size| size >= wanted)
+        .unwrap_or(SIZES[SIZES.len() - 1])
+}
+
+/// The thumbnails of one library. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Thumbnails {
+    folder: PathBuf,
+    pictures: Pictures,
+    /// One of them is held by who makes a thumbnail, so that who asks for the same one waits for it.
+    making: Arc<[Mutex<()>; LOCKS]>,
+}
+
+impl Thumbnails {
+    /// Kept in this folder.
+    pub(crate) fn new(folder: PathBuf, pictures: Pictures) -> Thumbnails {
+        Thumbnails {
+            folder,
+            pictures,
+            making: Arc::new([const { Mutex::new(()) }; LOCKS]),
+        }
+    }
+
+    /// The thumbnail that is kept of an image, which is named by the digits of its hash.
+    pub(crate) fn kept(&self, image: &str, size: u32) -> Option<Vec<u8>> {
+        std::fs::read(self.path(image, size)).ok()
+    }
+
+    /// Makes the thumbnail of an image from a file that holds it, unless another does that now.
+    pub(crate) fn make(
+        &self,
+        image: &str,
+        size: u32,
+        original: &Path,
+    ) -> Result<Vec<u8>, PictureError> {
+        let sum: usize = image.bytes().map(usize::from).sum();
+        let _alone = locked(&self.making[sum % LOCKS]);
+        if let Some(kept) = self.kept(image, size) {
+            return Ok(kept);
+        }
+        let original = self.pictures.read(original)?;
+        let enough_side = Some(ENOUGH * size);
+        let (bytes, _) = self
+            .pictures
+            .reduce(&original, enough_side, |picture, metadata| {
+                shrink(picture, metadata, size)
+            })?;
+        let path = self.path(image, size);
+        // A full disk costs the keeping, not the answer.
+        if let Err(error) = keep(&path, &bytes) {
+            tracing::warn!(path = %path.display(), %error, "cannot keep a thumbnail");
+        }
+        Ok(bytes)
+    }
+
+    /// Two digits of the hash as a folder: directories of a million files are slow.
+    fn path(&self, image: &str, size: u32) -> PathBuf {
+        let (first, _) = image.split_at(2);
+        self.folder.join(first).join(format!("{image}-{size}.jpg"))
+    }
+}
+
+/// The longer side gets `size` pixels, of a picture that may be decoded at a fraction of what `metadata` says.
+fn shrink(picture: &RgbImage, metadata: &Metadata, size: u32) -> Result<Vec<u8>, PictureError> {
+    let longer = metadata.width.max(metadata.height);
+    let scale = (f64::from(size) / f64::from(longer)).min(1.0);
+    let scaled = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
+    let target = (scaled(metadata.width), scaled(metadata.height));
+    let small = resize(picture, target, FilterType::Lanczos3)?;
+    let mut bytes = Vec::new();
+    let mut encoder = JpegEncoder::new_with_quality(&mut bytes, QUALITY);
+    encoder.encode_image(&small).map_err(PictureError::Encode)?;
+    Ok(bytes)
+}
+
+/// Written whole or not at all: the next one reads it without asking.
+fn keep(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.persist(path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use image::ImageFormat;
+
+    use super::super::tests::{file, pictures};
+    use super::*;
+
+    #[test]
+    fn a_thumbnail_is_made_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let original = folder.path().join("a.png");
+        std::fs::write(&original, file(200, ImageFormat::Png)).unwrap();
+        let thumbnails = Thumbnails::new(folder.path().join("thumbnails"), pictures(1_000_000));
+        assert_eq!(thumbnails.kept("00aa", 160), None);
+        let made = thumbnails.make("00aa", 160, &original).unwrap();
+        let decoded = image::load_from_memory(&made).unwrap();
+        assert_eq!((decoded.width(), decoded.height()), (160, 160));
+        // Who waited for it while it was made takes it as it is.
+        std::fs::remove_file(&original).unwrap();
+        assert_eq!(thumbnails.make("00aa", 160, &original).unwrap(), made);
+        assert_eq!(thumbnails.kept("00aa", 160), Some(made));
+        assert!(thumbnails.make("00aa", 320, &original).is_err());
+    }
+}

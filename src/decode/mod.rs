@@ -15,7 +15,7 @@ use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::metadata::Orientation;
-use image::{ColorType, DynamicImage, ImageDecoder, ImageReader, Rgb, RgbImage, Rgba, RgbaImage};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, RgbImage};
 use thiserror::Error;
 
 use crate::config::DecodeConfig;

@@ -109,7 +109,8 @@ fn space_before(text: &str, at: usize) -> &str {
 /// The text without these ranges, which may lie in one another.
 fn without(text: &str, mut ranges: Vec<Range<usize>>) -> String {
     ranges.sort_by_key(|range| range.start);
-    let (mut kept, mut at) = (String::with_capacity(text.len()), 0);
+    let mut kept = String::with_capacity(text.len());
+    let mut at = 0;
     for range in ranges {
         if range.start >= at {
             kept.push_str(&text[at..range.start]);
@@ -142,7 +143,8 @@ fn insert(packet: &Packet<'_>, additions: &[Addition]) -> Result<String, XmpErro
     let mut description = Vec::new();
     let mut made = BTreeSet::new();
     for addition in additions {
-        let (list, items) = (addition.list, addition.items());
+        let list = addition.list;
+        let items = addition.items();
         match packet.property(list) {
             _ if items.is_empty() => {}
             Some(property) => {

@@ -3,9 +3,6 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::XmpError;
-use super::parse::Parser;
-
 pub(super) const DC: &str = "http://purl.org/dc/elements/1.1/";
 pub(super) const LR: &str = "http://ns.adobe.com/lightroom/1.0/";
 pub(super) const OWN: &str = "urn:pixdex:1.0/";
@@ -113,10 +110,6 @@ pub(super) struct Item {
 }
 
 impl<'a> Packet<'a> {
-    pub(super) fn parse(text: &'a str) -> Result<Packet<'a>, XmpError> {
-        Parser::new(text).run()
-    }
-
     pub(super) fn property(&self, list: List) -> Option<&Property<'a>> {
         self.properties
             .iter()

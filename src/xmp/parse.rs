@@ -32,7 +32,14 @@ struct Open {
     end_of_tag: usize,
 }
 
-pub(super) struct Parser<'a> {
+impl<'a> Packet<'a> {
+    /// Takes a packet apart.
+    pub(super) fn parse(text: &'a str) -> Result<Packet<'a>, XmpError> {
+        Parser::new(text).run()
+    }
+}
+
+struct Parser<'a> {
     text: &'a str,
     open: Vec<Open>,
     rdf: Option<Rdf<'a>>,
@@ -42,7 +49,7 @@ pub(super) struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    pub(super) fn new(text: &'a str) -> Parser<'a> {
+    fn new(text: &'a str) -> Parser<'a> {
         Parser {
             text,
             open: Vec::new(),
@@ -53,12 +60,13 @@ impl<'a> Parser<'a> {
         }
     }
 
-    pub(super) fn run(mut self) -> Result<Packet<'a>, XmpError> {
+    fn run(mut self) -> Result<Packet<'a>, XmpError> {
         // The mark of the byte order, which the reader would not count.
         let skipped = self.text.len() - self.text.trim_start_matches('\u{FEFF}').len();
         let mut reader = NsReader::from_str(&self.text[skipped..]);
         let config = reader.config_mut();
-        (config.check_comments, config.allow_dangling_amp) = (true, false);
+        config.check_comments = true;
+        config.allow_dangling_amp = false;
         let mut at = skipped;
         loop {
             let event = reader.read_event().map_err(syntax)?;

@@ -34,7 +34,9 @@ impl Cursor {
     /// What a cursor of this model and query begins with.
     pub(super) fn tags(fingerprint: &str, query: &Query) -> (String, String) {
         let model = fingerprint.chars().take(TAG_DIGITS).collect();
-        let hash = blake3::hash(format!("{query:?}").as_bytes()).to_hex();
+        // A query always has a JSON form; were one without, its pages would be told from others by their model alone.
+        let written = serde_json::to_vec(query).unwrap_or_default();
+        let hash = blake3::hash(&written).to_hex();
         (model, hash[..TAG_DIGITS].to_owned())
     }
 

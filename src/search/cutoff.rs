@@ -8,6 +8,7 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::query::Strictness;
 use crate::embed::{EmbedError, Embedder, Embedding, Similarity};
 use crate::index::Vectors;
 use crate::kernels::dot;
@@ -136,15 +137,15 @@ impl Yardstick {
         Ok(self.background.get_or_init(|| embedded))
     }
 
-    /// The cut of a description at a strictness from 0 to 100, where the best hit has this similarity.
+    /// The cut of a description, where the best hit has this similarity.
     pub(super) fn cut(
         &self,
         sample: &Sample,
         baseline: Baseline,
         best: f32,
-        strictness: u8,
+        strictness: Strictness,
     ) -> Cut {
-        let strictness = f32::from(strictness) / 100.0;
+        let strictness = strictness.share();
         let [least, most] = LEAD_LOGITS;
         let lead = least + (most - least) * strictness;
         let fits = sample.background + self.embedder.similarity().difference(lead);

@@ -11,7 +11,6 @@ mod item;
 mod parse;
 mod query;
 mod ranking;
-mod values;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -24,8 +23,10 @@ use cursor::Cursor;
 use cutoff::{Cut, Yardstick};
 pub use duplicates::{Duplicates, Group, LEAST_SIMILARITY, SameBy};
 pub use item::Item;
-pub use parse::{BadQuery, parse};
-pub use query::{MOST_TERMS, MOST_WEIGHT, NEGATIVE_WEIGHT, Query, Term, Upload, What};
+pub use parse::{BadQuery, Mistake, parse};
+pub use query::{
+    BadStrictness, MOST_TERMS, MOST_WEIGHT, NEGATIVE_WEIGHT, Query, Strictness, Term, Upload, What,
+};
 use ranking::{Found, Ranking};
 
 /// Why there is no answer.

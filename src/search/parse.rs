@@ -9,10 +9,9 @@
 
 use thiserror::Error;
 
-use super::query::{MOST_TERMS, MOST_WEIGHT, NEGATIVE_WEIGHT, Query, Term, What};
-use super::values::{Parsed, list, parsed, strictness};
-use crate::formats::Format;
-use crate::store::Span;
+use super::query::{BadStrictness, MOST_TERMS, MOST_WEIGHT, NEGATIVE_WEIGHT, Query, Term, What};
+use crate::formats::{Format, UnknownFormat};
+use crate::store::{BadArea, BadDate, BadImageId, BadSpan, Span};
 
 /// What may stand in front of a colon.
 const NAMES: &str =
@@ -20,12 +19,61 @@ const NAMES: &str =
 
 /// What is wrong with a query, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("at character {at}: {message}")]
+#[error("at character {at}: {mistake}")]
 pub struct BadQuery {
     /// The character that it is about, from 1.
     pub at: usize,
     /// What is wrong, and what would be right.
-    pub message: String,
+    pub mistake: Mistake,
+}
+
+/// What is wrong with a part of a query, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Mistake {
+    /// Each term is embedded.
+    #[error("a query has at most {MOST_TERMS} descriptions and pictures")]
+    TooManyTerms,
+    /// Everything behind it would belong to it.
+    #[error("this quote is never closed")]
+    OpenQuote,
+    /// Something follows a quote at once.
+    #[error("a space must follow the closing quote")]
+    AfterQuote,
+    /// A sign or an empty quote alone.
+    #[error("a description is missing here")]
+    NoDescription,
+    /// A weight that weighs nothing, or too much.
+    #[error("a weight is a number above 0 and up to {MOST_WEIGHT}, not `{0}`")]
+    Weight(String),
+    /// A sign where there is nothing to want more or less.
+    #[error("a sign cannot stand in front of `{0}:`; it can in front of `tag:` (-) and `image:`")]
+    Sign(String),
+    /// No filter has this name.
+    #[error(
+        "`{0}:` is not known here; known are {NAMES}. To look for it as text, put it in quotes"
+    )]
+    UnknownName(String),
+    /// A name with nothing behind it.
+    #[error("`{0}:` has no value")]
+    NoValue(String),
+    /// A date that is none.
+    #[error(transparent)]
+    Date(#[from] BadDate),
+    /// A range that is none.
+    #[error(transparent)]
+    Span(#[from] BadSpan),
+    /// A place that is none.
+    #[error(transparent)]
+    Area(#[from] BadArea),
+    /// An image id that is none.
+    #[error(transparent)]
+    Image(#[from] BadImageId),
+    /// A format that is none.
+    #[error(transparent)]
+    Format(#[from] UnknownFormat),
+    /// A strictness that is none.
+    #[error(transparent)]
+    Strictness(#[from] BadStrictness),
 }
 
 /// A part of the query, up to the next space outside of quotes.
@@ -55,8 +103,8 @@ pub fn parse(text: &str) -> Result<Query, BadQuery> {
         query.terms.insert(0, Term { what, weight: 1.0 });
     }
     if query.terms.len() > MOST_TERMS {
-        let message = format!("a query has at most {MOST_TERMS} descriptions and pictures");
-        return Err(BadQuery { at: 1, message });
+        let mistake = Mistake::TooManyTerms;
+        return Err(BadQuery { at: 1, mistake });
     }
     Ok(query)
 }
@@ -93,48 +141,21 @@ fn words(text: &str) -> Result<Vec<Word>, BadQuery> {
         None => Ok(words),
         Some(at) => Err(BadQuery {
             at,
-            message: "this quote is never closed".to_owned(),
+            mistake: Mistake::OpenQuote,
         }),
     }
 }
 
 impl Word {
     fn read(self, query: &mut Query, bare: &mut Vec<String>) -> Result<(), BadQuery> {
-        let fail = |offset: usize| {
-            move |message: String| BadQuery {
-                at: self.at + offset,
-                message,
-            }
-        };
         let (sign, after_sign) = self.sign();
-        let (weight, start) = self.weight(sign, after_sign).map_err(fail(after_sign))?;
+        let (weight, start) = self.weight(sign, after_sign).map_err(self.at(after_sign))?;
         if let Some((name, value_at)) = self.name(start) {
-            let value = unquoted(&self.chars[value_at..]).map_err(fail(value_at))?;
-            if value.is_empty() {
-                return Err(fail(value_at)(format!("`{name}:` has no value")));
-            }
-            return match (name.as_str(), sign) {
-                ("image", _) => parsed(&value)
-                    .map(|image| {
-                        let what = What::Image(image);
-                        query.terms.push(Term { what, weight });
-                    })
-                    .map_err(fail(value_at)),
-                ("tag", Sign::Minus) => {
-                    query.filter.no_tags.extend(list(&value));
-                    Ok(())
-                }
-                (_, Sign::None) => set(query, &name, &value).map_err(|(is_name, message)| {
-                    fail(if is_name { start } else { value_at })(message)
-                }),
-                _ => Err(fail(0)(format!(
-                    "a sign cannot stand in front of `{name}:`; it can in front of `tag:` (-) and `image:`"
-                ))),
-            };
+            return self.read_named(query, sign, weight, &name, value_at);
         }
-        let text = unquoted(&self.chars[start..]).map_err(fail(start))?;
+        let text = unquoted(&self.chars[start..]).map_err(self.at(start))?;
         if text.trim().is_empty() {
-            return Err(fail(0)("a description is missing here".to_owned()));
+            return Err(self.at(0)(Mistake::NoDescription));
         }
         let is_quoted = self.chars[start] == '"';
         if sign == Sign::None && !is_quoted {
@@ -146,6 +167,48 @@ impl Word {
         Ok(())
     }
 
+    /// Reads the value behind a name. A mistake is about the value, unless the name or its sign is none.
+    fn read_named(
+        &self,
+        query: &mut Query,
+        sign: Sign,
+        weight: f32,
+        name: &str,
+        value_at: usize,
+    ) -> Result<(), BadQuery> {
+        let value = unquoted(&self.chars[value_at..]).map_err(self.at(value_at))?;
+        if value.is_empty() {
+            return Err(self.at(value_at)(Mistake::NoValue(name.to_owned())));
+        }
+        let read = match (name, sign) {
+            ("image", _) => value.parse().map_err(Mistake::from).map(|image| {
+                let what = What::Image(image);
+                query.terms.push(Term { what, weight });
+            }),
+            ("tag", Sign::Minus) => {
+                query.filter.no_tags.extend(list(&value).map(str::to_owned));
+                Ok(())
+            }
+            (_, Sign::None) => set(query, name, &value),
+            _ => Err(Mistake::Sign(name.to_owned())),
+        };
+        read.map_err(|mistake| {
+            let offset = match mistake {
+                Mistake::Sign(_) => 0,
+                // In front of its colon.
+                Mistake::UnknownName(_) => value_at - name.len() - 1,
+                _ => value_at,
+            };
+            self.at(offset)(mistake)
+        })
+    }
+
+    /// A mistake so many characters into the word.
+    fn at(&self, offset: usize) -> impl Fn(Mistake) -> BadQuery + use<> {
+        let at = self.at + offset;
+        move |mistake| BadQuery { at, mistake }
+    }
+
     fn sign(&self) -> (Sign, usize) {
         match self.chars.first() {
             Some('+') => (Sign::Plus, 1),
@@ -155,7 +218,7 @@ impl Word {
     }
 
     /// The weight, and where what it belongs to begins. Only a sign makes a number a weight.
-    fn weight(&self, sign: Sign, start: usize) -> Parsed<(f32, usize)> {
+    fn weight(&self, sign: Sign, start: usize) -> Result<(f32, usize), Mistake> {
         let default = if sign == Sign::Minus {
             NEGATIVE_WEIGHT
         } else {
@@ -173,9 +236,7 @@ impl Word {
             .parse()
             .ok()
             .filter(|weight| *weight > 0.0 && *weight <= MOST_WEIGHT);
-        let weight: f32 = weight.ok_or_else(|| {
-            format!("a weight is a number above 0 and up to {MOST_WEIGHT}, not `{number}`")
-        })?;
+        let weight: f32 = weight.ok_or(Mistake::Weight(number))?;
         Ok((weight.copysign(default), start + digits + 1))
     }
 
@@ -195,64 +256,47 @@ impl Word {
 }
 
 /// A value without the quotes around it.
-fn unquoted(chars: &[char]) -> Parsed<String> {
-    let ['"', inner @ ..] = chars else {
-        return Ok(chars.iter().collect());
-    };
-    let [inner @ .., '"'] = inner else {
-        return Err("a space must follow the closing quote".to_owned());
-    };
-    if inner.contains(&'"') {
-        return Err("a space must follow the closing quote".to_owned());
+fn unquoted(chars: &[char]) -> Result<String, Mistake> {
+    match chars {
+        ['"', inner @ .., '"'] if !inner.contains(&'"') => Ok(inner.iter().collect()),
+        ['"', ..] => Err(Mistake::AfterQuote),
+        chars => Ok(chars.iter().collect()),
     }
-    Ok(inner.iter().collect())
 }
 
-fn pixels(value: &str) -> Parsed<Span> {
-    Span::of_pixels(value).map_err(|error| error.to_string())
+/// The values between commas.
+fn list(value: &str) -> impl Iterator<Item = &str> {
+    let parts = value.split(',').map(str::trim);
+    parts.filter(|part| !part.is_empty())
 }
 
-/// Sets what a name stands for; an error says whether it is about the name or about the value.
-fn set(query: &mut Query, name: &str, value: &str) -> Result<(), (bool, String)> {
+/// Sets what a name stands for.
+fn set(query: &mut Query, name: &str, value: &str) -> Result<(), Mistake> {
     let filter = &mut query.filter;
-    let done = match name {
+    match name {
         "tag" => {
-            let mut tags: Vec<String> = list(value).collect();
+            let mut tags: Vec<String> = list(value).map(str::to_owned).collect();
             match tags.len() {
                 1 => filter.all_tags.append(&mut tags),
                 _ => filter.any_tags.push(tags),
             }
-            Ok(())
         }
-        "path" => {
-            filter.paths.push(value.to_owned());
-            Ok(())
-        }
-        "camera" => {
-            filter.camera = Some(value.to_owned());
-            Ok(())
-        }
+        "path" => filter.paths.push(value.to_owned()),
+        "camera" => filter.camera = Some(value.to_owned()),
         "format" => {
-            let formats: Parsed<Vec<Format>> = list(value).map(|name| parsed(&name)).collect();
-            formats.map(|formats| filter.formats.extend(formats))
+            let formats: Result<Vec<Format>, _> = list(value).map(str::parse).collect();
+            filter.formats.extend(formats?);
         }
-        "after" => parsed(value).map(|date| filter.after = Some(date)),
-        "before" => parsed(value).map(|date| filter.before = Some(date)),
-        "width" => pixels(value).map(|span| filter.width = span),
-        "height" => pixels(value).map(|span| filter.height = span),
-        "size" => Span::of_bytes(value)
-            .map(|span| filter.size_bytes = span)
-            .map_err(|error| error.to_string()),
-        "area" => parsed(value).map(|area| filter.area = Some(area)),
-        "strictness" => strictness(value).map(|strictness| query.strictness = Some(strictness)),
-        _ => {
-            let message = format!(
-                "`{name}:` is not known here; known are {NAMES}. To look for it as text, put it in quotes"
-            );
-            return Err((true, message));
-        }
-    };
-    done.map_err(|message| (false, message))
+        "after" => filter.after = Some(value.parse()?),
+        "before" => filter.before = Some(value.parse()?),
+        "width" => filter.width = Span::of_pixels(value)?,
+        "height" => filter.height = Span::of_pixels(value)?,
+        "size" => filter.size_bytes = Span::of_bytes(value)?,
+        "area" => filter.area = Some(value.parse()?),
+        "strictness" => query.strictness = Some(value.parse()?),
+        name => return Err(Mistake::UnknownName(name.to_owned())),
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -364,7 +408,8 @@ mod tests {
             size_bytes: span(Some(10_000), Some(2_000_000)),
             area: Some([-10.0, 170.0, 5.5, -170.0].try_into().unwrap()),
         };
-        assert_eq!((query.filter, query.strictness), (expected, Some(70)));
+        assert_eq!(query.filter, expected);
+        assert_eq!(query.strictness, Some("70".parse().unwrap()));
         let id = "ab".repeat(32);
         let image = parse(&format!("-0.3:image:{id}")).unwrap().terms;
         assert_eq!(image[0].what, What::Image(ContentHash([0xab; 32])));
@@ -404,9 +449,12 @@ mod tests {
         for (text, at, message) in cases {
             let error = parse(text).unwrap_err();
             assert_eq!(error.at, at, "{text}: {error}");
-            assert!(error.message.contains(message), "{text}: {error}");
+            assert!(
+                error.mistake.to_string().contains(message),
+                "{text}: {error}"
+            );
         }
         let many = "+a ".repeat(MOST_TERMS + 1);
-        assert!(parse(&many).unwrap_err().message.contains("at most 32"));
+        assert!(parse(&many).unwrap_err().to_string().contains("at most 32"));
     }
 }

@@ -1,6 +1,10 @@
 //! What is looked for: weighted texts and pictures, and a filter.
 
 use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+use thiserror::Error;
 
 use super::SearchError;
 use crate::store::{ContentHash, Filter};
@@ -9,28 +13,67 @@ use crate::store::{ContentHash, Filter};
 /// and in 88 % with 1 (`tests/benches/scores/queries.py`).
 pub const NEGATIVE_WEIGHT: f32 = -0.5;
 
-/// Strictness of a description where none is asked for.
-const DEFAULT_STRICTNESS: u8 = 50;
-
 /// The largest weight.
 pub const MOST_WEIGHT: f32 = 10.0;
 
 /// Terms of one query: each is embedded, so their number is bounded.
 pub const MOST_TERMS: usize = 32;
 
+/// How much a hit must stand out, from 0 (not at all) to 100 (as the best one does).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Strictness(u8);
+
+/// No strictness.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("`strictness` is a number from 0 to 100, not `{0}`")]
+pub struct BadStrictness(String);
+
+impl Strictness {
+    /// Everything is a hit.
+    pub const NONE: Strictness = Strictness(0);
+
+    /// That of a description where none is asked for.
+    const DEFAULT: Strictness = Strictness(50);
+
+    /// As a share of 1.
+    pub(super) fn share(self) -> f32 {
+        f32::from(self.0) / 100.0
+    }
+}
+
+impl TryFrom<i64> for Strictness {
+    type Error = BadStrictness;
+
+    fn try_from(number: i64) -> Result<Strictness, BadStrictness> {
+        let percent = u8::try_from(number).ok().filter(|percent| *percent <= 100);
+        percent
+            .map(Strictness)
+            .ok_or_else(|| BadStrictness(number.to_string()))
+    }
+}
+
+impl FromStr for Strictness {
+    type Err = BadStrictness;
+
+    fn from_str(text: &str) -> Result<Strictness, BadStrictness> {
+        let number: i64 = text.parse().map_err(|_| BadStrictness(text.to_owned()))?;
+        number.try_into()
+    }
+}
+
 /// What to look for.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Query {
     /// What the images should be similar to. Without terms all that pass the filter are found, newest first.
     pub terms: Vec<Term>,
     /// What they must be.
     pub filter: Filter,
     /// How much a hit must stand out, from 0 (not at all) to 100; see [`Search`](super::Search).
-    pub strictness: Option<u8>,
+    pub strictness: Option<Strictness>,
 }
 
 /// One thing that images should, or should not, be similar to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Term {
     /// The thing.
     pub what: What,
@@ -39,7 +82,7 @@ pub struct Term {
 }
 
 /// What a term is about.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum What {
     /// A description in plain words.
     Text(String),
@@ -52,6 +95,13 @@ pub enum What {
 /// The bytes of a picture file.
 #[derive(Clone, PartialEq)]
 pub struct Upload(pub Vec<u8>);
+
+/// By its hash, which says as much and is short.
+impl Serialize for Upload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        ContentHash::of(&self.0).serialize(serializer)
+    }
+}
 
 impl fmt::Debug for Upload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -104,12 +154,12 @@ impl Query {
     }
 
     /// How strict its cut-off is where nothing is said: a ranking by pictures, or by what is not wanted alone, has no end.
-    pub(super) fn default_strictness(&self) -> u8 {
+    pub(super) fn default_strictness(&self) -> Strictness {
         let wants = self.terms.iter().any(|term| term.weight > 0.0);
         if wants && !self.has_picture() {
-            DEFAULT_STRICTNESS
+            Strictness::DEFAULT
         } else {
-            0
+            Strictness::NONE
         }
     }
 

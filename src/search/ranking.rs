@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::blend::Blend;
 use super::cursor::Cursor;
 use super::cutoff::{Baseline, Cut, Sample};
-use super::query::Query;
+use super::query::{Query, Strictness};
 use super::{Search, SearchError, Slice};
 use crate::index::QueryKind;
 use crate::store::ImageId;
@@ -129,13 +129,13 @@ impl Search {
         };
         let best = hits.first().map_or(-1.0, |hit| hit.1);
         let strictness = query.strictness.unwrap_or(query.default_strictness());
-        if strictness == 0 {
+        if strictness == Strictness::NONE {
             return Cut::NONE;
         }
         if query.is_description() {
             return self.yardstick.cut(sample, baseline, best, strictness);
         }
-        let strictness = f32::from(strictness) / 100.0;
+        let strictness = strictness.share();
         if query.has_picture() {
             // The best picture beside a picture can be its copy, behind which all others would be far.
             let floor = baseline.least(strictness);

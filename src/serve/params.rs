@@ -3,7 +3,7 @@
 use super::error::ApiError;
 use crate::search::{self, Query, SearchError, Slice};
 use crate::store::{BadImageId, ContentHash, PartialDate};
-use crate::wire::{BadSearch, DEFAULT_LIMIT, read_limit, read_strictness};
+use crate::wire::{BadSearch, DEFAULT_LIMIT, read_limit};
 
 /// A name that a route knows.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +73,7 @@ impl Params {
             query.terms.extend(Query::similar(image_hash(id)?).terms);
         }
         if let Some(text) = self.get("strictness") {
-            query.strictness = Some(read_strictness(text)?);
+            query.strictness = Some(text.parse().map_err(BadSearch::Strictness)?);
         }
         let filter = &mut query.filter;
         filter.all_tags.extend(self.all("tag"));

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::str::FromStr;
 
+use serde::Serialize;
 use thiserror::Error;
 
 /// The days of each month of a common year.
@@ -10,7 +11,7 @@ const DAYS: [usize; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /// A year, or a month, a day, an hour, a minute or a second of one, which exists: `2023`, `2023-05` … `2023-05-31T18:30:00`.
 /// Sorts as the whole times do that begin with it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct PartialDate(String);
 
 /// A text that is no [`PartialDate`].

@@ -9,7 +9,7 @@ use super::date::PartialDate;
 use crate::formats::Format;
 
 /// Conditions that an image must meet, all of them. A label is named as `label` or `set/label`.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Filter {
     /// Labels that it must carry.
     pub all_tags: Vec<String>,
@@ -112,7 +112,7 @@ fn bytes(text: &str) -> Option<i64> {
 
 /// A box on the map, in degrees; where `west` is greater than `east`, it lies across the date line. Written
 /// south, west, north, east.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Area {
     south: f64,
     west: f64,

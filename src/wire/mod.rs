@@ -21,7 +21,7 @@ pub use label_sets::{Applied, LabelSetReport, LabelSets};
 pub use library::{ErrorBody, FailedFile, Failures, Health, Rescan, Tags};
 pub use search::{
     BadSearch, DEFAULT_LIMIT, FilterRequest, MAX_LIMIT, SearchRequest, TagsRequest, TermRequest,
-    read_limit, read_strictness,
+    read_limit,
 };
 pub use status::{LabelSetStatus, LoadedModel, ModelStatus, RootStatus, RunningStatus, Status};
 

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::formats::Format;
-use crate::search::{self, BadQuery, MOST_TERMS, MOST_WEIGHT, Query, Slice, Term, Upload, What};
+use crate::search::{
+    self, BadQuery, BadStrictness, MOST_TERMS, MOST_WEIGHT, Query, Slice, Term, Upload, What,
+};
 use crate::store::{Area, BadArea, BadDate, ContentHash, Filter, PartialDate, Span};
 
 /// Hits when no `limit` is given.
@@ -118,8 +120,8 @@ pub enum BadSearch {
     #[error(transparent)]
     Area(#[from] BadArea),
     /// A strictness that is none.
-    #[error("`strictness` must be a number from 0 to 100, not `{0}`")]
-    Strictness(String),
+    #[error(transparent)]
+    Strictness(#[from] BadStrictness),
     /// A limit that no answer can be made for.
     #[error("`limit` must be a number from 1 to {max}, not `{0}`", max = MAX_LIMIT)]
     Limit(String),
@@ -137,7 +139,7 @@ impl SearchRequest {
         }
         self.filter.add_to(&mut query.filter)?;
         if let Some(number) = self.strictness {
-            query.strictness = Some(read_strictness(number)?);
+            query.strictness = Some(number.try_into()?);
         }
         let slice = Slice {
             limit: self.limit.map_or(Ok(DEFAULT_LIMIT), read_limit)?,
@@ -194,13 +196,6 @@ impl FilterRequest {
 
 fn date(text: Option<String>) -> Result<Option<PartialDate>, BadDate> {
     text.map(|text| text.parse()).transpose()
-}
-
-/// How strict a cut-off should be.
-pub fn read_strictness(given: impl Display) -> Result<u8, BadSearch> {
-    let given = given.to_string();
-    let number = given.parse().ok().filter(|number| *number <= 100);
-    number.ok_or(BadSearch::Strictness(given))
 }
 
 /// A number of hits that an answer can be made for.

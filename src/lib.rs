@@ -21,6 +21,7 @@
 //! | --- | --- |
 //! | [`config`] | what did the owner ask for? |
 //! | [`stop`] | how do all who work in the background end, and in time? |
+//! | [`random`] | which random numbers are the same in every run? |
 //! | [`kernels`] | what is the product of these vectors or matrices, in the widest instructions at hand? |
 //! | [`model`] | where does the model come from, and what shape has it? |
 //! | [`embed`] | what is the embedding of these pixels, of this text? |
@@ -40,6 +41,7 @@
 //! | [`wire`] | what do HTTP and the command line ask and answer? |
 //! | [`serve`] | how does all this look over HTTP? |
 //! | [`daemon`] | who wires all that works on a library, and stops it? |
+//! | [`demo`] | which drawn pictures are there to try things out on? |
 //! | [`cli`] | what can be typed in a terminal? |
 //!
 //! # Invariants
@@ -67,6 +69,8 @@
 pub mod config;
 
 pub mod stop;
+
+pub mod random;
 
 pub mod kernels;
 
@@ -105,5 +109,7 @@ pub mod wire;
 pub mod serve;
 
 pub mod daemon;
+
+pub mod demo;
 
 pub mod cli;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use pixdex::config::Config;
 use pixdex::embed::Embedding;
 use pixdex::index::{Index, IndexSetup, QueryKind};
+use pixdex::random::Random;
 use pixdex::stop::{Stop, Threads};
 use pixdex::store::ImageId;
 
@@ -14,26 +15,13 @@ const QUERIES: usize = 200;
 const EMBEDDING_DIM: usize = 128;
 const K: usize = 10;
 
-/// `SplitMix64` (Steele, Lea and Flood 2014), with sums of uniform numbers for normal ones.
-struct Random(u64);
+/// Nearly normal: a sum of four uniform numbers.
+fn normal(random: &mut Random) -> f32 {
+    (0..4).map(|_| random.between(-0.5, 0.5)).sum::<f32>() * 3.0_f32.sqrt()
+}
 
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn normal(&mut self) -> f32 {
-        let uniform = |bits: u64| (bits >> 40) as f32 / (1 << 24) as f32;
-        (0..4).map(|_| uniform(self.next()) - 0.5).sum::<f32>() * 3.0_f32.sqrt()
-    }
-
-    fn vector(&mut self) -> Vec<f32> {
-        (0..EMBEDDING_DIM).map(|_| self.normal()).collect()
-    }
+fn vector(random: &mut Random) -> Vec<f32> {
+    (0..EMBEDDING_DIM).map(|_| normal(random)).collect()
 }
 
 /// Embeddings as CLIP's are: images crowd around one direction in clusters, texts around another.
@@ -51,17 +39,17 @@ fn sum(parts: &[(f32, &[f32])]) -> Embedding {
 }
 
 fn world(images: usize) -> World {
-    let mut random = Random(11);
-    let (image_side, text_side) = (random.vector(), random.vector());
-    let clusters: Vec<Vec<f32>> = (0..400).map(|_| random.vector()).collect();
+    let mut random = Random::new(11);
+    let image_side = vector(&mut random);
+    let text_side = vector(&mut random);
+    let clusters: Vec<Vec<f32>> = (0..400).map(|_| vector(&mut random)).collect();
     // Few directions carry most of the difference inside a cluster.
     let spread: Vec<f32> = (0..EMBEDDING_DIM)
         .map(|at| 1.5 / (1.0 + at as f32 / 24.0))
         .collect();
     let image = |random: &mut Random| {
-        let cluster = &clusters[random.next() as usize % clusters.len()];
-        let noise: Vec<f32> = random
-            .vector()
+        let cluster = &clusters[random.bits() as usize % clusters.len()];
+        let noise: Vec<f32> = vector(random)
             .iter()
             .zip(&spread)
             .map(|(value, spread)| value * spread)
@@ -71,8 +59,8 @@ fn world(images: usize) -> World {
     let images = (0..images).map(|_| image(&mut random)).collect();
     let image_queries = (0..QUERIES).map(|_| image(&mut random)).collect();
     let text = |random: &mut Random| {
-        let cluster = &clusters[random.next() as usize % clusters.len()];
-        sum(&[(1.0, &text_side), (0.35, cluster), (0.45, &random.vector())])
+        let cluster = &clusters[random.bits() as usize % clusters.len()];
+        sum(&[(1.0, &text_side), (0.35, cluster), (0.45, &vector(random))])
     };
     let text_queries = (0..QUERIES).map(|_| text(&mut random)).collect();
     let text_samples = (0..QUERIES).map(|_| text(&mut random)).collect();
@@ -171,10 +159,10 @@ fn searches_find_what_the_scan_finds_among_1_000_000() {
 
 /// Filters that let half, a tenth, a hundredth and a thousandth of the images through.
 fn filtered_recall(index: &Index, world: &World) {
-    let mut random = Random(5);
+    let mut random = Random::new(5);
     for one_in in [2, 10, 100, 1000] {
         let passing: Vec<ImageId> = (0..IMAGES as i64)
-            .filter(|_| random.next().is_multiple_of(one_in))
+            .filter(|_| random.bits().is_multiple_of(one_in))
             .map(ImageId)
             .collect();
         let of =

@@ -10,10 +10,10 @@ use super::graph::{self, Graph};
 use super::layout::{Array, SegmentShape, upper_nodes};
 use super::measure::{TuningQuery, tune};
 use super::quantizer::Quantizer;
-use super::random;
 use super::segment::{Segment, entry_nodes};
 use super::tuning::Tuning;
 use crate::config::IndexConfig;
+use crate::random::Random;
 use crate::stop::Stop;
 use crate::store::ImageId;
 
@@ -131,7 +131,7 @@ fn write(
 /// The nodes of the upper graph are a random choice.
 fn put_upper_first(rows: &mut [Row<'_>]) {
     for place in 0..upper_nodes(rows.len()) {
-        let other = place + (random(place as u64) % (rows.len() - place) as u64) as usize;
+        let other = place + (Random::nth(place as u64) % (rows.len() - place) as u64) as usize;
         rows.swap(place, other);
     }
 }
@@ -162,7 +162,7 @@ pub(super) mod tests {
 
     /// A unit vector for each seed, in 40 clusters.
     pub(in crate::index) fn vector(seed: u64) -> Vec<f32> {
-        let noise = |seed: u64| (random(seed) >> 40) as f32 / (1 << 24) as f32 - 0.5;
+        let noise = |seed: u64| (Random::nth(seed) >> 40) as f32 / (1 << 24) as f32 - 0.5;
         let cluster = seed % 40 * 1000 + 1_000_000_000;
         let value = |at: u64| 0.5 + noise(cluster + at) + 0.6 * noise(seed * 1000 + at);
         let raw: Vec<f32> = (0..DIM as u64).map(value).collect();

@@ -7,6 +7,7 @@ use super::matrix::Best;
 use super::scan::{Nodes, scan};
 use super::segment::Segment;
 use super::tuning::{Tuned, Way};
+use crate::random::Random;
 
 /// Recall is measured on so many nearest images.
 const K: usize = 10;
@@ -33,7 +34,7 @@ impl TuningQuery {
 
     /// Images of the segment.
     pub(super) fn of_images(segment: &Segment, count: usize) -> Vec<TuningQuery> {
-        let node = |draw: usize| (super::random(draw as u64) % segment.len() as u64) as u32;
+        let node = |draw: usize| (Random::nth(draw as u64) % segment.len() as u64) as u32;
         let query = |node| TuningQuery {
             vector: segment.row(node).to_vec(),
             itself: Some(node),

@@ -301,11 +301,3 @@ impl Index {
         }
     }
 }
-
-/// `SplitMix64` (Steele, Lea and Flood 2014): the same numbers every time.
-fn random(draw: u64) -> u64 {
-    let z = draw.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}

@@ -134,13 +134,13 @@ mod tests {
     use super::*;
     use crate::embed::Embedding;
     use crate::index::build::tests::vector;
-    use crate::index::random;
     use crate::index::tests::{open, wait_for_build};
+    use crate::random::Random;
 
     /// Chains of near-duplicates, each a step away from the one before; the first has one picture, the second two, and so on.
     fn chains(count: u64) -> Vec<Embedding> {
         let step = |from: &[f32], seed: u64| {
-            let noise = |at| (random(seed * 1000 + at) >> 40) as f32 / (1 << 24) as f32 - 0.5;
+            let noise = |at| (Random::nth(seed * 1000 + at) >> 40) as f32 / (1 << 24) as f32 - 0.5;
             let values = from
                 .iter()
                 .zip(0..)

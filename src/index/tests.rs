@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::{Config, IndexMode};
+use crate::random::Random;
 use build::tests::{DIM, vector};
 
 pub(in crate::index) fn open(folder: &std::path::Path) -> Index {
@@ -91,10 +92,10 @@ fn any_sequence_of_changes_leaves_what_a_map_would_hold() {
     let index = open(folder.path());
     let mut map = BTreeMap::new();
     for step in 0..1500_u64 {
-        let image = ImageId((random(step) % 300) as i64);
+        let image = ImageId((Random::nth(step) % 300) as i64);
         // Few embeddings, so that one often comes back to an image that had it before.
-        let seed = image.0 as u64 * 3 + random(step + 10_000) % 2;
-        if random(step + 20_000).is_multiple_of(3) {
+        let seed = image.0 as u64 * 3 + Random::nth(step + 10_000) % 2;
+        if Random::nth(step + 20_000).is_multiple_of(3) {
             index.remove(&[image]);
             map.remove(&image);
         } else {

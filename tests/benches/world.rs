@@ -3,31 +3,17 @@
 use std::io::Write;
 use std::path::Path;
 
-/// `SplitMix64` (Steele, Lea and Flood 2014), with sums of uniform numbers for normal ones.
-pub(crate) struct Random(pub(crate) u64);
+use pixdex::random::Random;
 
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
+/// Nearly normal: a sum of four uniform numbers.
+fn normal(random: &mut Random) -> f32 {
+    let bits = random.bits();
+    let uniform = |part: u64| (part & 0xFFFF) as f32 / 65_536.0 - 0.5;
+    (0..4).map(|part| uniform(bits >> (16 * part))).sum::<f32>() * 3.0_f32.sqrt()
+}
 
-    pub(crate) fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-
-    pub(crate) fn normal(&mut self) -> f32 {
-        let bits = self.next();
-        let uniform = |part: u64| (part & 0xFFFF) as f32 / 65_536.0 - 0.5;
-        (0..4).map(|part| uniform(bits >> (16 * part))).sum::<f32>() * 3.0_f32.sqrt()
-    }
-
-    fn direction(&mut self, dim: usize) -> Vec<f32> {
-        unit((0..dim).map(|_| self.normal()).collect())
-    }
+fn direction(random: &mut Random, dim: usize) -> Vec<f32> {
+    unit((0..dim).map(|_| normal(random)).collect())
 }
 
 /// Everything that a vector of the set is a sum of.
@@ -44,25 +30,25 @@ const SPREAD: usize = 48;
 
 impl World {
     pub(crate) fn new(dim: usize, clusters: usize) -> World {
-        let mut random = Random(11);
+        let mut random = Random::new(11);
         World {
             dim,
-            image_side: random.direction(dim),
-            text_side: random.direction(dim),
-            clusters: (0..clusters).map(|_| random.direction(dim)).collect(),
-            spread: (0..SPREAD).map(|_| random.direction(dim)).collect(),
+            image_side: direction(&mut random, dim),
+            text_side: direction(&mut random, dim),
+            clusters: (0..clusters).map(|_| direction(&mut random, dim)).collect(),
+            spread: (0..SPREAD).map(|_| direction(&mut random, dim)).collect(),
         }
     }
 
     /// One image after another, `count` of them.
     pub(crate) fn images(&self, count: usize, seed: u64) -> Vec<f32> {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         (0..count).flat_map(|_| self.image(&mut random)).collect()
     }
 
     /// One text after another, `count` of them.
     pub(crate) fn texts(&self, count: usize, seed: u64) -> Vec<f32> {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         (0..count).flat_map(|_| self.text(&mut random)).collect()
     }
 
@@ -74,11 +60,11 @@ impl World {
         for (at, direction) in self.spread.iter().enumerate() {
             add(
                 &mut vector,
-                0.12 * random.normal() / (1.0 + at as f32 / 12.0),
+                0.12 * normal(random) / (1.0 + at as f32 / 12.0),
                 direction,
             );
         }
-        add(&mut vector, 0.17, &random.direction(self.dim));
+        add(&mut vector, 0.17, &direction(random, self.dim));
         unit(vector)
     }
 
@@ -91,11 +77,11 @@ impl World {
         for (at, direction) in self.spread.iter().enumerate() {
             add(
                 &mut vector,
-                0.08 * random.normal() / (1.0 + at as f32 / 12.0),
+                0.08 * normal(random) / (1.0 + at as f32 / 12.0),
                 direction,
             );
         }
-        add(&mut vector, 0.4, &random.direction(self.dim));
+        add(&mut vector, 0.4, &direction(random, self.dim));
         unit(vector)
     }
 }

@@ -13,7 +13,7 @@ fn items(answer: &Value) -> &Vec<Value> {
         .unwrap_or_else(|| panic!("no items in {answer}"))
 }
 
-fn served(lab: &Lab) -> (Daemon, Vec<pixdex::cli::demo::pictures::Picture>) {
+fn served(lab: &Lab) -> (Daemon, Vec<pixdex::demo::Picture>) {
     lab.write_labels("colours", COLOURS);
     let pictures = demo_library(&lab.photos());
     let daemon = lab.serve();

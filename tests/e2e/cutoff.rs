@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pixdex::cli::demo::pictures::Picture;
+use pixdex::demo::Picture;
 use serde_json::Value;
 
 use crate::lab::{Daemon, Lab, demo_library};

@@ -101,7 +101,7 @@ fn searches_and_tags_of_the_demo_are_right() {
             .find(|tag| tag["set"] == set)
             .map(|tag| tag["label"].as_str().unwrap().to_owned())
     };
-    let right = |set: &str, truth: fn(&pixdex::cli::demo::pictures::Picture) -> &str| {
+    let right = |set: &str, truth: fn(&pixdex::demo::Picture) -> &str| {
         let right = all
             .iter()
             .filter(|item| label(item, set).as_deref() == Some(truth(truth_of(item))))

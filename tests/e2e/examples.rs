@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use pixdex::cli::demo::pictures::Picture;
+use pixdex::demo::Picture;
 use serde_json::{Value, json};
 
 use crate::lab::{Daemon, Lab, demo_library};

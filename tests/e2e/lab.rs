@@ -308,6 +308,6 @@ fn follow(stderr: ChildStderr) -> Receiver<String> {
 }
 
 /// The pictures of the demo with what they show.
-pub(crate) fn demo_library(folder: &Path) -> Vec<pixdex::cli::demo::pictures::Picture> {
-    pixdex::cli::demo::pictures::write_library(folder, |_| {}).unwrap()
+pub(crate) fn demo_library(folder: &Path) -> Vec<pixdex::demo::Picture> {
+    pixdex::demo::write_library(folder, |_| {}).unwrap()
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use pixdex::cli::demo::pictures::Picture;
+use pixdex::demo::Picture;
 use serde_json::{Value, json};
 
 use crate::lab::{COLOURS, Daemon, Lab, demo_library};

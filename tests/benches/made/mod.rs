@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use pixdex::decode::Metadata;
 use pixdex::embed::{Embedder, Embedding};
 use pixdex::formats::Format;
+use pixdex::random::Random;
 use pixdex::store::{
     Content, ContentHash, FileKeywords, FileRecord, FileStat, ImageId, ModelId, RootId, Store,
 };
@@ -26,27 +27,13 @@ pub(crate) fn description(i: usize) -> String {
     format!("{} {}", WORDS[i % 10], WORDS[10 + i / 10 % 10])
 }
 
-/// `SplitMix64` (Steele, Lea and Flood 2014).
-pub(crate) struct Random(u64);
-
-impl Random {
-    /// The next 64 random bits.
-    pub(crate) fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// Nearly normal, mean 0, deviation 1: the sum of four uniform numbers.
-    pub(crate) fn normal(&mut self) -> f32 {
-        let bits = self.bits();
-        let sum: f32 = (0..4)
-            .map(|part| (bits >> (16 * part) & 0xFFFF) as f32 / 65_536.0 - 0.5)
-            .sum();
-        sum * 3.0_f32.sqrt()
-    }
+/// Nearly normal, mean 0, deviation 1: the sum of four uniform numbers.
+fn normal(random: &mut Random) -> f32 {
+    let bits = random.bits();
+    let sum: f32 = (0..4)
+        .map(|part| (bits >> (16 * part) & 0xFFFF) as f32 / 65_536.0 - 0.5)
+        .sum();
+    sum * 3.0_f32.sqrt()
 }
 
 /// Embeddings as pictures have them: in 2,000 clusters that crowd around one direction.
@@ -58,12 +45,12 @@ pub(crate) struct Embeddings {
 impl Embeddings {
     /// Of this length.
     pub(crate) fn new(embedding_dim: usize) -> Embeddings {
-        let mut random = Random(7);
-        let crowd: Vec<f32> = (0..embedding_dim).map(|_| random.normal()).collect();
+        let mut random = Random::new(7);
+        let crowd: Vec<f32> = (0..embedding_dim).map(|_| normal(&mut random)).collect();
         let mut centre = || {
             crowd
                 .iter()
-                .map(|value| 0.85 * value + random.normal())
+                .map(|value| 0.85 * value + normal(&mut random))
                 .collect()
         };
         let centres = (0..2_000).map(|_| centre()).collect();
@@ -75,7 +62,7 @@ impl Embeddings {
         let centre = &self.centres[self.random.bits() as usize % self.centres.len()];
         let noisy = centre
             .iter()
-            .map(|value| value + 0.45 * self.random.normal());
+            .map(|value| value + 0.45 * normal(&mut self.random));
         Embedding::new(noisy.collect()).expect("noise is never zero")
     }
 }

@@ -1,14 +1,5 @@
 //! `pixdex demo`: a library of drawn pictures, made, indexed and served, with what to try on it.
 
-mod backgrounds;
-mod draw;
-mod photo;
-pub mod pictures;
-mod plan;
-mod random;
-mod scene;
-mod things;
-
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -21,11 +12,11 @@ use super::client::Client;
 use super::{output, search, serve};
 use crate::config::Config;
 use crate::daemon;
+use crate::demo::{self, SEARCHES};
 use crate::library::Library;
 use crate::stop::Stop;
 use crate::tag::{self, DRAWN_SETS};
 use crate::wire::{Answer, Status, Tags};
-use pictures::SEARCHES;
 
 /// A new picture is looked at after so long; short, since this is for watching.
 const SETTLE_MS: i64 = 500;
@@ -68,7 +59,7 @@ impl Demo {
         (config.data_dir, config.labels_dir) = (places.library.clone(), places.labels.clone());
         tag::write_sets(&places.labels, DRAWN_SETS)?;
         println!("drawing pictures into {}", places.pictures.display());
-        let pictures = pictures::write_library(&places.pictures, |_| {})?.len();
+        let pictures = demo::write_library(&places.pictures, |_| {})?.len();
         let library = Library::open(&config, Stop::default(), &output::download())?;
         serve::block_on(self.serve(config, library, places, pictures, started))
     }

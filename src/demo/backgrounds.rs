@@ -5,7 +5,7 @@
 
 use super::draw::Shade::{Body, Dark, Light};
 use super::draw::{Palette, Pen, Rgb, mix};
-use super::random::Random;
+use crate::random::Random;
 
 /// What a background may draw with: a pen, how far the picture reaches from its middle, and dice.
 pub(super) struct Ground<'a> {
@@ -16,19 +16,6 @@ pub(super) struct Ground<'a> {
 
 /// Draws one background.
 pub(super) type Background = fn(&mut Ground);
-
-/// Every background by its name.
-pub(super) const BACKGROUNDS: [(&str, Background); 9] = [
-    ("plain", plain),
-    ("striped", striped),
-    ("checkered", checkered),
-    ("dotted", dotted),
-    ("gradient", gradient),
-    ("sky", sky),
-    ("night sky", night_sky),
-    ("grass", grass),
-    ("sea", sea),
-];
 
 /// What the patterns are made of: mostly pale, so that most colours stand out.
 const TONES: [Rgb; 12] = [
@@ -81,11 +68,11 @@ fn pattern(tone: Rgb) -> (Rgb, Rgb, Rgb) {
     (tone, other, tone)
 }
 
-fn plain(ground: &mut Ground) {
+pub(super) fn plain(ground: &mut Ground) {
     ground.pen.flood(Body);
 }
 
-fn striped(ground: &mut Ground) {
+pub(super) fn striped(ground: &mut Ground) {
     ground.pen.flood(Body);
     let width = ground.random.between(0.16, 0.3);
     let upright = ground.random.one_in(2);
@@ -103,7 +90,7 @@ fn striped(ground: &mut Ground) {
     }
 }
 
-fn checkered(ground: &mut Ground) {
+pub(super) fn checkered(ground: &mut Ground) {
     ground.pen.flood(Body);
     let side = ground.random.between(0.24, 0.36);
     for (column, row) in lattice(ground.reach, side) {
@@ -114,7 +101,7 @@ fn checkered(ground: &mut Ground) {
     }
 }
 
-fn dotted(ground: &mut Ground) {
+pub(super) fn dotted(ground: &mut Ground) {
     ground.pen.flood(Body);
     let gap = ground.random.between(0.2, 0.28);
     for (column, row) in lattice(ground.reach, gap) {
@@ -139,13 +126,13 @@ fn lattice(reach: (f32, f32), side: f32) -> impl Iterator<Item = (i32, i32)> {
     (-rows..=rows).flat_map(move |row| (-columns..=columns).map(move |column| (column, row)))
 }
 
-fn gradient(ground: &mut Ground) {
+pub(super) fn gradient(ground: &mut Ground) {
     let (x, y) = ground.reach;
     let end = ground.random.pick(&[(x, 0.0), (0.0, y), (x, y), (x, -y)]);
     ground.pen.wash(Body, Dark, (-end.0, -end.1), end);
 }
 
-fn sky(ground: &mut Ground) {
+pub(super) fn sky(ground: &mut Ground) {
     let (_, y) = ground.reach;
     ground.pen.wash(Body, Dark, (0.0, -y), (0.0, y));
     for _cloud in 0..5 {
@@ -164,7 +151,7 @@ fn sky(ground: &mut Ground) {
     }
 }
 
-fn night_sky(ground: &mut Ground) {
+pub(super) fn night_sky(ground: &mut Ground) {
     let (x, y) = ground.reach;
     ground.pen.wash(Body, Dark, (0.0, -y), (0.0, y));
     for _star in 0..(70.0 * x * y) as usize {
@@ -174,7 +161,7 @@ fn night_sky(ground: &mut Ground) {
     }
 }
 
-fn grass(ground: &mut Ground) {
+pub(super) fn grass(ground: &mut Ground) {
     let (x, y) = ground.reach;
     ground.pen.flood(Body);
     for _tuft in 0..(150.0 * x * y) as usize {
@@ -191,7 +178,7 @@ fn grass(ground: &mut Ground) {
     }
 }
 
-fn sea(ground: &mut Ground) {
+pub(super) fn sea(ground: &mut Ground) {
     let (_, y) = ground.reach;
     ground.pen.wash(Body, Dark, (0.0, -y), (0.0, y));
     for (column, row) in lattice(ground.reach, WAVE) {

@@ -6,10 +6,9 @@ use std::path::PathBuf;
 use image::ImageFormat::{self, Bmp, Gif, Jpeg, Png, Tiff, WebP};
 
 use super::photo::{self, Shot};
-use super::pictures::Picture;
-use super::random::Random;
-use super::scene::{COLOURS, Scene, Wish};
-use super::things::THINGS;
+use super::scene::{Scene, Wish};
+use super::world::{COLOURS, THINGS};
+use crate::random::Random;
 
 /// How many pictures there are, not counting copies and the broken one.
 pub(super) const ORIGINALS: usize = 145;
@@ -17,7 +16,16 @@ pub(super) const ORIGINALS: usize = 145;
 /// One in so many originals shows what one of the searches wants.
 const FEATURED_EVERY: usize = 9;
 
-/// What the [`SEARCHES`](super::pictures::SEARCHES) want, in the same order.
+/// Descriptions to try on the library; it has at least three pictures of each.
+pub const SEARCHES: [&str; 5] = [
+    "a red star",
+    "three fish",
+    "a house at night",
+    "yellow flowers on grass",
+    "a boat on the sea",
+];
+
+/// What the [`SEARCHES`] want, in the same order.
 const FEATURED: [Wish; 5] = [
     Wish {
         thing: "star",
@@ -50,6 +58,21 @@ const FEATURED: [Wish; 5] = [
         count: Some(1),
     },
 ];
+
+/// What a file of the library shows, for those who check what a search found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Where it lies in the library's folder.
+    pub path: PathBuf,
+    /// One of thirty things, such as `star`.
+    pub thing: &'static str,
+    /// The things' colour, such as `red`.
+    pub colour: &'static str,
+    /// What they are in front of, such as `night sky`.
+    pub background: &'static str,
+    /// How many of them there are, from one to seven.
+    pub count: usize,
+}
 
 /// Which originals (all of them JPEGs) were taken with the camera held sideways or upside down, and
 /// the orientation in their EXIF.
@@ -219,7 +242,9 @@ impl Original {
     fn shot(&self, random: &mut Random) -> Shot {
         let Album { year, camera, .. } = self.album();
         let month = 1 + self.number * ALBUMS.len() % ORIGINALS * 12 / ORIGINALS;
-        let (day, hour, minute) = (1 + random.below(28), 8 + random.below(13), random.below(60));
+        let day = 1 + random.below(28);
+        let hour = 8 + random.below(13);
+        let minute = random.below(60);
         Shot {
             taken_at: format!("{year}:{month:02}:{day:02} {hour:02}:{minute:02}:00"),
             camera: *camera,

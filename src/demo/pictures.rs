@@ -4,38 +4,14 @@
 //! search that finds a picture has looked at its pixels.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 
-use super::plan::originals;
-
-/// Descriptions to try on the library; it has at least three pictures of each.
-pub const SEARCHES: [&str; 5] = [
-    "a red star",
-    "three fish",
-    "a house at night",
-    "yellow flowers on grass",
-    "a boat on the sea",
-];
+use super::plan::{Picture, originals};
 
 /// The one file that no program can show whole: a JPEG that stops half-way.
 pub const BROKEN: &str = "2022/weekend/broken.jpg";
-
-/// What a file of the library shows, for those who check what a search found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Picture {
-    /// Where it lies in the library's folder.
-    pub path: PathBuf,
-    /// One of thirty things, such as `star`.
-    pub thing: &'static str,
-    /// The things' colour, such as `red`.
-    pub colour: &'static str,
-    /// What they are in front of, such as `night sky`.
-    pub background: &'static str,
-    /// How many of them there are, from one to seven.
-    pub count: usize,
-}
 
 /// Which originals (all of them JPEGs) lie there a second time, under which name.
 const COPIES: [(usize, &str); 4] = [
@@ -85,10 +61,8 @@ fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 mod tests {
     use image::ImageFormat::{self, Jpeg};
 
-    use super::super::backgrounds::BACKGROUNDS;
-    use super::super::plan::{ORIGINALS, Original};
-    use super::super::scene::COLOURS;
-    use super::super::things::THINGS;
+    use super::super::plan::{ORIGINALS, Original, SEARCHES};
+    use super::super::world::{BACKGROUNDS, COLOURS, THINGS};
     use super::*;
 
     fn plan() -> Vec<Picture> {

@@ -10,58 +10,24 @@ use super::draw::Shade::{Body, Dark, Edge, Light};
 /// Draws one thing.
 pub(super) type Thing = fn(&mut Pen);
 
-/// Every thing by its name.
-pub(super) const THINGS: [(&str, Thing); 30] = [
-    ("circle", circle),
-    ("square", square),
-    ("triangle", triangle),
-    ("star", star),
-    ("heart", heart),
-    ("ring", ring),
-    ("cross", cross),
-    ("moon", moon),
-    ("house", house),
-    ("tree", tree),
-    ("flower", flower),
-    ("fish", fish),
-    ("boat", boat),
-    ("car", car),
-    ("cloud", cloud),
-    ("face", face),
-    ("arrow", arrow),
-    ("diamond", diamond),
-    ("sun", sun),
-    ("mountain", mountain),
-    ("bird", bird),
-    ("butterfly", butterfly),
-    ("leaf", leaf),
-    ("rocket", rocket),
-    ("balloon", balloon),
-    ("umbrella", umbrella),
-    ("mug", mug),
-    ("key", key),
-    ("apple", apple),
-    ("cat", cat),
-];
-
 /// The point at `turn` (0 to 1, clockwise from the top) on a circle around the middle.
 fn around(turn: f32, radius: f32) -> (f32, f32) {
     (radius * (turn * TAU).sin(), -radius * (turn * TAU).cos())
 }
 
-fn circle(pen: &mut Pen) {
+pub(super) fn circle(pen: &mut Pen) {
     pen.circle(0.0, 0.0, 0.92, Body);
 }
 
-fn square(pen: &mut Pen) {
+pub(super) fn square(pen: &mut Pen) {
     pen.rectangle((-0.8, -0.8), (0.8, 0.8), Body);
 }
 
-fn triangle(pen: &mut Pen) {
+pub(super) fn triangle(pen: &mut Pen) {
     pen.fill("M 0 -.88 L .95 .78 -.95 .78", Body);
 }
 
-fn star(pen: &mut Pen) {
+pub(super) fn star(pen: &mut Pen) {
     let corner = |i: u8| {
         around(
             f32::from(i) / 10.0,
@@ -72,23 +38,23 @@ fn star(pen: &mut Pen) {
     pen.polygon(&corners, Body);
 }
 
-fn heart(pen: &mut Pen) {
+pub(super) fn heart(pen: &mut Pen) {
     pen.fill(
         "M 0 .9 C -1.45 -.1 -.75 -1.25 0 -.45 C .75 -1.25 1.45 -.1 0 .9",
         Body,
     );
 }
 
-fn ring(pen: &mut Pen) {
+pub(super) fn ring(pen: &mut Pen) {
     pen.hoop(0.0, 0.0, 0.74, 0.34, Body);
 }
 
-fn cross(pen: &mut Pen) {
+pub(super) fn cross(pen: &mut Pen) {
     pen.rectangle((-0.3, -0.9), (0.3, 0.9), Body);
     pen.rectangle((-0.9, -0.3), (0.9, 0.3), Body);
 }
 
-fn moon(pen: &mut Pen) {
+pub(super) fn moon(pen: &mut Pen) {
     let back = "M .3 -.92 C -.4 -1.05 -.95 -.5 -.9 .1 C -.8 .8 .1 1.2 .75 .62";
     let hollow = "C .15 .7 -.32 .4 -.35 -.1 C -.37 -.45 -.1 -.75 .3 -.92";
     pen.fill(&format!("{back} {hollow}"), Body);
@@ -97,7 +63,7 @@ fn moon(pen: &mut Pen) {
     pen.circle(-0.05, 0.68, 0.08, Dark);
 }
 
-fn house(pen: &mut Pen) {
+pub(super) fn house(pen: &mut Pen) {
     pen.rectangle((0.38, -0.85), (0.6, -0.3), Dark);
     pen.rectangle((-0.72, -0.15), (0.72, 0.9), Body);
     pen.fill("M 0 -.92 L .98 -.08 -.98 -.08", Dark);
@@ -107,7 +73,7 @@ fn house(pen: &mut Pen) {
     pen.rectangle((0.3, 0.15), (0.57, 0.45), Light);
 }
 
-fn tree(pen: &mut Pen) {
+pub(super) fn tree(pen: &mut Pen) {
     pen.fill("M -.13 .1 L .13 .1 L .2 .95 L -.2 .95", Dark);
     for (x, y) in [
         (-0.52, -0.02),
@@ -124,7 +90,7 @@ fn tree(pen: &mut Pen) {
     pen.line("M 0 .05 L -.26 -.2", 0.08, Dark);
 }
 
-fn flower(pen: &mut Pen) {
+pub(super) fn flower(pen: &mut Pen) {
     pen.line("M 0 -.2 L 0 .92", 0.11, Dark);
     pen.fill("M 0 .75 C .1 .3 .5 .3 .65 .3 .6 .6 .4 .8 0 .75", Dark);
     for petal in 0..6_u8 {
@@ -135,7 +101,7 @@ fn flower(pen: &mut Pen) {
     pen.hoop(0.0, -0.3, 0.22, 0.05, Dark);
 }
 
-fn fish(pen: &mut Pen) {
+pub(super) fn fish(pen: &mut Pen) {
     pen.fill("M .35 0 L .95 -.5 .8 0 .95 .5", Dark);
     pen.fill("M -.3 -.35 C -.1 -.8 .25 -.75 .35 -.6 L .25 -.2", Dark);
     pen.fill(
@@ -155,7 +121,7 @@ fn eye(pen: &mut Pen, x: f32, y: f32, radius: f32) {
     pen.circle(x, y, radius * 0.55, Edge);
 }
 
-fn boat(pen: &mut Pen) {
+pub(super) fn boat(pen: &mut Pen) {
     pen.line("M 0 -.88 L 0 .4", 0.08, Dark);
     pen.fill("M .1 -.85 L .8 .22 .1 .22", Body);
     pen.fill("M -.1 -.6 L -.1 .22 -.68 .22", Light);
@@ -166,7 +132,7 @@ fn boat(pen: &mut Pen) {
     pen.line("M -.84 .52 L .84 .52", 0.07, Dark);
 }
 
-fn car(pen: &mut Pen) {
+pub(super) fn car(pen: &mut Pen) {
     pen.fill(
         "M -.62 0 C -.5 -.5 -.4 -.52 -.2 -.52 L .15 -.52 C .35 -.52 .45 -.3 .6 0",
         Body,
@@ -185,7 +151,7 @@ fn car(pen: &mut Pen) {
     }
 }
 
-fn cloud(pen: &mut Pen) {
+pub(super) fn cloud(pen: &mut Pen) {
     pen.circle(-0.55, 0.18, 0.37, Body);
     pen.circle(-0.12, -0.15, 0.46, Body);
     pen.circle(0.35, 0.0, 0.38, Body);
@@ -193,14 +159,14 @@ fn cloud(pen: &mut Pen) {
     pen.rectangle((-0.55, 0.1), (0.64, 0.55), Body);
 }
 
-fn face(pen: &mut Pen) {
+pub(super) fn face(pen: &mut Pen) {
     pen.circle(0.0, 0.0, 0.92, Body);
     pen.oval(-0.32, -0.25, 0.11, 0.16, Edge);
     pen.oval(0.32, -0.25, 0.11, 0.16, Edge);
     pen.line("M -.48 .22 C -.3 .65 .3 .65 .48 .22", 0.1, Edge);
 }
 
-fn arrow(pen: &mut Pen) {
+pub(super) fn arrow(pen: &mut Pen) {
     let head = [(0.15, -0.65), (0.95, 0.0), (0.15, 0.65)];
     pen.polygon(
         &[
@@ -216,14 +182,14 @@ fn arrow(pen: &mut Pen) {
     );
 }
 
-fn diamond(pen: &mut Pen) {
+pub(super) fn diamond(pen: &mut Pen) {
     let (top, right, bottom, left) = ((0.0, -0.96), (0.68, 0.0), (0.0, 0.96), (-0.68, 0.0));
     pen.polygon(&[top, right, bottom, left], Body);
     pen.polygon(&[top, (0.0, -0.3), (-0.3, 0.0), left], Light);
     pen.polygon(&[bottom, (0.0, 0.3), (0.3, 0.0), right], Dark);
 }
 
-fn sun(pen: &mut Pen) {
+pub(super) fn sun(pen: &mut Pen) {
     for ray in 0..12_u8 {
         let turn = f32::from(ray) / 12.0;
         pen.polygon(
@@ -238,7 +204,7 @@ fn sun(pen: &mut Pen) {
     pen.circle(0.0, 0.0, 0.52, Body);
 }
 
-fn mountain(pen: &mut Pen) {
+pub(super) fn mountain(pen: &mut Pen) {
     pen.fill("M .45 -.3 L .98 .75 -.2 .75", Dark);
     pen.fill("M -.2 -.85 L .62 .75 -.98 .75", Body);
     let snow = [
@@ -252,7 +218,7 @@ fn mountain(pen: &mut Pen) {
     pen.polygon(&snow, Light);
 }
 
-fn bird(pen: &mut Pen) {
+pub(super) fn bird(pen: &mut Pen) {
     pen.line("M -.1 .5 L -.1 .9", 0.06, Dark);
     pen.line("M .12 .5 L .12 .9", 0.06, Dark);
     pen.fill("M .68 -.5 L .98 -.34 .66 -.24", Dark);
@@ -266,7 +232,7 @@ fn bird(pen: &mut Pen) {
     eye(pen, 0.5, -0.44, 0.1);
 }
 
-fn butterfly(pen: &mut Pen) {
+pub(super) fn butterfly(pen: &mut Pen) {
     for _side in 0..2 {
         pen.fill("M 0 0 C .2 -.8 .9 -.95 .95 -.6 C 1 -.1 .6 .15 0 .05", Body);
         pen.fill("M 0 0 C .6 0 .85 .3 .7 .62 C .5 .95 .15 .8 0 .2", Body);
@@ -278,7 +244,7 @@ fn butterfly(pen: &mut Pen) {
     pen.oval(0.0, 0.08, 0.09, 0.6, Dark);
 }
 
-fn leaf(pen: &mut Pen) {
+pub(super) fn leaf(pen: &mut Pen) {
     pen.line("M -.4 .45 L -.85 .9", 0.09, Dark);
     pen.fill(
         "M -.55 .6 C -1.05 -.2 -.3 -.95 .85 -.9 .95 .2 .25 1 -.55 .6",
@@ -290,7 +256,7 @@ fn leaf(pen: &mut Pen) {
     pen.line("M .28 -.62 L .28 -.3 L .6 -.3", 0.045, Dark);
 }
 
-fn rocket(pen: &mut Pen) {
+pub(super) fn rocket(pen: &mut Pen) {
     pen.fill(
         "M -.2 .5 C -.2 .75 -.1 .85 0 .98 .1 .85 .2 .75 .2 .5",
         Light,
@@ -309,7 +275,7 @@ fn rocket(pen: &mut Pen) {
     pen.circle(0.0, -0.18, 0.13, Light);
 }
 
-fn balloon(pen: &mut Pen) {
+pub(super) fn balloon(pen: &mut Pen) {
     pen.line("M 0 .45 C .2 .6 -.2 .75 .03 .97", 0.05, Dark);
     pen.fill("M 0 .3 L .13 .5 -.13 .5", Dark);
     pen.fill(
@@ -319,7 +285,7 @@ fn balloon(pen: &mut Pen) {
     pen.line("M -.36 -.45 C -.35 -.6 -.28 -.7 -.18 -.75", 0.09, Light);
 }
 
-fn umbrella(pen: &mut Pen) {
+pub(super) fn umbrella(pen: &mut Pen) {
     pen.line("M 0 -.9 L 0 .7 C 0 1 .36 1 .36 .7", 0.1, Dark);
     let dome = "M -.95 .1 C -.9 -1.05 .9 -1.05 .95 .1";
     let hem = ".8 -.08 .47 -.08 .32 .1 .18 -.08 -.18 -.08 -.32 .1 -.47 -.08 -.8 -.08 -.95 .1";
@@ -328,7 +294,7 @@ fn umbrella(pen: &mut Pen) {
     pen.line("M .32 .08 C .3 -.35 .15 -.65 0 -.75", 0.05, Dark);
 }
 
-fn mug(pen: &mut Pen) {
+pub(super) fn mug(pen: &mut Pen) {
     pen.line("M .42 -.25 C 1.05 -.35 1.05 .5 .4 .42", 0.17, Body);
     let right = "M -.75 -.5 L .48 -.5 .44 .55 C .43 .8 .35 .85 .15 .85";
     let left = "L -.42 .85 C -.62 .85 -.7 .8 -.71 .55";
@@ -337,14 +303,14 @@ fn mug(pen: &mut Pen) {
     pen.oval(-0.135, -0.5, 0.5, 0.1, Dark);
 }
 
-fn key(pen: &mut Pen) {
+pub(super) fn key(pen: &mut Pen) {
     pen.hoop(-0.58, 0.0, 0.28, 0.19, Body);
     pen.line("M -.25 0 L .85 0", 0.17, Body);
     pen.rectangle((0.42, 0.0), (0.57, 0.36), Body);
     pen.rectangle((0.72, 0.0), (0.9, 0.44), Body);
 }
 
-fn apple(pen: &mut Pen) {
+pub(super) fn apple(pen: &mut Pen) {
     pen.line("M 0 -.5 C 0 -.7 .05 -.82 .12 -.92", 0.09, Dark);
     pen.fill(
         "M .1 -.58 C .2 -.9 .5 -.95 .68 -.88 .65 -.6 .35 -.5 .1 -.58",
@@ -356,7 +322,7 @@ fn apple(pen: &mut Pen) {
     pen.line("M -.58 .05 C -.58 -.15 -.5 -.28 -.4 -.32", 0.09, Light);
 }
 
-fn cat(pen: &mut Pen) {
+pub(super) fn cat(pen: &mut Pen) {
     for _side in 0..2 {
         pen.fill("M .82 -.95 L .12 -.5 L .8 -.05", Body);
         pen.fill("M .7 -.72 L .36 -.5 L .7 -.28", Dark);

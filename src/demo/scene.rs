@@ -6,31 +6,17 @@
 use anyhow::Context;
 use tiny_skia::{Pixmap, Transform};
 
-use super::backgrounds::{self, BACKGROUNDS, Background, Ground};
+use super::backgrounds::{self, Background, Ground};
 use super::draw::{Palette, Pen, Rgb, contrast, mix};
-use super::random::Random;
-use super::things::{THINGS, Thing};
+use super::things::Thing;
+use super::world::{BACKGROUNDS, COLOURS, THINGS};
+use crate::random::Random;
 
 /// Below this, a thing is hard to see on its background (tried by eye on every pair).
 const LEAST_CONTRAST: f32 = 122.0;
 
 /// Below this, the two tones of a pattern or gradient look like one.
 const LEAST_PATTERN: f32 = 48.0;
-
-/// Every colour of a thing by its name.
-pub(super) const COLOURS: [(&str, Rgb); 11] = [
-    ("red", [214, 38, 38]),
-    ("orange", [246, 128, 28]),
-    ("yellow", [250, 212, 36]),
-    ("green", [44, 150, 62]),
-    ("blue", [36, 88, 212]),
-    ("purple", [130, 56, 176]),
-    ("pink", [246, 130, 182]),
-    ("brown", [124, 76, 42]),
-    ("black", [26, 26, 28]),
-    ("white", [250, 250, 250]),
-    ("gray", [134, 137, 142]),
-];
 
 /// What a picture must show; the dice choose whatever is `None`.
 #[derive(Clone, Copy)]

@@ -127,10 +127,6 @@ pub enum SidecarNames {
 pub struct IndexConfig {
     /// Images from which on the graph answers.
     pub hnsw_from: usize,
-    /// Links of a point; at most 255.
-    pub m: usize,
-    /// Candidates looked at when a point is linked.
-    pub ef_construction: usize,
     /// The way that searches take.
     pub mode: IndexMode,
     /// The recall@10 that text queries must reach.
@@ -265,15 +261,6 @@ impl Config {
         ensure!(
             self.ingest.batch_size > 0,
             "ingest.batch_size must be at least 1"
-        );
-        // hnsw_rs ends the whole process above 256 links and stores the number in a byte.
-        ensure!(
-            (2..=255).contains(&self.index.m),
-            "index.m must be from 2 to 255"
-        );
-        ensure!(
-            self.index.ef_construction >= self.index.m,
-            "index.ef_construction must be at least index.m"
         );
         let targets = [
             self.index.target_recall_text,
@@ -434,11 +421,11 @@ mod tests {
         let file = folder.path().join("pixdex.toml");
         std::fs::write(
             &file,
-            "model = 'bundled'\ndata_dir = 'lib'\n[index]\nm = 16\nef_construction = 100\n",
+            "model = 'bundled'\ndata_dir = 'lib'\n[ingest]\nbatch_size = 4\nbatch_wait_ms = 100\n",
         )
         .unwrap();
         let environment = [
-            ("PIXDEX_INDEX__M", "24"),
+            ("PIXDEX_INGEST__BATCH_SIZE", "24"),
             ("PIXDEX_HTTP__LISTEN", "127.0.0.1:1"),
             ("HOME", "/x"),
         ];
@@ -446,7 +433,8 @@ mod tests {
         let config = load(Some(&file), &environment, flags).unwrap();
         assert_eq!(config.model, "bundled");
         assert_eq!(config.data_dir, folder.path().join("lib"));
-        assert_eq!((config.index.m, config.index.ef_construction), (24, 100));
+        assert_eq!(config.ingest.batch_size, 24);
+        assert_eq!(config.ingest.batch_wait_ms, 100);
         assert_eq!(config.http.listen.port(), 2);
     }
 

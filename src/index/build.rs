@@ -92,7 +92,7 @@ fn link(plan: &SegmentPlan<'_>, encoded: &Encoded, rows: &[Row<'_>]) -> Option<G
     let query = |node: u32| encoded.quantizer.query(rows[node as usize].1);
     let graph = |nodes: usize, first| {
         let codes = &encoded.codes[..nodes * stride];
-        graph::build(codes, stride, query, first, plan.config, plan.stop)
+        graph::build(codes, stride, query, first, plan.stop)
     };
     let upper = upper_nodes(rows.len());
     Some(Graphs {

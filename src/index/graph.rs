@@ -10,9 +10,14 @@ use rayon::prelude::*;
 
 use super::quantizer::{QuantizedQuery, distance};
 use super::walk::{Links, Walker};
-use crate::config::IndexConfig;
 use crate::kernels::dot_codes;
 use crate::stop::Stop;
+
+/// Links of a point, twice as many in the finished graph. `hnsw_rs` ends the whole process above 256.
+const M: usize = 32;
+
+/// Candidates looked at when a point is linked.
+const EF_CONSTRUCTION: usize = 128;
 
 /// `hnsw_rs` asks for the number of layers; it never uses them all.
 const LAYERS: usize = 16;
@@ -92,7 +97,6 @@ pub(super) fn build(
     stride: usize,
     query: impl Fn(u32) -> QuantizedQuery + Sync,
     first: Range<u32>,
-    config: &IndexConfig,
     stop: &Stop,
 ) -> Option<Graph> {
     let squares: Vec<i32> = codes
@@ -104,10 +108,10 @@ pub(super) fn build(
         stride,
         squares: &squares,
     };
-    let mut graph = coarse(points, (config.m / COARSE_SHARE).max(4), stop)?;
+    let mut graph = coarse(points, M / COARSE_SHARE, stop)?;
     for _ in 0..ROUNDS {
-        let lists = better(&graph, points, &query, config, stop)?;
-        graph = Graph::of_lists(&both_ways(lists, points, 2 * config.m));
+        let lists = better(&graph, points, &query, stop)?;
+        graph = Graph::of_lists(&both_ways(lists, points, 2 * M));
     }
     Some(reach_all(graph, points, &query, first))
 }
@@ -144,7 +148,6 @@ fn better(
     graph: &Graph,
     points: Points<'_>,
     query: &(impl Fn(u32) -> QuantizedQuery + Sync),
-    config: &IndexConfig,
     stop: &Stop,
 ) -> Option<Vec<Vec<u32>>> {
     let links_of = |walker: &mut Walker, node: u32| {
@@ -159,12 +162,12 @@ fn better(
                 start: node,
                 end: node + 1,
             },
-            config.ef_construction,
+            EF_CONSTRUCTION,
             None,
         );
         let near = found.iter().map(|candidate| candidate.node);
         let near = near.chain(graph.links().of(node).iter().copied());
-        Some(prune(points, node, near, 2 * config.m))
+        Some(prune(points, node, near, 2 * M))
     };
     let nodes = (0..points.squares.len() as u32).into_par_iter();
     nodes.map_init(Walker::default, links_of).collect()

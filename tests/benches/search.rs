@@ -20,7 +20,6 @@ use pixdex::index::{Index, IndexSetup, IndexStatus, Nearest, QueryKind};
 use pixdex::stop::{Stop, Threads};
 use pixdex::store::ImageId;
 use serde::Serialize;
-use toml::Value;
 
 use memory::memory_mib;
 
@@ -38,12 +37,6 @@ struct Options {
     /// Length of the vectors
     #[arg(long, default_value_t = 512)]
     dim: usize,
-    /// Links of a node
-    #[arg(long)]
-    m: Option<i64>,
-    /// Candidates looked at when a node is linked
-    #[arg(long)]
-    ef_construction: Option<i64>,
     /// Folder of vectors to read
     #[arg(long)]
     vectors: Option<PathBuf>,
@@ -172,19 +165,12 @@ fn embeddings(values: &[f32], dim: usize) -> Vec<Embedding> {
         .collect()
 }
 
-fn config(options: &Options) -> IndexConfig {
-    let given = [
-        ("index.m", options.m),
-        ("index.ef_construction", options.ef_construction),
-    ];
-    let flags = given
-        .into_iter()
-        .filter_map(|(key, value)| Some((key, Value::Integer(value?))));
-    let config = Config::load(None, std::iter::empty(), flags.collect());
+/// The graph is asked about at every size.
+fn config() -> IndexConfig {
+    let config = Config::load(None, std::iter::empty(), Vec::new());
     IndexConfig {
-        // The graph is asked about at every size.
         hnsw_from: 1,
-        ..config.expect("the flags are right").index
+        ..config.expect("the defaults are right").index
     }
 }
 
@@ -196,7 +182,7 @@ fn open(folder: &Path, options: &Options, samples: &[Embedding]) -> Index {
         embedding_dim: options.dim,
         texts: Box::new(move || samples.clone()),
     };
-    Index::open(setup, config(options), Stop::default(), Threads::default())
+    Index::open(setup, config(), Stop::default(), Threads::default())
 }
 
 fn measure(options: &Options, vectors: &Vectors) -> Report {

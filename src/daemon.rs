@@ -16,7 +16,7 @@ use crate::store::Store;
 use crate::tag;
 
 /// Runs the daemon until the library's [`crate::stop::Stop`] is asked for.
-pub async fn run(
+pub(crate) async fn run(
     config: Config,
     folders: Vec<PathBuf>,
     listener: TcpListener,

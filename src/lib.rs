@@ -72,7 +72,7 @@ pub mod stop;
 
 pub mod random;
 
-pub mod kernels;
+pub(crate) mod kernels;
 
 pub mod model;
 
@@ -80,17 +80,17 @@ pub mod embed;
 
 pub mod formats;
 
-pub mod xmp;
+pub(crate) mod xmp;
 
 pub mod decode;
 
-pub mod pictures;
+pub(crate) mod pictures;
 
 pub mod store;
 
 pub mod index;
 
-pub mod watch;
+pub(crate) mod watch;
 
 pub mod tag;
 
@@ -102,13 +102,13 @@ pub mod sidecar;
 
 pub mod ingest;
 
-pub mod hooks;
+pub(crate) mod hooks;
 
 pub mod wire;
 
-pub mod serve;
+pub(crate) mod serve;
 
-pub mod daemon;
+pub(crate) mod daemon;
 
 pub mod demo;
 

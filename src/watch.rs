@@ -20,7 +20,7 @@ const HINT_QUEUE: usize = 1024;
 
 /// Something worth a look.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Hint {
+pub(crate) enum Hint {
     /// This path, or what lies below it, may have changed; `is_final`: whoever wrote it has closed it.
     Path {
         /// Absolute.
@@ -34,14 +34,14 @@ pub enum Hint {
 
 /// Watched folders; they are watched until told to stop.
 #[derive(Debug)]
-pub struct Watch {
+pub(crate) struct Watch {
     hints: Receiver<Hint>,
 }
 
 impl Watch {
     /// Watches these folders and all below them, but for excluded and hidden ones. When this returns, no change goes
     /// unseen any more, so that a scan after it misses nothing.
-    pub fn start(
+    pub(crate) fn start(
         folders: &[PathBuf],
         exclude: &[String],
         stop: &Stop,
@@ -71,7 +71,7 @@ impl Watch {
     }
 
     /// The hints. The channel closes when watching ends.
-    pub fn hints(&self) -> &Receiver<Hint> {
+    pub(crate) fn hints(&self) -> &Receiver<Hint> {
         &self.hints
     }
 }

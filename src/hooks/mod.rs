@@ -28,7 +28,7 @@ const LAST_PAUSE: Duration = Duration::from_mins(5);
 const MAX_REFUSALS: i64 = 20;
 
 /// Starts the threads that deliver what waits for each configured hook, and what comes.
-pub fn start(config: &BTreeMap<String, HookConfig>, library: &Library) -> io::Result<()> {
+pub(crate) fn start(config: &BTreeMap<String, HookConfig>, library: &Library) -> io::Result<()> {
     for ((name, config), &id) in config.iter().zip(&library.hooks) {
         let worker = Worker {
             name: name.clone(),

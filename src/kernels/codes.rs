@@ -10,17 +10,17 @@ use pulp::x86::V3;
 use super::avx512::Vnni;
 
 /// Codes that one instruction multiplies; rows are padded to a multiple of it.
-pub const CODE_LANES: usize = 64;
+pub(crate) const CODE_LANES: usize = 64;
 
 /// What a code of zero is stored as.
-pub const CODE_ZERO: u8 = 128;
+pub(crate) const CODE_ZERO: u8 = 128;
 
 /// Rows scored together, so that the query is loaded once for all of them.
 const TOGETHER: usize = 4;
 
 /// A query as 15-bit whole numbers, so that nothing worth telling is lost on its side of the product.
 #[derive(Debug, Clone, Default)]
-pub struct CodeQuery {
+pub(crate) struct CodeQuery {
     values: Vec<i16>,
     /// `values = 128 * high + low`, in signed bytes.
     high: Vec<[i8; CODE_LANES]>,
@@ -31,12 +31,12 @@ pub struct CodeQuery {
 
 impl CodeQuery {
     /// The largest value for rows of this many codes: products of full rows then fit 32 bits.
-    pub fn max_value(dim: usize) -> i16 {
+    pub(crate) fn max_value(dim: usize) -> i16 {
         (i32::MAX / 128 / dim.next_multiple_of(CODE_LANES) as i32).min(127 * 128) as i16
     }
 
     /// From values up to [`CodeQuery::max_value`], one for each code of a row.
-    pub fn new(mut values: Vec<i16>) -> CodeQuery {
+    pub(crate) fn new(mut values: Vec<i16>) -> CodeQuery {
         values.resize(values.len().next_multiple_of(CODE_LANES), 0);
         let high_of = |value: i16| ((value + 64) >> 7) as i8;
         let low_of = |value: i16| (value - (i16::from(high_of(value)) << 7)) as i8;
@@ -53,13 +53,13 @@ impl CodeQuery {
     }
 
     /// Codes in a row, padding included.
-    pub fn stride(&self) -> usize {
+    pub(crate) fn stride(&self) -> usize {
         self.values.len()
     }
 }
 
 /// The product of the query with each of `rows` of `codes`, in their order, written over `products`.
-pub fn dot_rows(
+pub(crate) fn dot_rows(
     query: &CodeQuery,
     codes: &[u8],
     rows: impl ExactSizeIterator<Item = u32>,
@@ -84,7 +84,7 @@ pub fn dot_rows(
 }
 
 /// Asks for a row of `stride` codes that is wanted soon.
-pub fn prefetch_row(codes: &[u8], row: u32, stride: usize) {
+pub(crate) fn prefetch_row(codes: &[u8], row: u32, stride: usize) {
     #[cfg(target_arch = "x86_64")]
     x86::prefetch(row_of(codes, row, stride));
     #[cfg(not(target_arch = "x86_64"))]
@@ -92,7 +92,7 @@ pub fn prefetch_row(codes: &[u8], row: u32, stride: usize) {
 }
 
 /// The product of two rows of codes.
-pub fn dot_codes(a: &[u8], b: &[u8]) -> i32 {
+pub(crate) fn dot_codes(a: &[u8], b: &[u8]) -> i32 {
     #[cfg(target_arch = "x86_64")]
     {
         if Vnni::is_available() {

@@ -11,7 +11,7 @@ use super::product::{Sink, Strided};
 
 impl NumberFormat {
     /// Whether this processor has the instructions.
-    pub fn is_available(self) -> bool {
+    pub(crate) fn is_available(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         return self == NumberFormat::F32 || avx512::is_available();
         #[cfg(not(target_arch = "x86_64"))]

@@ -7,7 +7,7 @@ const SUMS: usize = 4;
 
 /// The dot product of two vectors of the same length.
 #[inline]
-pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     Arch::new().dispatch(Vectors { a, b })
 }
 

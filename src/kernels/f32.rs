@@ -7,11 +7,11 @@ use super::product::{self, Dot, Numbers, Place, Sink, Strided, Tile, Words, pane
 
 /// A matrix in f32, packed for products with rows. It can be packed again and again in the same memory.
 #[derive(Debug, Default)]
-pub struct PackedF32(Panels);
+pub(crate) struct PackedF32(Panels);
 
 /// Rows on the left of a product, each at the start of a stride.
 #[derive(Debug, Clone, Copy)]
-pub struct StridedRows<'a> {
+pub(crate) struct StridedRows<'a> {
     /// From the first row on.
     pub values: &'a [f32],
     /// Number of rows.
@@ -25,7 +25,7 @@ impl PackedF32 {
     ///
     /// # Panics
     /// If `rows` does not hold `n · k` values.
-    pub fn pack(rows: &[f32], n: usize, k: usize) -> PackedF32 {
+    pub(crate) fn pack(rows: &[f32], n: usize, k: usize) -> PackedF32 {
         assert_eq!(rows.len(), n * k);
         let mut packed = PackedF32::default();
         let size = MatrixSize {
@@ -40,7 +40,7 @@ impl PackedF32 {
     ///
     /// # Panics
     /// If the lengths do not fit.
-    pub fn multiply(&self, a: &[f32], out: &mut [f32]) {
+    pub(crate) fn multiply(&self, a: &[f32], out: &mut [f32]) {
         let n = self.0.columns();
         let k = self.0.depth();
         let m = out.len().checked_div(n).unwrap_or(0);
@@ -54,7 +54,11 @@ impl PackedF32 {
     }
 
     /// Packs columns, each at the start of its slice.
-    pub fn pack_columns<'a>(&mut self, size: MatrixSize, column: impl Fn(usize) -> &'a [f32]) {
+    pub(crate) fn pack_columns<'a>(
+        &mut self,
+        size: MatrixSize,
+        column: impl Fn(usize) -> &'a [f32],
+    ) {
         self.0
             .pack_columns(size, panel_width_here(), |index, words| {
                 words.copy_from_slice(&bytemuck::cast_slice(column(index))[..size.depth]);
@@ -62,14 +66,14 @@ impl PackedF32 {
     }
 
     /// Packs columns from as many slices as they are deep, each of which starts with one value of every column.
-    pub fn pack_steps<'a>(&mut self, size: MatrixSize, step: impl Fn(usize) -> &'a [f32]) {
+    pub(crate) fn pack_steps<'a>(&mut self, size: MatrixSize, step: impl Fn(usize) -> &'a [f32]) {
         self.0.pack_steps(size, panel_width_here(), |index| {
             bytemuck::cast_slice(step(index))
         });
     }
 
     /// As [`PackedF32::multiply`], for rows that lie apart, and begin every `out_stride` values in `out`.
-    pub fn multiply_strided(&self, a: StridedRows<'_>, out: &mut [f32], out_stride: usize) {
+    pub(crate) fn multiply_strided(&self, a: StridedRows<'_>, out: &mut [f32], out_stride: usize) {
         let a = Strided {
             words: bytemuck::cast_slice(a.values),
             rows: a.count,

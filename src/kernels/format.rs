@@ -2,7 +2,7 @@
 
 /// How numbers are held for a product. What is added up is held in 32 bits in each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NumberFormat {
+pub(crate) enum NumberFormat {
     /// 32-bit floating point.
     F32,
     /// 16-bit integers, each row and each column scaled to the same length; needs AVX512-VNNI.

@@ -110,7 +110,7 @@ pub(super) fn activate<S: Simd>(lanes: S, activation: Activation, x: S::f32s) ->
 
 /// Replaces the first `valid(row)` values of each row by their softmax, and the others by zero. Rows have `length` values
 /// and lie one after the other; at least one value of each is valid.
-pub fn softmax(rows: &mut [f32], length: usize, valid: impl Fn(usize) -> usize) {
+pub(crate) fn softmax(rows: &mut [f32], length: usize, valid: impl Fn(usize) -> usize) {
     Arch::new().dispatch(Softmax {
         rows,
         length,
@@ -180,7 +180,7 @@ fn scale<S: Simd>(lanes: S, row: &mut [f32], factor: f32) {
 
 /// A layer norm's parameters.
 #[derive(Debug)]
-pub struct LayerNorm {
+pub(crate) struct LayerNorm {
     /// What the normalised values are multiplied with.
     pub weight: Vec<f32>,
     /// What is added then.
@@ -191,7 +191,7 @@ pub struct LayerNorm {
 
 impl LayerNorm {
     /// Writes a row with its mean taken away and divided by its deviation, then weighted.
-    pub fn apply(&self, row: &[f32], out: &mut [f32]) {
+    pub(crate) fn apply(&self, row: &[f32], out: &mut [f32]) {
         Arch::new().dispatch(Normalise {
             norm: self,
             row,

@@ -22,14 +22,14 @@ mod panels;
 mod product;
 mod weights;
 
-pub use codes::{CODE_LANES, CODE_ZERO, CodeQuery, dot_codes, dot_rows, prefetch_row};
-pub use dot::dot;
-pub use f32::{PackedF32, StridedRows};
-pub use format::NumberFormat;
-pub use math::{Activation, LayerNorm, softmax};
-pub use panels::MatrixSize;
-pub use product::TILE_ROWS;
-pub use weights::{Out, PackedWeights, Rows};
+pub(crate) use codes::{CODE_LANES, CODE_ZERO, CodeQuery, dot_codes, dot_rows, prefetch_row};
+pub(crate) use dot::dot;
+pub(crate) use f32::{PackedF32, StridedRows};
+pub(crate) use format::NumberFormat;
+pub(crate) use math::{Activation, LayerNorm, softmax};
+pub(crate) use panels::MatrixSize;
+pub(crate) use product::TILE_ROWS;
+pub(crate) use weights::{Out, PackedWeights, Rows};
 
 #[cfg(test)]
 mod tests {

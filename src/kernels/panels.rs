@@ -10,7 +10,7 @@ pub(super) const LINE_WORDS: usize = 16;
 
 /// The size of a matrix on the right of a product.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct MatrixSize {
+pub(crate) struct MatrixSize {
     /// Columns of the product.
     pub columns: usize,
     /// What each of them holds, from its first step to its last.

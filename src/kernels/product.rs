@@ -7,7 +7,7 @@ use pulp::Simd;
 use super::panels::{LINE_WORDS, Panels};
 
 /// Rows of a tile: six times four registers of sums leave eight of 32 for the operands, six times two leave four of 16.
-pub const TILE_ROWS: usize = 6;
+pub(crate) const TILE_ROWS: usize = 6;
 
 /// Columns of the widest panel.
 pub(super) const TILE_COLUMNS: usize = 64;

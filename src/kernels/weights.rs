@@ -15,7 +15,7 @@ const TO_UNSIGNED: u32 = 0x8080_8080;
 
 /// Rows of values on the left of a product.
 #[derive(Debug)]
-pub struct Rows {
+pub(crate) struct Rows {
     format: NumberFormat,
     depth: usize,
     words: Vec<u32>,
@@ -25,7 +25,7 @@ pub struct Rows {
 
 impl Rows {
     /// No rows yet.
-    pub fn new(format: NumberFormat) -> Rows {
+    pub(crate) fn new(format: NumberFormat) -> Rows {
         Rows {
             format,
             depth: 0,
@@ -35,14 +35,14 @@ impl Rows {
     }
 
     /// Makes it `count` rows of `depth` values, which are anything until they are set.
-    pub fn resize(&mut self, count: usize, depth: usize) {
+    pub(crate) fn resize(&mut self, count: usize, depth: usize) {
         self.depth = depth;
         self.words.resize(count * self.stride(), 0);
         self.scales.resize(count, 0.0);
     }
 
     /// Sets one row.
-    pub fn set(&mut self, row: usize, values: &[f32]) {
+    pub(crate) fn set(&mut self, row: usize, values: &[f32]) {
         let stride = self.stride();
         let words = &mut self.words[row * stride..][..stride];
         self.scales[row] = self.format.encode(values, words);
@@ -60,7 +60,7 @@ impl Rows {
 
 /// Where a product goes, row by row without gaps.
 #[derive(Debug)]
-pub enum Out<'a> {
+pub(crate) enum Out<'a> {
     /// It replaces what is there.
     Set(&'a mut [f32]),
     /// It is added to what is there.
@@ -71,7 +71,7 @@ pub enum Out<'a> {
 
 /// The weights and biases of a layer, packed.
 #[derive(Debug)]
-pub struct PackedWeights {
+pub(crate) struct PackedWeights {
     format: NumberFormat,
     panels: Panels,
     /// Of each column, as are the two below; all three are filled up to whole panels.
@@ -87,7 +87,7 @@ impl PackedWeights {
     ///
     /// # Panics
     /// If the lengths do not fit, or the format is not available.
-    pub fn pack(format: NumberFormat, rows: &[f32], mut bias: Vec<f32>) -> PackedWeights {
+    pub(crate) fn pack(format: NumberFormat, rows: &[f32], mut bias: Vec<f32>) -> PackedWeights {
         assert!(format.is_available());
         let n = bias.len();
         let depth = rows.len().checked_div(n).unwrap_or(0);
@@ -120,7 +120,7 @@ impl PackedWeights {
     }
 
     /// Length of a row of the product.
-    pub fn columns(&self) -> usize {
+    pub(crate) fn columns(&self) -> usize {
         self.panels.columns()
     }
 
@@ -128,7 +128,7 @@ impl PackedWeights {
     ///
     /// # Panics
     /// If the rows are of another format or length.
-    pub fn multiply(&self, rows: &Rows, out: Out<'_>) {
+    pub(crate) fn multiply(&self, rows: &Rows, out: Out<'_>) {
         assert_eq!(
             (rows.format, rows.stride()),
             (self.format, self.panels.depth())

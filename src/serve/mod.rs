@@ -32,7 +32,7 @@ use crate::stop::Stop;
 
 /// What the handlers work with. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Api {
+pub(crate) struct Api {
     library: Library,
     search: Search,
     progress: Progress,
@@ -45,7 +45,7 @@ pub struct Api {
 
 impl Api {
     /// Over an open library and its running ingest.
-    pub fn new(config: &Config, library: Library, ingest: Ingest) -> Result<Api> {
+    pub(crate) fn new(config: &Config, library: Library, ingest: Ingest) -> Result<Api> {
         Ok(Api {
             search: library.search(),
             progress: ingest.progress,
@@ -63,7 +63,7 @@ impl Api {
 }
 
 /// Serves until told to stop; a client that reads nothing does not hold that up beyond the deadline.
-pub async fn run(listener: TcpListener, api: Api, stop: &Stop) {
+pub(crate) async fn run(listener: TcpListener, api: Api, stop: &Stop) {
     let graceful = stop.clone();
     let server = warp::serve(routes::all(&api))
         .incoming(listener)

@@ -16,14 +16,14 @@ use thiserror::Error;
 use packet::{List, Packet};
 
 /// More keywords of one packet, or of another place in a file, are not read.
-pub const MAX_KEYWORDS: usize = 1024;
+pub(crate) const MAX_KEYWORDS: usize = 1024;
 
 /// A longer keyword is not read.
 const MAX_KEYWORD_BYTES: usize = 1024;
 
 /// Why a packet cannot be read, or not be written into.
 #[derive(Debug, Error)]
-pub enum XmpError {
+pub(crate) enum XmpError {
     /// Every program that writes sidecars writes UTF-8.
     #[error("it is not UTF-8 text")]
     NotUtf8,
@@ -43,7 +43,7 @@ pub enum XmpError {
 
 /// Keywords as XMP has them, each once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Keywords {
+pub(crate) struct Keywords {
     /// `dc:subject`.
     pub subjects: BTreeSet<String>,
     /// `lr:hierarchicalSubject`: a keyword with those above it, as `animal|dog`.
@@ -52,7 +52,7 @@ pub struct Keywords {
 
 impl Keywords {
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.subjects.is_empty() && self.hierarchical.is_empty()
     }
 
@@ -66,7 +66,7 @@ impl Keywords {
 }
 
 /// The keywords of a packet that pixdex did not write, the parts of a hierarchy one by one.
-pub fn read(bytes: &[u8]) -> Result<BTreeSet<String>, XmpError> {
+pub(crate) fn read(bytes: &[u8]) -> Result<BTreeSet<String>, XmpError> {
     let text = text(bytes)?;
     let packet = Packet::parse(text)?;
     let mut keywords = packet.others(List::SUBJECT);
@@ -81,14 +81,14 @@ pub fn read(bytes: &[u8]) -> Result<BTreeSet<String>, XmpError> {
 /// The packet in which `wanted` are the keywords that pixdex wrote; none where nothing would be in it.
 ///
 /// A keyword that somebody else wrote is not written again, and one that somebody took out is not put back.
-pub fn write(bytes: Option<&[u8]>, wanted: &Keywords) -> Result<Option<Vec<u8>>, XmpError> {
+pub(crate) fn write(bytes: Option<&[u8]>, wanted: &Keywords) -> Result<Option<Vec<u8>>, XmpError> {
     let text = bytes.map_or(Ok(edit::EMPTY), text)?;
     let written = edit::edit(text, wanted)?;
     Ok((written != edit::EMPTY).then(|| written.into_bytes()))
 }
 
 /// Whether pixdex wrote some of these bytes.
-pub fn has_own(bytes: &[u8]) -> bool {
+pub(crate) fn has_own(bytes: &[u8]) -> bool {
     memchr::memmem::find(bytes, packet::OWN.as_bytes()).is_some()
 }
 

@@ -8,7 +8,7 @@ use super::client::Client;
 use super::output;
 use crate::config::Config;
 use crate::library::{self, Library};
-use crate::search::{self, SameBy};
+use crate::search::{self, DuplicateCriterion};
 use crate::stop::Stop;
 use crate::store::{Decision, LabelRef, Lock, LockError, SetName, Store, WhichDecisions};
 use crate::wire::{
@@ -69,12 +69,17 @@ impl Backend<'_> {
     }
 
     /// The largest groups among the pictures that pass `filters`.
-    pub(super) fn duplicates(&self, by: SameBy, filters: &str, limit: usize) -> Result<Duplicates> {
+    pub(super) fn duplicates(
+        &self,
+        by: DuplicateCriterion,
+        filters: &str,
+        limit: usize,
+    ) -> Result<Duplicates> {
         match self {
             Backend::Daemon(client) => {
                 let by = match by {
-                    SameBy::Hash => ("by", "hash".to_owned()),
-                    SameBy::Similarity(least) => ("similarity", least.to_string()),
+                    DuplicateCriterion::Hash => ("by", "hash".to_owned()),
+                    DuplicateCriterion::Similarity(least) => ("similarity", least.to_string()),
                 };
                 let parameters = [by, ("q", filters.to_owned()), ("limit", limit.to_string())];
                 client.get("duplicates", &parameters)

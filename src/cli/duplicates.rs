@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use super::backend::Backend;
 use super::output;
 use crate::config::Config;
-use crate::search::{self, SameBy};
+use crate::search::{self, DuplicateCriterion};
 use crate::wire;
 
 /// List groups of files that are the same, or of pictures that look the same.
@@ -40,8 +40,8 @@ enum By {
 impl Duplicates {
     pub(super) fn run(self, config: &Config) -> Result<()> {
         let by = match self.by {
-            By::Hash => SameBy::Hash,
-            By::Similarity => SameBy::Similarity(self.similarity),
+            By::Hash => DuplicateCriterion::Hash,
+            By::Similarity => DuplicateCriterion::Similarity(self.similarity),
         };
         let backend = Backend::find(config)?;
         let answer = backend.duplicates(by, &self.filters, usize::from(self.limit))?;

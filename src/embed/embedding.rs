@@ -65,6 +65,11 @@ impl Embedding {
         &self.0
     }
 
+    /// The values, without a copy.
+    pub(crate) fn into_vec(self) -> Vec<f32> {
+        self.0.into_vec()
+    }
+
     /// Cosine of the angle between the two, -1 to 1.
     pub fn similarity(&self, other: &Embedding) -> f32 {
         dot(&self.0, &other.0)

@@ -1,6 +1,6 @@
-//! Where a ranking should end: what a similarity is worth beside those of the library at large.
+//! Where a ranking should end: how a similarity compares with those of the library at large.
 //!
-//! CLIP's similarities lie in a narrow band that moves with the query, so none of them says much by itself. Two yardsticks
+//! CLIP's similarities lie in a narrow band that moves with the query, so none of them says much by itself. Two measures
 //! do: how far a hit *stands out* from a fixed sample of the library, in standard deviations, and whether it *fits*: is
 //! closer to the text than pictures are to "a photo." Standing out finds nothing where a third of the library is what is
 //! looked for, fitting nothing under a model that was not made for it (`tests/benches/scores/queries.py` has both); a hit
@@ -13,6 +13,7 @@ use crate::embed::{EmbedError, Embedder, Embedding, Similarity};
 use crate::index::Vectors;
 use crate::kernels::dot;
 use crate::store::ImageId;
+use crate::tag::LabelSet;
 
 /// Hits that are shown where nothing fits.
 const HANDFUL: usize = 5;
@@ -23,9 +24,6 @@ const SAMPLE: usize = 1000;
 /// Fewer images have no distribution to speak of.
 const LEAST_SAMPLE: usize = 30;
 
-/// What every picture is, whatever it shows.
-const BACKGROUND: [&str; 2] = ["a photo.", "a picture of something."];
-
 /// The z that a hit needs at a strictness of 100.
 const MOST_Z: f32 = 4.5;
 
@@ -35,18 +33,18 @@ const SHARE_EXPONENT: f32 = 2.32;
 /// The lead over the background that a hit needs, in logits: -1 at a strictness of 0, 3 at 100.
 const LEAD_LOGITS: [f32; 2] = [-1.0, 3.0];
 
-/// The yardsticks of one library. Cheap to clone.
+/// Decides where rankings of one library end. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Yardstick {
+pub(super) struct Cutoff {
     vectors: Vectors,
     embedder: Embedder,
     background: Arc<OnceLock<Vec<Embedding>>>,
-    sample: Arc<Mutex<Option<Arc<Sample>>>>,
+    sample: Arc<Mutex<Option<Arc<BaselineSample>>>>,
 }
 
 /// A fixed part of the library.
 #[derive(Debug)]
-pub(super) struct Sample {
+pub(super) struct BaselineSample {
     /// Images in the library when it was taken.
     taken_of: usize,
     embedding_dim: usize,
@@ -87,25 +85,25 @@ impl Cut {
     }
 }
 
-impl Yardstick {
-    pub(super) fn new(vectors: Vectors, embedder: Embedder) -> Yardstick {
-        let (background, sample) = Default::default();
-        Yardstick {
+impl Cutoff {
+    pub(super) fn new(vectors: Vectors, embedder: Embedder) -> Cutoff {
+        Cutoff {
             vectors,
             embedder,
-            background,
-            sample,
+            background: Arc::default(),
+            sample: Arc::default(),
         }
     }
 
     /// The sample; none of a library that is too small. It stays the same until the library has grown or shrunk by a tenth.
-    pub(super) fn sample(&self) -> Result<Option<Arc<Sample>>, EmbedError> {
+    pub(super) fn sample(&self) -> Result<Option<Arc<BaselineSample>>, EmbedError> {
         let count = self.vectors.len();
         if count < LEAST_SAMPLE {
             return Ok(None);
         }
         let mut kept = self.sample.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_fresh = |sample: &&Arc<Sample>| sample.taken_of.abs_diff(count) <= count / 10;
+        let is_fresh =
+            |sample: &&Arc<BaselineSample>| sample.taken_of.abs_diff(count) <= count / 10;
         if let Some(sample) = kept.as_ref().filter(is_fresh) {
             return Ok(Some(Arc::clone(sample)));
         }
@@ -114,12 +112,12 @@ impl Yardstick {
         Ok(Some(sample))
     }
 
-    fn take_sample(&self) -> Result<Sample, EmbedError> {
+    fn take_sample(&self) -> Result<BaselineSample, EmbedError> {
         let snapshot = self.vectors.snapshot();
         let embedding_dim = self.embedder.embedding_dim();
         let rows = snapshot.sample(SAMPLE);
         let background = level(&rows, self.background()?, self.embedder.similarity());
-        Ok(Sample {
+        Ok(BaselineSample {
             taken_of: snapshot.len(),
             embedding_dim,
             rows,
@@ -133,14 +131,14 @@ impl Yardstick {
         }
         let embedded = self
             .embedder
-            .embed_texts(BACKGROUND.map(str::to_owned).to_vec())?;
+            .embed_texts(LabelSet::BACKGROUND.map(str::to_owned).to_vec())?;
         Ok(self.background.get_or_init(|| embedded))
     }
 
     /// The cut of a description, where the best hit has this similarity.
     pub(super) fn cut(
         &self,
-        sample: &Sample,
+        sample: &BaselineSample,
         baseline: Baseline,
         best: f32,
         strictness: Strictness,
@@ -156,7 +154,7 @@ impl Yardstick {
     }
 }
 
-impl Sample {
+impl BaselineSample {
     pub(super) fn baseline(&self, query: &[f32]) -> Baseline {
         let similarity = |row: &[f32]| f64::from(dot(row, query));
         let rows = self.rows.chunks_exact(self.embedding_dim).map(similarity);
@@ -210,8 +208,8 @@ pub(super) mod tests {
     use super::*;
 
     /// A library of pictures with two values each.
-    pub(in crate::search) fn sample(rows: &[[f32; 2]]) -> Sample {
-        Sample {
+    pub(in crate::search) fn sample(rows: &[[f32; 2]]) -> BaselineSample {
+        BaselineSample {
             taken_of: rows.len(),
             embedding_dim: 2,
             rows: rows.concat(),

@@ -19,7 +19,7 @@ const SIMILARITIES: RangeInclusive<f32> = 0.5..=1.0;
 
 /// What makes two files the same picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum SameBy {
+pub enum DuplicateCriterion {
     /// Their bytes: files that hold one image.
     Hash,
     /// Their embeddings: images at least so similar.
@@ -51,20 +51,20 @@ impl Search {
     /// Up to `limit` groups among the images that pass the query's filter.
     pub fn duplicates(
         &self,
-        likeness: SameBy,
+        criterion: DuplicateCriterion,
         query: &Query,
         limit: usize,
     ) -> Result<Duplicates, SearchError> {
         let filter = query.only_filter()?;
-        let mut groups: Vec<Members> = match likeness {
-            SameBy::Hash => {
+        let mut groups: Vec<Members> = match criterion {
+            DuplicateCriterion::Hash => {
                 let copied = self.store.held_twice(filter)?.into_iter();
                 copied.map(|image| (vec![image], 1.0)).collect()
             }
-            SameBy::Similarity(least) if !SIMILARITIES.contains(&least) => {
+            DuplicateCriterion::Similarity(least) if !SIMILARITIES.contains(&least) => {
                 return Err(SearchError::BadSimilarity(least));
             }
-            SameBy::Similarity(least) => {
+            DuplicateCriterion::Similarity(least) => {
                 let images = self.store.passing(filter)?;
                 self.near_duplicates(&images, least)
             }

@@ -1,16 +1,18 @@
 //! A query in, ranked hits out.
 //!
-//! `parse` reads what people type, `blend` makes one vector of it, `cutoff` says where the ranking ends, and `cursor` where
-//! a page of it did.
+//! `parse` reads what people type, `embedded_query` makes one vector of it, `cutoff` says where the ranking ends, and
+//! `cursor` where a page of it did.
 
-mod blend;
 mod cursor;
 mod cutoff;
 mod duplicates;
+mod embedded_query;
 mod item;
 mod parse;
 mod query;
 mod ranking;
+
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -20,14 +22,14 @@ use crate::index::Index;
 use crate::pictures::{PictureError, Pictures};
 use crate::store::{ContentHash, Facets, ImageId, Store, StoreError};
 use cursor::Cursor;
-use cutoff::{Cut, Yardstick};
-pub use duplicates::{Duplicates, Group, LEAST_SIMILARITY, SameBy};
+use cutoff::{Cut, Cutoff};
+pub use duplicates::{DuplicateCriterion, Duplicates, Group, LEAST_SIMILARITY};
 pub use item::Item;
 pub use parse::{BadQuery, Mistake, parse};
 pub use query::{
     BadStrictness, MOST_TERMS, MOST_WEIGHT, NEGATIVE_WEIGHT, Query, Strictness, Term, Upload, What,
 };
-use ranking::{Found, Ranking};
+use ranking::{Ranking, RankingPart};
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
@@ -120,14 +122,14 @@ pub struct Search {
     index: Index,
     embedder: Embedder,
     pictures: Pictures,
-    yardstick: Yardstick,
+    cutoff: Cutoff,
 }
 
 impl Search {
     /// Over these parts of a library; `pictures` are those that come with a query.
     pub fn new(store: Store, index: Index, embedder: Embedder, pictures: Pictures) -> Search {
         Search {
-            yardstick: Yardstick::new(index.vectors().clone(), embedder.clone()),
+            cutoff: Cutoff::new(index.vectors().clone(), embedder.clone()),
             store,
             index,
             embedder,
@@ -171,7 +173,7 @@ impl Search {
         query: &Query,
         slice: &Slice,
         ranking: &Ranking,
-        found: Found,
+        found: RankingPart,
     ) -> Result<Answer, SearchError> {
         let cursor = match found.hits.last() {
             Some(last) if !found.is_last => Some(self.cursor_at(query, ranking, found.cut, *last)),
@@ -212,7 +214,7 @@ impl Search {
             similarity,
             image,
             cut,
-            weights: ranking.blend.weights.clone(),
+            weights: ranking.embedded.weights.clone(),
         };
         cursor.to_string()
     }
@@ -222,7 +224,7 @@ impl Search {
             let embedding = self.index.vectors().embedding(*image)?;
             Some((
                 *image,
-                crate::kernels::dot(&embedding, &ranking.blend.vector),
+                crate::kernels::dot(&embedding, &ranking.embedded.vector),
             ))
         };
         let hits: Vec<_> = ranking.named.iter().filter_map(similarity).collect();
@@ -239,12 +241,12 @@ impl Search {
     fn items(&self, ranking: &Ranking, hits: &[(ImageId, f32)]) -> Result<Vec<Item>, SearchError> {
         let ids: Vec<ImageId> = hits.iter().map(|hit| hit.0).collect();
         let rows = self.store.images(&ids)?;
-        let score_of = |id: ImageId| hits.iter().find(|hit| hit.0 == id).map(|hit| hit.1);
+        let scores: HashMap<ImageId, f32> = hits.iter().copied().collect();
         let z = |score: f32| ranking.baseline.map(|baseline| baseline.z(score));
         Ok(rows
             .into_iter()
             .map(|row| {
-                let score = score_of(row.id);
+                let score = scores.get(&row.id).copied();
                 Item {
                     score,
                     z: score.and_then(z),

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::blend::Blend;
 use super::cursor::Cursor;
-use super::cutoff::{Baseline, Cut, Sample};
+use super::cutoff::{Baseline, BaselineSample, Cut};
+use super::embedded_query::EmbeddedQuery;
 use super::query::{Query, Strictness};
 use super::{Search, SearchError, Slice};
 use crate::index::QueryKind;
@@ -12,18 +12,18 @@ use crate::store::ImageId;
 
 /// A query with all that is needed to rank images by it.
 pub(super) struct Ranking {
-    pub(super) blend: Blend,
+    pub(super) embedded: EmbeddedQuery,
     pub(super) kind: QueryKind,
     /// The images that pass the filter, in order; all where there is none.
     pub(super) allowed: Option<Vec<ImageId>>,
     /// Images that are called what is looked for; they come before all others.
     pub(super) named: Vec<ImageId>,
-    pub(super) sample: Option<Arc<Sample>>,
+    pub(super) sample: Option<Arc<BaselineSample>>,
     pub(super) baseline: Option<Baseline>,
 }
 
 /// Part of a ranking.
-pub(super) struct Found {
+pub(super) struct RankingPart {
     pub(super) hits: Vec<(ImageId, f32)>,
     pub(super) exact: bool,
     pub(super) cut: Cut,
@@ -41,9 +41,9 @@ impl Search {
             filter if filter.is_empty() => None,
             filter => Some(self.store.passing(filter)?),
         };
-        let sample = self.yardstick.sample()?;
+        let sample = self.cutoff.sample()?;
         let weights = cursor.map(|cursor| cursor.weights.as_slice());
-        let blend = self.blend(query, weights, sample.as_deref())?;
+        let embedded = self.embed_query(query, weights, sample.as_deref())?;
         let named = match query.only_text() {
             Some(text) => self.store.named(text.trim(), &query.filter)?,
             None => Vec::new(),
@@ -54,8 +54,10 @@ impl Search {
             } else {
                 QueryKind::Text
             },
-            baseline: sample.as_ref().map(|sample| sample.baseline(&blend.vector)),
-            blend,
+            baseline: sample
+                .as_ref()
+                .map(|sample| sample.baseline(&embedded.vector)),
+            embedded,
             allowed,
             named,
             sample,
@@ -63,14 +65,14 @@ impl Search {
     }
 
     /// The start of the ranking, in the fastest way.
-    pub(super) fn first(&self, query: &Query, ranking: &Ranking, limit: usize) -> Found {
+    pub(super) fn first(&self, query: &Query, ranking: &Ranking, limit: usize) -> RankingPart {
         // One more tells whether there is another page.
         let (mut hits, exact) = self.nearest(ranking, limit + 1);
         let cut = self.cut(query, ranking, &hits);
         cut.apply(&mut hits);
         let is_last = hits.len() <= limit;
         hits.truncate(limit);
-        Found {
+        RankingPart {
             hits,
             exact,
             cut,
@@ -83,7 +85,7 @@ impl Search {
     fn nearest(&self, ranking: &Ranking, count: usize) -> (Vec<(ImageId, f32)>, bool) {
         // Images that are no hits may come in between.
         let wanted = count + ranking.left_out().count();
-        let vector = &ranking.blend.vector;
+        let vector = &ranking.embedded.vector;
         let allowed = ranking.allowed.as_deref();
         let nearest = self
             .index
@@ -99,21 +101,21 @@ impl Search {
         ranking: &Ranking,
         cursor: Option<&Cursor>,
         slice: &Slice,
-    ) -> Found {
+    ) -> RankingPart {
         let cut = match cursor {
             Some(cursor) => cursor.cut,
             None => self.cut(query, ranking, &self.nearest(ranking, 1).0),
         };
         let allowed = ranking.allowed.as_deref();
         let neighbours = self.index.neighbours();
-        let above = neighbours.above(&ranking.blend.vector, cut.floor, allowed);
+        let above = neighbours.above(&ranking.embedded.vector, cut.floor, allowed);
         let mut hits = ranking.without_left_out(above);
         cut.apply(&mut hits);
         let all = slice.facets.then(|| hits.iter().map(|hit| hit.0).collect());
         hits.retain(|hit| cursor.is_none_or(|cursor| cursor.is_before(*hit)));
         let is_last = hits.len() <= slice.limit;
         hits.truncate(slice.limit);
-        Found {
+        RankingPart {
             hits,
             exact: true,
             cut,
@@ -133,7 +135,7 @@ impl Search {
             return Cut::NONE;
         }
         if query.is_description() {
-            return self.yardstick.cut(sample, baseline, best, strictness);
+            return self.cutoff.cut(sample, baseline, best, strictness);
         }
         let strictness = strictness.share();
         if query.has_picture() {
@@ -153,7 +155,7 @@ impl Search {
 impl Ranking {
     /// Images that are no hits: those that the query is made of, and those that come first anyway.
     fn left_out(&self) -> impl Iterator<Item = &ImageId> {
-        self.blend.images.iter().chain(&self.named)
+        self.embedded.images.iter().chain(&self.named)
     }
 
     fn without_left_out(&self, mut hits: Vec<(ImageId, f32)>) -> Vec<(ImageId, f32)> {

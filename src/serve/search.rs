@@ -3,7 +3,7 @@
 use super::error::ApiError;
 use super::params::{Parameter, list, one};
 use super::request::Request;
-use crate::search::{self, Query, SameBy};
+use crate::search::{self, DuplicateCriterion, Query};
 use crate::wire::{Answer, Duplicates, SearchRequest};
 
 type Result<T> = std::result::Result<T, ApiError>;
@@ -76,17 +76,19 @@ pub(super) fn duplicates(Request { api, params, .. }: &Request) -> Result<Duplic
         .duplicates(likeness, &params.query()?, params.limit()?)?)
 }
 
-fn likeness(by: Option<&str>, similarity: Option<&str>) -> Result<SameBy> {
+fn likeness(by: Option<&str>, similarity: Option<&str>) -> Result<DuplicateCriterion> {
     let bad = |name, allowed, given: &str| {
         let message = format!("`{name}` is {allowed}, not `{given}`");
         ApiError::bad_request("bad_likeness", message)
     };
     match (by, similarity) {
-        (Some("hash"), _) => Ok(SameBy::Hash),
-        (None | Some("similarity"), None) => Ok(SameBy::Similarity(search::LEAST_SIMILARITY)),
+        (Some("hash"), _) => Ok(DuplicateCriterion::Hash),
+        (None | Some("similarity"), None) => {
+            Ok(DuplicateCriterion::Similarity(search::LEAST_SIMILARITY))
+        }
         (None | Some("similarity"), Some(text)) => text
             .parse()
-            .map(SameBy::Similarity)
+            .map(DuplicateCriterion::Similarity)
             .map_err(|_| bad("similarity", "a number from 0.5 to 1", text)),
         (Some(by), _) => Err(bad("by", "`hash` or `similarity`", by)),
     }

@@ -160,10 +160,13 @@ fn default_templates() -> Vec<String> {
 }
 
 fn default_background() -> Vec<String> {
-    vec!["a photo.".to_owned(), "a picture of something.".to_owned()]
+    LabelSet::BACKGROUND.map(str::to_owned).to_vec()
 }
 
 impl LabelSet {
+    /// Prompts that fit every picture, whatever it shows.
+    pub(crate) const BACKGROUND: [&str; 2] = ["a photo.", "a picture of something."];
+
     /// Reads and checks a label file.
     pub fn parse(text: &str) -> Result<LabelSet, SetError> {
         let set: LabelSet = toml::from_str(text)

@@ -1,13 +1,13 @@
-//! One vector out of a query's terms.
+//! Embeds a query: one vector out of its texts and pictures.
 
-use super::cutoff::Sample;
+use super::cutoff::BaselineSample;
 use super::query::{Query, Term, Upload, What};
 use super::{Search, SearchError};
 use crate::embed::{EmbedError, Embedding};
 use crate::store::{ContentHash, ImageId};
 
 /// The terms of a query, embedded.
-pub(super) struct Blend {
+pub(super) struct EmbeddedQuery {
     /// What images are compared with, of unit length.
     pub(super) vector: Vec<f32>,
     /// What the terms weighed in it.
@@ -18,12 +18,12 @@ pub(super) struct Blend {
 
 impl Search {
     /// Embeds the terms and sums them up by `weights`, or else by those of the query.
-    pub(super) fn blend(
+    pub(super) fn embed_query(
         &self,
         query: &Query,
         weights: Option<&[f32]>,
-        sample: Option<&Sample>,
-    ) -> Result<Blend, SearchError> {
+        sample: Option<&BaselineSample>,
+    ) -> Result<EmbeddedQuery, SearchError> {
         let mut images = Vec::new();
         let mut vectors = Vec::new();
         let mut texts = self.embed_texts(query)?.into_iter();
@@ -43,7 +43,7 @@ impl Search {
             None => balanced(query, &vectors, sample),
         };
         let vector = sum(&vectors, &weights).ok_or(SearchError::Cancelled)?;
-        Ok(Blend {
+        Ok(EmbeddedQuery {
             vector,
             weights,
             images,
@@ -63,7 +63,7 @@ impl Search {
             return Ok(Vec::new());
         }
         let embeddings = self.embedder.embed_texts(texts)?.into_iter();
-        Ok(embeddings.map(|text| text.as_slice().to_vec()).collect())
+        Ok(embeddings.map(Embedding::into_vec).collect())
     }
 
     fn image(&self, hash: ContentHash) -> Result<(ImageId, Vec<f32>), SearchError> {
@@ -75,9 +75,8 @@ impl Search {
 
     fn embed_upload(&self, Upload(bytes): &Upload) -> Result<Vec<f32>, SearchError> {
         let (pixels, _) = self.pictures.pixels(bytes)?;
-        let embedded = self.embedder.embed_images(vec![pixels])?;
-        let embedding = embedded.first().ok_or(EmbedError::Stopped)?;
-        Ok(embedding.as_slice().to_vec())
+        let embedding = self.embedder.embed_images(vec![pixels])?.pop();
+        Ok(embedding.ok_or(EmbedError::Stopped)?.into_vec())
     }
 }
 
@@ -86,7 +85,7 @@ impl Search {
 /// A weight counts standard deviations of its term over the library: pictures differ much more in how like another picture
 /// they are than in how like a text, and would drown it. "Like this one, but blue" finds 58 % of what there is with that and
 /// 53 % without (`tests/benches/scores/queries.py`).
-fn balanced(query: &Query, vectors: &[Vec<f32>], sample: Option<&Sample>) -> Vec<f32> {
+fn balanced(query: &Query, vectors: &[Vec<f32>], sample: Option<&BaselineSample>) -> Vec<f32> {
     let weights = query.terms.iter().map(|term| term.weight);
     let Some(sample) = sample.filter(|_| vectors.len() > 1) else {
         return weights.collect();
@@ -106,8 +105,7 @@ fn sum(vectors: &[Vec<f32>], weights: &[f32]) -> Option<Vec<f32>> {
             *sum += weight * value;
         }
     }
-    let unit = Embedding::new(sum).ok()?;
-    Some(unit.as_slice().to_vec())
+    Embedding::new(sum).ok().map(Embedding::into_vec)
 }
 
 #[cfg(test)]

@@ -34,8 +34,8 @@ pub(super) struct Plan {
 impl Found {
     fn add(&mut self, entry: &DirEntry) {
         let path = entry.path();
-        let (is_picture, is_sidecar) = (is_picture_name(path), sidecar::is_sidecar_name(path));
-        if !is_picture && !is_sidecar {
+        let is_picture = is_picture_name(path);
+        if !is_picture && !sidecar::is_sidecar_name(path) {
             return;
         }
         // Gone between listing and looking: as if it had not been listed.

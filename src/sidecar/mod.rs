@@ -53,7 +53,8 @@ fn stat(place: &Path) -> Option<FileStat> {
 /// The keywords of a picture's file: those in its sidecars, and those that were found in itself.
 pub fn keywords(picture: &Path, mut embedded: BTreeSet<String>) -> FileKeywords {
     // Looked at before it is read, so that a change in between shows.
-    let (stamp, mut error) = (stamp(picture), None);
+    let stamp = stamp(picture);
+    let mut error = None;
     for place in places(picture) {
         match read(&place)
             .and_then(|bytes| Ok(bytes.map(|(bytes, _)| xmp::read(&bytes)).transpose()?))

@@ -41,7 +41,8 @@ impl Huffman {
             offsets: [0; 17],
             values: values.to_vec(),
         };
-        let (mut code, mut index) = (0_u32, 0_usize);
+        let mut code = 0_u32;
+        let mut index = 0_usize;
         for len in 1..=16 {
             let count = u32::from(counts[len as usize - 1]);
             table.offsets[len as usize] = index as i32 - code as i32;
@@ -140,7 +141,8 @@ impl Huffman {
     )]
     pub(super) fn coefficient(&self, bits: &mut Bits) -> Option<Option<(usize, i32)>> {
         let symbol = self.symbol(bits)?;
-        let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
+        let run = usize::from(symbol >> 4);
+        let size = u32::from(symbol & 15);
         if size == 0 && run < 15 {
             return Some(None);
         }

@@ -19,16 +19,12 @@ const NOWHERE: u8 = 64;
 
 /// Decodes the scan to `eighths` of the size.
 pub(super) fn decode(frame: &Frame, eighths: usize) -> Option<RgbImage> {
-    let (across, down) = (
-        unit(frame, |component| component.horizontal),
-        unit(frame, |component| component.vertical),
-    );
+    let across = unit(frame, |component| component.horizontal);
+    let down = unit(frame, |component| component.vertical);
     let units_across = frame.width.div_ceil(8 * across);
     let units_down = frame.height.div_ceil(8 * down);
-    let (width, height) = (
-        (frame.width * eighths / 8).max(1),
-        (frame.height * eighths / 8).max(1),
-    );
+    let width = (frame.width * eighths / 8).max(1);
+    let height = (frame.height * eighths / 8).max(1);
     let mut planes = planes(frame, (across * eighths, down * eighths), units_across)?;
     let mut bits = Bits::new(frame.data);
     let mut pixels = vec![0; width * height * 3];
@@ -179,7 +175,8 @@ impl<'a> Plane<'a> {
 
 fn kept(quantization: &[u16; 64], (width, height): (usize, usize)) -> Vec<(f32, u8)> {
     let place = |natural: u8| {
-        let (row, column) = (usize::from(natural / 8), usize::from(natural % 8));
+        let row = usize::from(natural / 8);
+        let column = usize::from(natural % 8);
         if row < height && column < width {
             (row * width + column) as u8
         } else {

@@ -130,6 +130,7 @@ impl From<TagError> for ApiError {
             TagError::UnknownLabel { .. } => ApiError::not_found("unknown_label", message),
             TagError::Io { .. }
             | TagError::NoFolder(_)
+            | TagError::Signature(_)
             | TagError::Embed(_)
             | TagError::Store(_) => ApiError::internal(message),
         }

@@ -2,23 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use super::{LabelSet, Tagger};
+use super::active::Active;
+use super::set::LabelSet;
 
 /// The labels above each label, topmost first, by label set and label.
 pub type Ancestors = BTreeMap<(String, String), Vec<String>>;
 
-impl Tagger {
-    /// Those of the sets in force.
-    pub fn ancestors(&self) -> Ancestors {
-        let mut ancestors = Ancestors::new();
-        for (name, active) in self.active().iter() {
-            let set = active.classifier.set();
-            for (place, label) in set.labels.iter().enumerate() {
-                ancestors.insert((name.clone(), label.name.to_string()), above(set, place));
-            }
+/// Those of these sets.
+pub(super) fn ancestors(active: &Active) -> Ancestors {
+    let mut ancestors = Ancestors::new();
+    for (name, active) in active {
+        let set = active.classifier.set();
+        for (place, label) in set.labels.iter().enumerate() {
+            ancestors.insert((name.clone(), label.name.to_string()), above(set, place));
         }
-        ancestors
     }
+    ancestors
 }
 
 /// A set in force is sound, so that there is no circle.

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::learned::{Likeness, Standard};
-use super::likeness::Taught;
+use super::calibration::Calibration;
+use super::exemplars::{Exemplar, Exemplars};
 use super::set::{Label, LabelSet, Mode};
-use super::standard::standardise;
 use crate::embed::{EmbedError, Embedder, Embedding, Similarity};
 use crate::kernels::PackedF32;
 use crate::store::Verdict;
@@ -37,10 +36,10 @@ pub struct Classifier {
     /// For each label the labels that an image has with it.
     ancestors: Vec<Vec<usize>>,
     pub(super) similarity: Similarity,
-    /// The library's measure, where scores are in it.
-    standard: Option<Standard>,
-    /// What example pictures have taught, where some have.
-    taught: Option<Taught>,
+    /// Where scores are calibrated on the library.
+    calibration: Option<Calibration>,
+    /// Where labels have examples.
+    exemplars: Option<Exemplars>,
 }
 
 impl Classifier {
@@ -84,20 +83,23 @@ impl Classifier {
             negatives,
             ancestors,
             similarity,
-            standard: None,
-            taught: None,
+            calibration: None,
+            exemplars: None,
         }
     }
 
-    /// The same in the measure of a library.
-    pub(super) fn standardised(self, standard: Option<Standard>) -> Classifier {
-        Classifier { standard, ..self }
+    /// The same, calibrated on a library.
+    pub(super) fn calibrated(self, calibration: Option<Calibration>) -> Classifier {
+        Classifier {
+            calibration,
+            ..self
+        }
     }
 
     /// The same with what examples have taught, by label.
-    pub(super) fn taught(self, likenesses: &BTreeMap<String, Likeness>) -> Classifier {
+    pub(super) fn with_exemplars(self, exemplars: &BTreeMap<String, Exemplar>) -> Classifier {
         Classifier {
-            taught: Taught::new(&self.set, likenesses, self.embedding_dim),
+            exemplars: Exemplars::pack(&self.set, exemplars, self.embedding_dim),
             ..self
         }
     }
@@ -189,12 +191,12 @@ impl Classifier {
         let mut logits = vec![0.0; images.len() / self.embedding_dim * self.text_count];
         self.texts.multiply(images, &mut logits);
         self.similarity.make_logits(&mut logits);
-        if let Some(standard) = self.standard {
+        if let Some(calibration) = self.calibration {
             let rows = logits.chunks_exact_mut(self.text_count);
-            rows.for_each(|row| standardise(row, &self.background, standard));
+            rows.for_each(|row| calibration.apply(row, &self.background));
         }
-        if let Some(taught) = &self.taught {
-            taught.turn(images, &mut logits, self.text_count, &self.background);
+        if let Some(exemplars) = &self.exemplars {
+            exemplars.adjust(images, &mut logits, self.text_count, &self.background);
         }
         logits
     }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::likeness::ExampleRows;
-use super::{Label, LabelSet, Scoring, TagError, learned};
+use super::error::TagError;
+use super::exemplars::ExampleRows;
+use super::set::{Label, LabelSet};
 use crate::index::Vectors;
 use crate::store::{ContentHash, ImageId, Store, Verdict, WhichDecisions};
 
-/// Fewer images than this say too little about what is usual in a library.
-pub(super) const FEWEST_IMAGES: usize = 20;
+/// Sets learn nothing from a library of fewer images: they say too little about what is usual in it.
+pub(super) const LEAST_LIBRARY_IMAGES: usize = 20;
 
 /// The examples of a set.
 #[derive(Debug, Default)]
@@ -18,24 +19,6 @@ pub(super) struct Examples {
     found: BTreeMap<usize, BTreeMap<ContentHash, ImageId>>,
     /// What its owner should know about the others.
     pub(super) warnings: Vec<String>,
-}
-
-impl Label {
-    fn has_examples(&self) -> bool {
-        self.learn || !self.examples.is_empty()
-    }
-}
-
-impl LabelSet {
-    /// Whether tags depend on what else the library holds.
-    pub(super) fn learns(&self) -> bool {
-        self.scoring == Scoring::Library || self.has_examples()
-    }
-
-    /// Whether pictures of the library teach any of the labels.
-    pub fn has_examples(&self) -> bool {
-        self.labels.iter().any(Label::has_examples)
-    }
 }
 
 impl Examples {
@@ -63,10 +46,10 @@ impl Examples {
             examples.found.insert(at, found);
         }
         examples.found.retain(|_, found| !found.is_empty());
-        if set.learns() && vectors.len() < FEWEST_IMAGES {
+        if set.learns() && vectors.len() < LEAST_LIBRARY_IMAGES {
             examples.found.clear();
             examples.warnings.push(format!(
-                "the set learns from the library once that has {FEWEST_IMAGES} images"
+                "the set learns from the library once that has {LEAST_LIBRARY_IMAGES} images"
             ));
         }
         Ok(examples)
@@ -91,17 +74,13 @@ impl Examples {
         labels.filter(|(_, rows)| !rows.is_empty()).collect()
     }
 
-    /// The signature of a set that learns, with what that adds to it: the examples' content, and how large the library was.
-    pub(super) fn signature(&self, signature: &str, images: usize) -> String {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(format!("{signature} {images} {}", learned::VERSION).as_bytes());
-        for (label, found) in &self.found {
-            hasher.update(&label.to_le_bytes());
-            for hash in found.keys() {
-                hasher.update(&hash.0);
-            }
-        }
-        hasher.finalize().to_hex()[..32].to_owned()
+    /// By the label's place, what identifies them.
+    pub(super) fn content(&self) -> BTreeMap<usize, Vec<ContentHash>> {
+        let content = |found: &BTreeMap<ContentHash, ImageId>| found.keys().copied().collect();
+        let labels = self.found.iter();
+        labels
+            .map(|(label, found)| (*label, content(found)))
+            .collect()
     }
 }
 

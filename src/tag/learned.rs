@@ -4,41 +4,22 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::calibration::Calibration;
+use super::exemplars::Exemplar;
 use crate::store::LearnedState;
 
 /// The form in which it is kept. A set that learned in another one is scored again.
 pub(super) const VERSION: i64 = 1;
-
-/// How to tell from an embedding whether a picture is like the examples of a label, and what the label's prompt counts
-/// beside it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Likeness {
-    /// How far the prompt tells the examples from the library, 0 to 1.
-    pub(super) worth: f32,
-    /// The log-odds of being like the examples are `way · embedding + bias`.
-    pub(super) way: Vec<f32>,
-    /// See `way`.
-    pub(super) bias: f32,
-}
-
-/// Where the log-odds of a set's labels lie in a library, most of which has none of them.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(super) struct Standard {
-    /// Their median.
-    pub(super) middle: f32,
-    /// Their deviation.
-    pub(super) spread: f32,
-}
 
 /// What a set has learned from the library.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Learned {
     /// Images that the library had then.
     pub(super) images: usize,
-    /// The measure that its scores are in; none where they are plain probabilities.
-    pub(super) standard: Option<Standard>,
+    /// What its scores are calibrated with; none where they are plain probabilities.
+    pub(super) calibration: Option<Calibration>,
     /// What examples have taught, by the label's name.
-    pub(super) likenesses: BTreeMap<String, Likeness>,
+    pub(super) exemplars: BTreeMap<String, Exemplar>,
 }
 
 impl Learned {
@@ -66,18 +47,18 @@ mod tests {
 
     #[test]
     fn what_was_learned_is_read_back_to_the_bit() {
-        let likeness = Likeness {
-            worth: 0.1,
-            way: vec![1.0 / 3.0, -1e-30, f32::MAX, 0.0],
+        let exemplar = Exemplar {
+            prompt_weight: 0.1,
+            direction: vec![1.0 / 3.0, -1e-30, f32::MAX, 0.0],
             bias: -5.0,
         };
         let learned = Learned {
             images: 7,
-            standard: Some(Standard {
-                middle: -1.7,
-                spread: 0.3,
+            calibration: Some(Calibration {
+                median: -1.7,
+                deviation: 0.3,
             }),
-            likenesses: BTreeMap::from([("a".to_owned(), likeness)]),
+            exemplars: BTreeMap::from([("a".to_owned(), exemplar)]),
         };
         let state = learned.state();
         assert_eq!(Learned::read(&state), Some(learned));

@@ -1,35 +1,43 @@
 //! Label sets in, tags out: reads the owner's label files, scores embeddings against them, and keeps the library's tags
 //! what the files say.
 
+mod active;
 mod ancestors;
+mod apply;
+mod calibration;
 mod classifier;
+mod covariance;
 mod decide;
+mod error;
 mod examples;
+mod exemplars;
 mod files;
 mod follow;
+mod learn;
 mod learned;
-mod likeness;
-mod odds;
+mod overrule;
+mod plan;
 mod preview;
-mod ready;
+mod probability;
 mod score;
 mod set;
-mod spread;
-mod standard;
+mod signature;
+mod state;
 mod status;
 mod tagger;
-mod told;
 
 pub use ancestors::Ancestors;
+pub use apply::Applied;
 pub use classifier::{Classifier, Kept};
+pub use error::TagError;
 pub use examples::missing_examples;
+pub use files::FileError;
 pub use follow::{follow, prepare_folder, starter_sets, write_sets};
 pub use preview::{Dropped, LabelPreview, Near, Preview};
 pub use score::score_library;
-pub use set::{Label, LabelSet, Mode, SetError};
-pub use standard::Scoring;
+pub use set::{Label, LabelSet, Mode, Scoring, SetError};
 pub use status::SetStatus;
-pub use tagger::{Applied, Sets, TagError, Tagger};
+pub use tagger::{Sets, Tagger};
 
 /// A label file: its name and its text.
 pub type LabelFile = (&'static str, &'static str);

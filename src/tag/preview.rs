@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::decide::{Decided, decided_in};
+use super::classifier::Classifier;
+use super::error::TagError;
+use super::overrule::{Decided, decided_in};
 use super::score::{BLOCK_ROWS, beside_searches};
-use super::{Classifier, TagError};
 use crate::index::{Rows, Vectors};
 use crate::store::{ImageId, LabelName, SetName, Store};
 

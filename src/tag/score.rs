@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Classifier, Kept};
+use super::classifier::{Classifier, Kept};
 use crate::index::{Rows, Vectors};
 use crate::store::ImageId;
 

@@ -5,7 +5,6 @@ use std::collections::{BTreeSet, HashSet};
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
-use super::standard::Scoring;
 use crate::store::LabelName;
 
 /// Stands for the label in a template.
@@ -43,6 +42,17 @@ pub struct LabelSet {
     pub on_tag: Vec<String>,
     /// The labels.
     pub labels: Vec<Label>,
+}
+
+/// What a score is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scoring {
+    /// The probability against the background.
+    #[default]
+    Probability,
+    /// How far the log-odds against the background stand out in the library.
+    Library,
 }
 
 /// How the labels of a set compete.
@@ -279,20 +289,20 @@ impl LabelSet {
             .collect()
     }
 
-    /// Hash of the model and of all that can change a score: the same signature, the same tags.
-    pub fn signature(&self, model_fingerprint: &str) -> String {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(model_fingerprint.as_bytes());
-        hasher.update(format!("{:?}", self.without_hooks()).as_bytes());
-        hasher.finalize().to_hex()[..32].to_owned()
+    /// Whether tags depend on what else the library holds.
+    pub(super) fn learns(&self) -> bool {
+        self.scoring == Scoring::Library || self.has_examples()
     }
 
-    /// Who hears of tags changes no score.
-    fn without_hooks(&self) -> LabelSet {
-        let mut set = self.clone();
-        set.on_tag.clear();
-        set.labels.iter_mut().for_each(|label| label.on_tag = None);
-        set
+    /// Whether pictures of the library teach any of the labels.
+    pub fn has_examples(&self) -> bool {
+        self.labels.iter().any(Label::has_examples)
+    }
+}
+
+impl Label {
+    pub(super) fn has_examples(&self) -> bool {
+        self.learn || !self.examples.is_empty()
     }
 }
 
@@ -459,30 +469,6 @@ mod tests {
         assert!(
             unknown.contains("line 3") && unknown.contains("treshold"),
             "{unknown}"
-        );
-    }
-
-    #[test]
-    fn signature_moves_with_what_changes_a_score_and_with_nothing_else() {
-        let signature = |text, model| LabelSet::parse(text).unwrap().signature(model);
-        let plain = signature("[[labels]]\nname = 'a'", "m");
-        assert_eq!(
-            plain,
-            signature(
-                "# A comment.\nthreshold = 0.6\n[[labels]]\nname = \"a\"",
-                "m"
-            )
-        );
-        let heard = "on_tag = 'x'\n[[labels]]\nname = 'a'\non_tag = ['y', 'z']";
-        assert_eq!(plain, signature(heard, "m"));
-        assert_ne!(plain, signature("[[labels]]\nname = 'a'", "n"));
-        assert_ne!(
-            plain,
-            signature("[[labels]]\nname = 'a'\nthreshold = 0.7", "m")
-        );
-        assert_ne!(
-            plain,
-            signature("background = ['x']\n[[labels]]\nname = 'a'", "m")
         );
     }
 }

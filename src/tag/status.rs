@@ -1,12 +1,12 @@
 //! How the label sets stand: what is in force, and what is wrong with their files.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use tracing::warn;
 
-use super::tagger::{ActiveSet, Tagger, locked};
-use super::{LabelSet, SetError};
+use super::active::{Active, ActiveSet};
+use super::files::FileError;
+use super::set::LabelSet;
 
 /// How a label set stands.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -14,7 +14,7 @@ pub struct SetStatus {
     /// The set in force, with its signature; none where no good state is known.
     pub active: Option<(LabelSet, String)>,
     /// What is wrong with its file.
-    pub error: Option<SetError>,
+    pub error: Option<FileError>,
     /// What will not do what its owner expects: hooks that are not declared, examples that do not count.
     pub warnings: Vec<String>,
 }
@@ -22,67 +22,54 @@ pub struct SetStatus {
 /// What there is to say about label files, by set.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
-    pub(super) broken: BTreeMap<String, SetError>,
-    pub(super) warnings: BTreeMap<String, Vec<String>>,
+    broken: BTreeMap<String, FileError>,
+    warnings: BTreeMap<String, Vec<String>>,
 }
 
 impl Notes {
-    /// Keeps what is said about these files only.
-    pub(super) fn forget_others(&mut self, files: &BTreeMap<String, String>) {
-        self.broken.retain(|name, _| files.contains_key(name));
-        self.warnings.retain(|name, _| files.contains_key(name));
-    }
-}
-
-impl Tagger {
-    /// How every label set stands, by name.
-    pub fn status(&self) -> BTreeMap<String, SetStatus> {
-        let active = self.active();
-        let in_force = |(name, set): (&String, &Arc<ActiveSet>)| {
-            let active = (set.classifier.set().clone(), set.signature.clone());
-            let status = SetStatus {
-                active: Some(active),
-                ..SetStatus::default()
-            };
-            (name.clone(), status)
-        };
-        let mut all: BTreeMap<String, SetStatus> = active.iter().map(in_force).collect();
-        let notes = locked(&self.notes);
-        for (name, error) in &notes.broken {
-            all.entry(name.clone()).or_default().error = Some(error.clone());
-        }
-        for (name, warnings) in &notes.warnings {
-            all.entry(name.clone())
-                .or_default()
-                .warnings
-                .clone_from(warnings);
-        }
-        all
-    }
-
-    /// Remembers, and logs once, what is wrong with a file.
-    pub(super) fn note(&self, name: &str, error: Option<&SetError>) {
-        let broken = &mut locked(&self.notes).broken;
-        match error {
-            None => drop(broken.remove(name)),
-            Some(error) if broken.get(name) == Some(error) => {}
-            Some(error) => {
-                let file = self.file(name);
-                warn!(file = %file.display(), %error, "label file is broken, its last good state stays in force");
-                broken.insert(name.to_owned(), error.clone());
+    /// Remembers, and logs once, what is wrong with files.
+    pub(super) fn replace_broken(&mut self, broken: BTreeMap<String, FileError>) {
+        for (name, error) in &broken {
+            if self.broken.get(name) != Some(error) {
+                warn!(file = %format_args!("{name}.toml"), %error, "label file is broken, its last good state stays in force");
             }
         }
+        self.broken = broken;
+    }
+
+    /// The file is right again, or gone.
+    pub(super) fn mend(&mut self, name: &str) {
+        self.broken.remove(name);
     }
 
     /// Remembers, and logs once, what a set will not do.
-    pub(super) fn warn(&self, name: &str, warnings: &[String]) {
-        let before = locked(&self.notes)
-            .warnings
-            .insert(name.to_owned(), warnings.to_vec());
-        if before.as_deref().unwrap_or_default() != warnings {
-            for warning in warnings {
+    pub(super) fn replace_warnings(&mut self, name: &str, warnings: Vec<String>) {
+        if self.warnings.get(name) != Some(&warnings) {
+            for warning in &warnings {
                 warn!(set = name, "{warning}");
             }
+        }
+        self.warnings.insert(name.to_owned(), warnings);
+    }
+
+    pub(super) fn forget(&mut self, name: &str) {
+        self.mend(name);
+        self.warnings.remove(name);
+    }
+
+    /// How every label set stands, by name.
+    pub(super) fn status(&self, active: &Active) -> BTreeMap<String, SetStatus> {
+        let names = active.keys().chain(self.broken.keys());
+        let status = |name: &String| (name.clone(), self.status_of(active, name));
+        names.map(status).collect()
+    }
+
+    pub(super) fn status_of(&self, active: &Active, name: &str) -> SetStatus {
+        let in_force = |set: &ActiveSet| (set.classifier.set().clone(), set.signature.clone());
+        SetStatus {
+            active: active.get(name).map(|set| in_force(set)),
+            error: self.broken.get(name).cloned(),
+            warnings: self.warnings.get(name).cloned().unwrap_or_default(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Label files are the truth, and the library's tags follow them.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -251,4 +252,59 @@ fn sets_are_read_written_and_deleted_over_http() {
         404
     );
     assert_eq!(daemon.get("/api/v1/tags").1["tags"], Value::Array(vec![]));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_bad_entry_stops_neither_the_start_nor_other_sets() {
+    let lab = Lab::new();
+    lab.add("a.png", 1);
+    lab.write_labels("good", &any(0.000_001, &["one"]));
+    lab.write_labels("kept", &any(0.000_001, &["two"]));
+    let mut daemon = lab.serve();
+    daemon.wait_for_images(1);
+    let wanted = [("one".to_owned(), 1), ("two".to_owned(), 1)];
+    assert_eq!(counts(&daemon), wanted);
+    daemon.signal("-TERM");
+    daemon.wait();
+    let at = |name: &str| lab.labels().join(name);
+    fs::remove_file(at("kept.toml")).unwrap();
+    for pipe in ["kept.toml", "pipe.toml"] {
+        let made = Command::new("mkfifo").arg(at(pipe)).status();
+        assert!(made.unwrap().success());
+    }
+    fs::create_dir(at("folder.toml")).unwrap();
+    std::os::unix::fs::symlink("nowhere", at("dangling.toml")).unwrap();
+    fs::write(at("latin.toml"), b"# caf\xe9\n[[labels]]\nname = 'x'").unwrap();
+    fs::write(at("Places.toml"), any(0.5, &["x"])).unwrap();
+    let daemon = lab.serve();
+    daemon.wait_for_images(1);
+    assert_eq!(counts(&daemon), wanted, "also the set whose file is bad");
+    let status = daemon.get("/api/v1/status").1;
+    for (name, error) in [
+        ("kept", "no regular file"),
+        ("pipe", "no regular file"),
+        ("folder", "no regular file"),
+        ("dangling", "cannot be read"),
+        ("latin", "not UTF-8"),
+        ("Places", "cannot name a label set"),
+    ] {
+        let found = status["label_sets"][name]["error"].as_str();
+        assert!(
+            found.is_some_and(|found| found.contains(error)),
+            "{name}: {status}"
+        );
+    }
+    assert_eq!(status["label_sets"]["good"]["error"], Value::Null);
+    assert_eq!(status["label_sets"]["kept"]["labels"], 1);
+    // Neither an edit nor a PUT of another set is held up.
+    lab.write_labels("good", &any(0.000_001, &["three"]));
+    daemon.wait_until(|daemon| counts(daemon).contains(&("three".to_owned(), 1)));
+    let put = daemon.send(
+        "PUT",
+        "/api/v1/label-sets/good",
+        &[],
+        &any(0.000_001, &["four"]),
+    );
+    assert_eq!((put.0, &put.1["added"]), (200, &1.into()), "{put:?}");
 }

@@ -1,4 +1,4 @@
-//! Scores that mean the same under another model: log-odds in the library's own measure.
+//! Scores that mean the same under another model: log-odds calibrated on the library at hand.
 //!
 //! How far a true label lies above "a photo." differs from model to model, and where nothing in a model's training said so it
 //! may lie below. What all labels of a set say of a sample of the library, most of which is untrue, shows where untrue ends.
@@ -8,8 +8,6 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::Classifier;
-use super::learned::Standard;
 use crate::embed::log_sum_exp;
 
 /// Where log-odds are even, in deviations above the median. From 2 to 3.5 was best on three models and eight libraries
@@ -22,42 +20,39 @@ const GAIN: f32 = 2.0;
 /// A normal distribution's deviation, in median absolute deviations.
 const NORMAL: f32 = 1.4826;
 
-/// What a score is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scoring {
-    /// The probability against the background.
-    #[default]
-    Probability,
-    /// How far the odds against the background stand out in the library.
-    Library,
+/// Where the log-odds of a set's labels lie in a library, most of which has none of them.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Calibration {
+    pub(super) median: f32,
+    pub(super) deviation: f32,
 }
 
-/// The measure of a library, by a classifier that was built from prompts alone; none where all odds are the same.
-pub(super) fn measure(classifier: &Classifier, sample: &[f32]) -> Option<Standard> {
-    let mut odds = classifier.odds(sample);
-    let middle = median(&mut odds)?;
-    for odds in &mut odds {
-        *odds = (*odds - middle).abs();
+impl Calibration {
+    /// Of the log-odds of all labels on a sample, by prompts alone; none where all are the same.
+    pub(super) fn of(mut log_odds: Vec<f32>) -> Option<Calibration> {
+        let median = median_of(&mut log_odds)?;
+        for log_odds in &mut log_odds {
+            *log_odds = (*log_odds - median).abs();
+        }
+        let deviation = NORMAL * median_of(&mut log_odds)?;
+        (deviation > 1e-6).then_some(Calibration { median, deviation })
     }
-    let spread = NORMAL * median(&mut odds)?;
-    (spread > 1e-6).then_some(Standard { middle, spread })
-}
 
-fn median(values: &mut [f32]) -> Option<f32> {
-    let at = values.len() / 2;
-    (at < values.len()).then(|| *values.select_nth_unstable_by(at, f32::total_cmp).1)
-}
-
-/// Puts the logits of one image, but those of the background, in a library's measure.
-pub(super) fn standardise(logits: &mut [f32], background: &Range<usize>, standard: Standard) {
-    let ground = log_sum_exp(&logits[background.clone()]);
-    for (at, logit) in logits.iter_mut().enumerate() {
-        if !background.contains(&at) {
-            let deviations = (*logit - ground - standard.middle) / standard.spread;
-            *logit = ground + GAIN * (deviations - EVEN);
+    /// Calibrates the logits of one image, but those of the background.
+    pub(super) fn apply(self, logits: &mut [f32], background: &Range<usize>) {
+        let ground = log_sum_exp(&logits[background.clone()]);
+        for (at, logit) in logits.iter_mut().enumerate() {
+            if !background.contains(&at) {
+                let deviations = (*logit - ground - self.median) / self.deviation;
+                *logit = ground + GAIN * (deviations - EVEN);
+            }
         }
     }
+}
+
+fn median_of(values: &mut [f32]) -> Option<f32> {
+    let at = values.len() / 2;
+    (at < values.len()).then(|| *values.select_nth_unstable_by(at, f32::total_cmp).1)
 }
 
 #[cfg(test)]
@@ -76,13 +71,12 @@ mod tests {
                 ]
             };
             let mut all: Vec<f32> = (0..70).flat_map(odds).collect();
-            let middle = median(&mut all).unwrap();
-            let standard = Standard {
-                middle,
-                spread: stretch,
+            let calibration = Calibration {
+                median: median_of(&mut all).unwrap(),
+                deviation: stretch,
             };
             let mut logits = [shift + stretch * 6.0 + 1.5, shift + 1.5, 1.5];
-            standardise(&mut logits, &background, standard);
+            calibration.apply(&mut logits, &background);
             logits
         };
         let (here, there) = (scored(0.0, 1.0), scored(-40.0, 3.0));
@@ -100,22 +94,20 @@ mod tests {
             let plain = classifier(mode, "");
             let one = [0.3, 0.0, 1.0];
             assert!(plain.tags(&one).is_empty(), "{mode}");
-            let standard = measure(&plain, &sample).unwrap();
-            let standardised = plain.standardised(Some(standard));
-            let labels: Vec<usize> = standardised
-                .tags(&one)
-                .iter()
-                .map(|tag| tag.label)
-                .collect();
+            let calibration = Calibration::of(plain.log_odds(&sample));
+            assert!(calibration.is_some(), "{mode}");
+            let calibrated = plain.calibrated(calibration);
+            let labels: Vec<usize> = calibrated.tags(&one).iter().map(|tag| tag.label).collect();
             assert_eq!(labels, [0], "{mode}");
-            assert!(standardised.tags(&sample).is_empty(), "{mode}");
+            assert!(calibrated.tags(&sample).is_empty(), "{mode}");
         }
     }
 
     #[test]
     fn pictures_that_are_all_alike_have_no_measure() {
-        assert_eq!(measure(&classifier("independent", ""), &[]), None);
-        let background = measure(&classifier("exclusive", ""), &[0.0, 0.0, 1.0].repeat(9));
-        assert_eq!(background, None);
+        assert_eq!(Calibration::of(Vec::new()), None);
+        let plain = classifier("exclusive", "");
+        let alike = plain.log_odds(&[0.0, 0.0, 1.0].repeat(9));
+        assert_eq!(Calibration::of(alike), None);
     }
 }

@@ -1,23 +1,23 @@
-//! From logits to odds and probabilities.
+//! From the logits of one image to its labels' log-odds and probabilities.
 
 use std::ops::Range;
 
-use super::{Classifier, Mode};
+use super::classifier::Classifier;
+use super::set::Mode;
 use crate::embed::log_sum_exp;
 
 impl Classifier {
     /// For each image the log-odds of all labels, each against the background alone, whatever else the set holds.
-    pub(super) fn odds(&self, images: &[f32]) -> Vec<f32> {
+    pub(super) fn log_odds(&self, images: &[f32]) -> Vec<f32> {
         let logits = self.logits(images);
-        let odds = |logits: &[f32]| {
+        let log_odds = |logits: &[f32]| {
             let background = log_sum_exp(&logits[self.background.clone()]);
             let labels = logits[..self.background.start].iter();
-            let odds: Vec<f32> = labels.map(|logit| logit - background).collect();
-            odds
+            labels.map(|logit| logit - background).collect::<Vec<f32>>()
         };
         logits
             .chunks_exact(self.text_count)
-            .flat_map(odds)
+            .flat_map(log_odds)
             .collect()
     }
 

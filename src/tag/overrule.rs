@@ -1,0 +1,83 @@
+//! People's word against the model's: decisions win over scores.
+
+use std::collections::BTreeMap;
+
+use super::classifier::Classifier;
+use super::error::TagError;
+use super::set::Label;
+use crate::index::Vectors;
+use crate::store::{ContentHash, Decision, ImageId, Store, Verdict, WhichDecisions};
+
+/// What people decided about one image, by the label's place in the set.
+pub(super) type Decided = Vec<(usize, Verdict)>;
+
+/// What people decided in one set, by image. Decisions on labels that the set has not are left out.
+pub(super) fn decided_in(
+    key: &str,
+    classifier: &Classifier,
+    store: &Store,
+) -> Result<BTreeMap<ImageId, Decided>, TagError> {
+    let which = WhichDecisions {
+        set: Some(key.to_owned()),
+        ..WhichDecisions::default()
+    };
+    let mut by_hash: BTreeMap<ContentHash, Vec<Decision>> = BTreeMap::new();
+    for decision in store.decisions(&which)? {
+        by_hash.entry(decision.image).or_default().push(decision);
+    }
+    let mut decided = BTreeMap::new();
+    for (hash, decisions) in by_hash {
+        let places = places(key, classifier, &decisions);
+        // A decision can be there before its image.
+        if let (false, Some(image)) = (places.is_empty(), store.image_by_hash(&hash)?) {
+            decided.insert(image, places);
+        }
+    }
+    Ok(decided)
+}
+
+/// Puts what people decided in the place of what was scored.
+pub(super) fn overrule(
+    decided: &BTreeMap<ImageId, Decided>,
+    classifier: &Classifier,
+    vectors: &Vectors,
+    tags: &mut [Vec<(ImageId, f32)>],
+) {
+    if decided.is_empty() {
+        return;
+    }
+    for tags in &mut *tags {
+        tags.retain(|tag| !decided.contains_key(&tag.0));
+    }
+    for (image, decided) in decided {
+        let embedding = vectors.embedding(*image);
+        for (label, score) in classifier.tags_of_decided(embedding.as_deref(), decided) {
+            tags[label].push((*image, score));
+        }
+    }
+    for tags in tags {
+        tags.sort_unstable_by_key(|tag| tag.0);
+    }
+}
+
+/// Those of an image's decisions that are about this set, by the label's place in it.
+pub(super) fn places(key: &str, classifier: &Classifier, decisions: &[Decision]) -> Decided {
+    let place = |decision: &Decision| {
+        let is_label = |label: &Label| *label.name == decision.label;
+        let label = classifier.set().labels.iter().position(is_label)?;
+        Some((label, decision.verdict?))
+    };
+    decisions
+        .iter()
+        .filter(|decision| decision.set == key)
+        .filter_map(place)
+        .collect()
+}
+
+/// All decisions on an image.
+pub(super) fn decisions_on(store: &Store, image: ContentHash) -> Result<Vec<Decision>, TagError> {
+    Ok(store.decisions(&WhichDecisions {
+        image: Some(image),
+        ..WhichDecisions::default()
+    })?)
+}

@@ -22,25 +22,25 @@
 //! | [`config`] | what did the owner ask for? |
 //! | [`stop`] | how do all who work in the background end, and in time? |
 //! | [`random`] | which random numbers are the same in every run? |
-//! | [`kernels`] | what is the product of these vectors or matrices, in the widest instructions at hand? |
+//! | `kernels` | what is the product of these vectors or matrices, in the widest instructions at hand? |
 //! | [`model`] | where does the model come from, and what shape has it? |
 //! | [`embed`] | what is the embedding of these pixels, of this text? |
 //! | [`formats`] | which picture formats are read, and what distinguishes them? |
-//! | [`xmp`] | which keywords does this packet hold, and how are some written into it? |
+//! | `xmp` | which keywords does this packet hold, and how are some written into it? |
 //! | [`decode`] | what picture do these bytes hold, and what do they say about it? |
-//! | [`pictures`] | what becomes of files and uploads, one large picture at a time? |
+//! | `pictures` | what becomes of files and uploads, one large picture at a time? |
 //! | [`store`] | what is known? `SQLite`, the truth |
 //! | [`index`] | which images are nearest to this embedding? |
-//! | [`watch`] | which paths are worth a look? |
+//! | `watch` | which paths are worth a look? |
 //! | [`tag`] | which labels does an image carry? |
 //! | [`search`] | which images answer this query? |
 //! | [`library`] | what is a library, and how is it opened? |
 //! | [`sidecar`] | which keywords stand beside a picture, and which shall? |
 //! | [`ingest`] | how does a file become a searchable, tagged image? |
-//! | [`hooks`] | who hears that an image gained a label? |
+//! | `hooks` | who hears that an image gained a label? |
 //! | [`wire`] | what do HTTP and the command line ask and answer? |
-//! | [`serve`] | how does all this look over HTTP? |
-//! | [`daemon`] | who wires all that works on a library, and stops it? |
+//! | `serve` | how does all this look over HTTP? |
+//! | `daemon` | who wires all that works on a library, and stops it? |
 //! | [`demo`] | which drawn pictures are there to try things out on? |
 //! | [`cli`] | what can be typed in a terminal? |
 //!

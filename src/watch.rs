@@ -1,4 +1,4 @@
-//! Watched folders in, hints out: "look at this path". A hint may be wrong, late or missing; the scan is the truth.
+//! Follows changes in folders and tells which paths are worth a look. A hint may be wrong, late or missing; the scan is the truth.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

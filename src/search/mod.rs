@@ -1,4 +1,4 @@
-//! A query in, ranked hits out.
+//! Answers queries: ranks the images of the library by how well they fit what is asked for.
 //!
 //! `parse` reads what people type, `embedded_query` makes one vector of it, `cutoff` says where the ranking ends, and
 //! `cursor` where a page of it did.

@@ -17,7 +17,7 @@ COUNTS = [1, 3, 10]
 DRAWS = 2
 NONSENSE = "zorblax my quux grelb fnord plonk wibble drimp skoo vantu".split()
 THRESHOLD = np.log(0.6 / 0.4)
-KINSHIP, SLOPE = 0.5, 10.0  # as in src/tag/likeness.rs
+KINSHIP, SLOPE = 0.5, 10.0  # as in src/tag/exemplars.rs
 
 
 class Case:

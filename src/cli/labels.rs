@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::Subcommand;
 use serde::Serialize;
 
 use super::backend::Backend;
-use super::{output, preview, read_text};
+use super::{output, preview};
 use crate::config::Config;
-use crate::tag::{LabelSet, missing_examples};
+use crate::tag::{self, LabelSet, missing_examples};
 
 /// Label files.
 #[derive(Debug, Subcommand)]
@@ -64,7 +64,7 @@ impl Labels {
 
 fn check_all(mut files: Vec<PathBuf>, json: bool, config: &Config) -> Result<()> {
     if files.is_empty() {
-        files = label_files(&config.labels_folder()?)?;
+        files = tag::label_files(&config.labels_folder()?)?;
     }
     let checked = files.iter().map(|path| check(path, config));
     let report = Report {
@@ -78,28 +78,9 @@ fn check_all(mut files: Vec<PathBuf>, json: bool, config: &Config) -> Result<()>
     Ok(())
 }
 
-fn label_files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).with_context(|| {
-        format!(
-            "failed to read the labels folder `{}`; name files, or see --labels",
-            folder.display()
-        )
-    })?;
-    let mut files: Vec<PathBuf> = entries
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<_>>()?;
-    files.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "toml")
-    });
-    files.sort();
-    Ok(files)
-}
-
 fn check(path: &Path, config: &Config) -> Result<Checked> {
-    let text = read_text(path)?;
-    let (labels, error, warnings) = match LabelSet::parse(&text) {
-        Ok(set) => {
+    let (labels, error, warnings) = match tag::read_set(path) {
+        Ok((set, text)) => {
             let warnings = warnings(path, &text, &set, config)?;
             (Some(set.labels.len()), None, warnings)
         }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use super::error::TagError;
-use super::set::SetError;
+use super::set::{LabelSet, SetError};
 use crate::store::{NameError, SetName};
 
 /// Why an entry of the labels folder is no label set.
@@ -35,22 +35,38 @@ pub(super) type Files = BTreeMap<String, Result<String, FileError>>;
 
 /// Reads all label files. An unreadable folder is an error, and not a folder without sets: that would take all tags away.
 pub(super) fn read_folder(folder: &Path) -> Result<Files, TagError> {
+    let read = |path: PathBuf| {
+        let name = name_of(&path)?;
+        let text = match name.parse::<SetName>() {
+            Ok(_) => read_file(&path).transpose(),
+            Err(error) => Some(Err(error.into())),
+        };
+        Some((name, text?))
+    };
+    Ok(label_files(folder)?.into_iter().filter_map(read).collect())
+}
+
+/// The paths of all label files of a folder, right or wrong, in order.
+pub fn label_files(folder: &Path) -> Result<Vec<PathBuf>, TagError> {
     let io = |source| TagError::Io {
         path: folder.to_owned(),
         source,
     };
-    let mut files = Files::new();
-    for entry in std::fs::read_dir(folder).map_err(io)? {
-        let path = entry.map_err(io)?.path();
-        if let Some(name) = name_of(&path) {
-            let text = match name.parse::<SetName>() {
-                Ok(_) => read_file(&path).transpose(),
-                Err(error) => Some(Err(error.into())),
-            };
-            files.extend(text.map(|text| (name, text)));
-        }
-    }
-    Ok(files)
+    let entries = std::fs::read_dir(folder).map_err(io)?;
+    let paths: std::io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
+    let mut paths = paths.map_err(io)?;
+    paths.retain(|path| name_of(path).is_some());
+    paths.sort();
+    Ok(paths)
+}
+
+/// The set that a label file says, as it would be read in the labels folder, and its text.
+pub fn read_set(path: &Path) -> Result<(LabelSet, String), FileError> {
+    let name = path.file_stem().unwrap_or_default();
+    name.to_string_lossy().parse::<SetName>()?;
+    let missing = || FileError::Unreadable("there is no such file".to_owned());
+    let text = read_file(path)?.ok_or_else(missing)?;
+    Ok((LabelSet::parse(&text)?, text))
 }
 
 /// Hidden files are those of editors at work.

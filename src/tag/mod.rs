@@ -31,7 +31,7 @@ pub use apply::Applied;
 pub use classifier::{Classifier, Kept};
 pub use error::TagError;
 pub use examples::missing_examples;
-pub use files::FileError;
+pub use files::{FileError, label_files, read_set};
 pub use follow::{follow, prepare_folder, starter_sets, write_sets};
 pub use preview::{Dropped, LabelPreview, Near, Preview};
 pub use score::score_library;

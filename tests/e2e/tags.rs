@@ -297,6 +297,12 @@ fn a_bad_entry_stops_neither_the_start_nor_other_sets() {
     }
     assert_eq!(status["label_sets"]["good"]["error"], Value::Null);
     assert_eq!(status["label_sets"]["kept"]["labels"], 1);
+    let checked = lab.run(&["labels", "check", "--json"]);
+    assert!(!checked.status.success());
+    let checked: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    let broken = checked["files"].as_array().unwrap().iter();
+    let broken = broken.filter(|file| !file["error"].is_null()).count();
+    assert_eq!(broken, 6, "{checked}");
     // Neither an edit nor a PUT of another set is held up.
     lab.write_labels("good", &any(0.000_001, &["three"]));
     daemon.wait_until(|daemon| counts(daemon).contains(&("three".to_owned(), 1)));

@@ -2,10 +2,8 @@
 
 use warp::hyper::body::Bytes;
 
-use super::Api;
 use super::error::ApiError;
 use super::request::Request;
-use crate::tag::SetStatus;
 use crate::wire::{Applied, LabelSetReport, LabelSets, Preview, Tags};
 
 type Result<T> = std::result::Result<T, ApiError>;
@@ -18,22 +16,21 @@ pub(super) fn list(Request { api, .. }: &Request) -> LabelSets {
 }
 
 pub(super) fn one(Request { api, .. }: &Request, name: &str) -> Result<LabelSetReport> {
-    let text = Some(api.library.tagger.text(&name.parse()?)?);
-    let status = status_of(api, name);
+    let tagger = &api.library.tagger;
+    let name = name.parse()?;
+    let text = Some(tagger.text(&name)?);
     Ok(LabelSetReport {
         text,
-        ..status.into()
+        ..tagger.status_of(&name).into()
     })
 }
 
-fn status_of(api: &Api, name: &str) -> SetStatus {
-    api.library.tagger.status().remove(name).unwrap_or_default()
-}
-
 pub(super) fn put(Request { api, body, .. }: &Request, name: &str) -> Result<Applied> {
-    let applied = Applied::sum(&api.library.tagger.put(&name.parse()?, text(body)?)?);
+    let tagger = &api.library.tagger;
+    let name = name.parse()?;
+    let applied = Applied::sum(&tagger.put(&name, text(body)?)?);
     Ok(Applied {
-        warnings: status_of(api, name).warnings,
+        warnings: tagger.status_of(&name).warnings,
         ..applied
     })
 }

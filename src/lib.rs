@@ -94,11 +94,11 @@ pub(crate) mod watch;
 
 pub mod tag;
 
-pub mod search;
+pub(crate) mod search;
 
 pub mod library;
 
-pub mod sidecar;
+pub(crate) mod sidecar;
 
 pub mod ingest;
 

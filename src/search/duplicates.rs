@@ -62,7 +62,7 @@ impl Search {
                 copied.map(|image| (vec![image], 1.0)).collect()
             }
             DuplicateCriterion::Similarity(least) if !SIMILARITIES.contains(&least) => {
-                return Err(SearchError::BadSimilarity(least));
+                return Err(SearchError::BadSimilarity(least.to_string()));
             }
             DuplicateCriterion::Similarity(least) => {
                 let images = self.store.passing(filter)?;

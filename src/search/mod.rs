@@ -44,8 +44,8 @@ pub enum SearchError {
     #[error("only filters have a meaning here, no descriptions and no pictures")]
     OnlyFilters,
     /// No similarity of duplicates.
-    #[error("the similarity of duplicates is a number from 0.5 to 1, not {0}")]
-    BadSimilarity(f32),
+    #[error("the similarity of duplicates is a number from 0.5 to 1, not `{0}`")]
+    BadSimilarity(String),
     /// What is wanted and what is not are the same.
     #[error("the parts of the query cancel each other out")]
     Cancelled,

@@ -5,7 +5,7 @@ use warp::hyper::body::Bytes;
 
 use super::Api;
 use super::error::ApiError;
-use super::params::{Parameter, image_hash, one};
+use super::params::{Known, image_hash, one};
 use super::request::Request;
 use crate::search::SearchError;
 use crate::store::{BadDecision, ContentHash, Decision, LabelRef, Verdict, WhichDecisions};
@@ -21,14 +21,17 @@ pub(super) struct About {
 }
 
 /// Which decisions are listed; all of them where nothing is said.
-pub(super) const WHICH: [Parameter; 3] = [one("set"), one("label"), one("image")];
+pub(super) const WHICH: Known = &[&[one("set"), one("label"), one("image")]];
 
 pub(super) fn list(Request { api, params, .. }: &Request) -> Result<Decisions> {
     let owned = |name| params.get(name).map(str::to_owned);
     let which = WhichDecisions {
         set: owned("set"),
         label: owned("label"),
-        image: params.get("image").map(image_hash).transpose()?,
+        images: params
+            .get("image")
+            .map(|id| Ok::<_, ApiError>(vec![image_hash(id)?]))
+            .transpose()?,
     };
     Ok(Decisions {
         decisions: api.library.store.decisions(&which)?,
@@ -84,10 +87,9 @@ fn decide(
     verdict: Option<Verdict>,
     images: Vec<ContentHash>,
 ) -> Result<Decided> {
-    for image in &images {
-        if api.library.store.image_by_hash(image)?.is_none() {
-            return Err(SearchError::UnknownImage(*image).into());
-        }
+    let known = api.library.store.images_by_hash(&images)?;
+    if let Some(unknown) = images.iter().find(|image| !known.contains_key(image)) {
+        return Err(SearchError::UnknownImage(*unknown).into());
     }
     Ok(Decided {
         images: images.len(),

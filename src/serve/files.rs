@@ -6,7 +6,7 @@ use warp::reply::{self, Reply, Response};
 
 use super::Api;
 use super::error::ApiError;
-use super::params::{Parameter, image_hash, one};
+use super::params::{Known, image_hash, one};
 use super::request::{Request, blocking};
 use crate::pictures;
 use crate::store::ImageRow;
@@ -67,7 +67,7 @@ fn offline() -> ApiError {
 }
 
 /// How large a thumbnail is wanted.
-pub(super) const THUMBNAIL: [Parameter; 1] = [one("size")];
+pub(super) const THUMBNAIL: Known = &[&[one("size")]];
 
 pub(super) fn thumbnail(Request { api, params, .. }: &Request, id: &str) -> Result<Response> {
     let wanted = params.get("size").unwrap_or("320");

@@ -8,7 +8,7 @@ use warp::reply::{self, Reply, Response};
 
 use super::Api;
 use super::error::ApiError;
-use super::params::{Parameter, Params};
+use super::params::{Known, Params};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
@@ -21,9 +21,6 @@ pub(super) struct Request {
 
 /// Lets requests of one kind through, with what they hold.
 type Requests = BoxedFilter<(Request,)>;
-
-/// What a route takes behind the `?`; nothing else gets through.
-pub(super) type Known = &'static [Parameter];
 
 pub(super) fn get(api: &Api, known: Known) -> Requests {
     warp::get().and(without_body(api, known)).boxed()

@@ -93,7 +93,7 @@ fn health(api: &Api) -> Route {
 fn pictures(api: &Api) -> Route {
     first_of(vec![
         path!("images")
-            .and(get(api, &search::LIST))
+            .and(get(api, search::LIST))
             .then(|request| answer(request, search::images))
             .boxed(),
         path!("images" / String)
@@ -105,13 +105,13 @@ fn pictures(api: &Api) -> Route {
             .then(|id, request| async { or_error(files::original(request, id).await) })
             .boxed(),
         path!("images" / String / "thumbnail")
-            .and(get(api, &files::THUMBNAIL))
+            .and(get(api, files::THUMBNAIL))
             .then(|id: String, request| async {
                 or_error(blocking(request, move |request| files::thumbnail(request, &id)).await)
             })
             .boxed(),
         path!("search")
-            .and(get(api, &search::RANKING))
+            .and(get(api, search::RANKING))
             .then(|request| answer(request, search::search))
             .boxed(),
         path!("search")
@@ -119,7 +119,7 @@ fn pictures(api: &Api) -> Route {
             .then(|request| answer(request, search::form))
             .boxed(),
         path!("duplicates")
-            .and(get(api, &search::DUPLICATES))
+            .and(get(api, search::DUPLICATES))
             .then(|request| answer(request, search::duplicates))
             .boxed(),
     ])
@@ -167,7 +167,7 @@ fn decisions(api: &Api) -> Route {
         .map(|Text(image), Text(set), Text(label)| About { image, set, label });
     first_of(vec![
         path!("decisions")
-            .and(get(api, &decisions::WHICH))
+            .and(get(api, decisions::WHICH))
             .then(|request| answer(request, decisions::list))
             .boxed(),
         path!("decisions")

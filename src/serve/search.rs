@@ -1,50 +1,33 @@
 //! Pictures that are looked for: by a query, by a filter, or because they are the same.
 
 use super::error::ApiError;
-use super::params::{Parameter, list, one};
+use super::params::{Known, Parameter, list, one};
 use super::request::Request;
-use crate::search::{self, DuplicateCriterion, Query};
+use crate::search::{self, DuplicateCriterion, Query, SearchError};
 use crate::wire::{Answer, Duplicates, SearchRequest};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
-/// Parameters of a ranking, and of the part of it that is wanted.
-pub(super) const RANKING: [Parameter; 10] = [
+/// Parameters that say which pictures.
+const WHICH: [Parameter; 5] = [
     one("q"),
-    one("similar"),
-    one("strictness"),
     list("tag"),
     list("path"),
     one("after"),
     one("before"),
-    one("limit"),
-    one("cursor"),
-    one("facets"),
 ];
 
-/// Parameters of a list, which nothing ranks.
-pub(super) const LIST: [Parameter; 8] = [
-    one("q"),
-    list("tag"),
-    list("path"),
-    one("after"),
-    one("before"),
-    one("limit"),
-    one("cursor"),
-    one("facets"),
-];
+/// Parameters that say which part of an answer.
+const PART: [Parameter; 3] = [one("limit"), one("cursor"), one("facets")];
 
-/// Parameters of a look for duplicates.
-pub(super) const DUPLICATES: [Parameter; 8] = [
-    one("by"),
-    one("similarity"),
-    one("q"),
-    list("tag"),
-    list("path"),
-    one("after"),
-    one("before"),
-    one("limit"),
-];
+/// A list, which nothing ranks.
+pub(super) const LIST: Known = &[&WHICH, &PART];
+
+/// A ranking.
+pub(super) const RANKING: Known = &[&WHICH, &[one("similar"), one("strictness")], &PART];
+
+/// A look for duplicates.
+pub(super) const DUPLICATES: Known = &[&[one("by"), one("similarity")], &WHICH, &[one("limit")]];
 
 pub(super) fn search(Request { api, params, .. }: &Request) -> Result<Answer> {
     let query = params.query()?;
@@ -77,10 +60,6 @@ pub(super) fn duplicates(Request { api, params, .. }: &Request) -> Result<Duplic
 }
 
 fn likeness(by: Option<&str>, similarity: Option<&str>) -> Result<DuplicateCriterion> {
-    let bad = |name, allowed, given: &str| {
-        let message = format!("`{name}` is {allowed}, not `{given}`");
-        ApiError::bad_request("bad_likeness", message)
-    };
     match (by, similarity) {
         (Some("hash"), _) => Ok(DuplicateCriterion::Hash),
         (None | Some("similarity"), None) => {
@@ -89,7 +68,10 @@ fn likeness(by: Option<&str>, similarity: Option<&str>) -> Result<DuplicateCrite
         (None | Some("similarity"), Some(text)) => text
             .parse()
             .map(DuplicateCriterion::Similarity)
-            .map_err(|_| bad("similarity", "a number from 0.5 to 1", text)),
-        (Some(by), _) => Err(bad("by", "`hash` or `similarity`", by)),
+            .map_err(|_| SearchError::BadSimilarity(text.to_owned()).into()),
+        (Some(by), _) => {
+            let message = format!("`by` is `hash` or `similarity`, not `{by}`");
+            Err(ApiError::bad_request("bad_likeness", message))
+        }
     }
 }

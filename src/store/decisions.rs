@@ -5,7 +5,7 @@ use rusqlite::{Row, ToSql, Transaction, params, params_from_iter};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::hash::ContentHash;
+use super::hash::{self, ContentHash};
 use super::{Result, Store};
 
 /// A person's word on whether an image has a label.
@@ -88,8 +88,8 @@ pub struct WhichDecisions {
     pub set: Option<String>,
     /// Of this label.
     pub label: Option<String>,
-    /// On this image.
-    pub image: Option<ContentHash>,
+    /// On one of these images.
+    pub images: Option<Vec<ContentHash>>,
 }
 
 impl Store {
@@ -100,19 +100,19 @@ impl Store {
             ("label_set = ?", text(&which.set)),
             ("label = ?", text(&which.label)),
             (
-                "hash = ?",
-                which.image.map(|hash| Value::Blob(hash.0.to_vec())),
+                "hash IN (SELECT unhex(value) FROM json_each(?))",
+                which
+                    .images
+                    .as_ref()
+                    .map(|images| Value::Text(hash::json(images))),
             ),
         ];
-        let (conditions, values): (Vec<_>, Vec<_>) = conditions
+        let given = conditions
             .into_iter()
-            .filter_map(|(sql, value)| Some((sql, value?)))
-            .unzip();
-        let conditions = if conditions.is_empty() {
-            "1".to_owned()
-        } else {
-            conditions.join(" AND ")
-        };
+            .filter_map(|(sql, value)| Some((sql, value?)));
+        // What nothing is asked of is all of them.
+        let (conditions, values): (Vec<_>, Vec<_>) = given.unzip();
+        let conditions = [vec!["1"], conditions].concat().join(" AND ");
         self.read(|db| {
             let mut select = db.prepare_cached(&format!(
                 "SELECT hash, label_set, label, verdict, decided_at FROM decisions WHERE {conditions}
@@ -197,7 +197,7 @@ mod tests {
         };
         assert_eq!(store.decisions(&which).unwrap(), [first[2].clone()]);
         let which = WhichDecisions {
-            image: Some(ContentHash([2; 32])),
+            images: Some(vec![ContentHash([2; 32])]),
             ..WhichDecisions::default()
         };
         assert!(store.decisions(&which).unwrap().is_empty());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use rusqlite::Transaction;
+use rusqlite::{Row, Transaction};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{self, ImageId};
@@ -55,13 +55,7 @@ fn tags(db: &Transaction<'_>, ids: &str) -> Result<Vec<TagCount>> {
          JOIN named_labels l ON l.id = counted.label_id
          ORDER BY counted.images DESC, l.set_name, l.name",
     )?;
-    let rows = select.query_map([ids], |row| {
-        Ok(TagCount {
-            set: row.get(0)?,
-            label: row.get(1)?,
-            count: row.get(2)?,
-        })
-    })?;
+    let rows = select.query_map([ids], TagCount::from_row)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -70,13 +64,16 @@ fn years(db: &Transaction<'_>, ids: &str) -> Result<Vec<Count>> {
         "SELECT substr(taken_at, 1, 4) AS year, count(*) FROM images
          WHERE id IN (SELECT value FROM json_each(?1)) AND taken_at IS NOT NULL GROUP BY year ORDER BY year DESC",
     )?;
-    let rows = select.query_map([ids], |row| {
+    let year = |row: &Row<'_>| {
+        let count: i64 = row.get(1)?;
         Ok(Count {
             value: row.get(0)?,
-            count: row.get::<_, i64>(1)? as usize,
+            count: count as usize,
         })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    };
+    Ok(select
+        .query_map([ids], year)?
+        .collect::<rusqlite::Result<_>>()?)
 }
 
 /// An image that lies in a folder twice counts once there.

@@ -26,7 +26,7 @@ pub enum Event {
     /// A file was read and found to hold an image, which can now be searched for.
     Image(Indexed),
     /// A label set was applied.
-    LabelSet(AppliedChange),
+    LabelSet(SetApplied),
     /// A person decided, or took a decision back.
     Decision(Decision),
     /// Events that are not told, since there were too many.
@@ -60,7 +60,7 @@ impl From<ImageRow> for Indexed {
 
 /// What applying a label set changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AppliedChange {
+pub struct SetApplied {
     /// Name of the set.
     pub set: String,
     /// Its tags.

@@ -25,6 +25,12 @@ impl ContentHash {
     }
 }
 
+/// Contents as one value for a statement that asks for all of them at once: `… IN (SELECT unhex(value) FROM json_each(?1))`.
+pub(super) fn json<'a>(hashes: impl IntoIterator<Item = &'a ContentHash>) -> String {
+    let hashes: Vec<String> = hashes.into_iter().map(ContentHash::to_string).collect();
+    serde_json::json!(hashes).to_string()
+}
+
 impl fmt::Display for ContentHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         blake3::Hash::from_bytes(self.0).fmt(f)

@@ -68,6 +68,21 @@ impl Store {
         })
     }
 
+    /// Those of these contents that the library has, whether or not a file still holds them.
+    pub fn images_by_hash<'a>(
+        &self,
+        hashes: impl IntoIterator<Item = &'a ContentHash>,
+    ) -> Result<HashMap<ContentHash, ImageId>> {
+        let hashes = hash::json(hashes);
+        self.read(|db| {
+            let mut select = db.prepare_cached(
+                "SELECT hash, id FROM images WHERE hash IN (SELECT unhex(value) FROM json_each(?1))",
+            )?;
+            let rows = select.query_map([hashes], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
     /// The image that a file of the library holds.
     pub fn image_at(&self, path: &Path) -> Result<Option<(ImageId, ContentHash)>> {
         self.read(|db| {

@@ -41,7 +41,7 @@ pub use changes::TagChange;
 pub use date::{BadDate, PartialDate};
 pub use decisions::{BadDecision, Decision, Verdict, WhichDecisions};
 pub use facets::{Count, Facets};
-pub use feed::{AppliedChange, Event, Feed, Indexed};
+pub use feed::{Event, Feed, Indexed, SetApplied};
 pub use file_state::{FileStat, FileState, SidecarStamp};
 pub use files::{Failure, KnownFile};
 pub use filter::{Area, BadArea, BadSpan, Filter, Span};

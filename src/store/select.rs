@@ -107,16 +107,21 @@ fn select_ids(
 
 /// The images that meet all conditions, in SQL with the values for its placeholders.
 fn selection(conditions: Vec<Condition>, tail: &str) -> (String, Vec<Value>) {
-    let (conditions, values): (Vec<_>, Vec<_>) = conditions.into_iter().unzip();
-    let all = if conditions.is_empty() {
-        "1".to_owned()
-    } else {
-        conditions.join(" AND ")
-    };
+    let (all, values) = joined(conditions, " AND ", "1");
     (
         format!("SELECT id FROM images i WHERE {all} {tail}"),
-        values.into_iter().flatten().collect(),
+        values,
     )
+}
+
+/// Conditions as one; `none` is what no condition at all comes to.
+fn joined(conditions: impl IntoIterator<Item = Condition>, by: &str, none: &str) -> Condition {
+    let (conditions, values): (Vec<_>, Vec<_>) = conditions.into_iter().unzip();
+    let all = match conditions.join(by) {
+        all if all.is_empty() => none.to_owned(),
+        all => all,
+    };
+    (all, values.into_iter().flatten().collect())
 }
 
 fn text(value: impl AsRef<str>) -> Value {
@@ -204,14 +209,8 @@ fn place_condition(db: &Transaction<'_>, places: &[String]) -> Result<Condition>
     let pairs = places
         .iter()
         .flat_map(|place| roots.iter().map(move |root| placed(root, place)));
-    let (conditions, values): (Vec<_>, Vec<_>) = pairs.unzip();
-    let any = if conditions.is_empty() {
-        "0".to_owned()
-    } else {
-        conditions.join(" OR ")
-    };
+    let (any, values) = joined(pairs, " OR ", "0");
     let images = format!("SELECT f.image_id FROM live_files f WHERE {any}");
-    let values = values.into_iter().flatten().collect();
     Ok((format!("i.id IN ({images})"), values))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use rusqlite::{Transaction, params};
+use rusqlite::{Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::decisions::Verdict;
@@ -47,6 +47,17 @@ pub struct TagCount {
     pub label: String,
     /// Images that a file holds and that carry the label.
     pub count: i64,
+}
+
+impl TagCount {
+    /// Reads a set, a label and a count.
+    pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<TagCount> {
+        Ok(TagCount {
+            set: row.get(0)?,
+            label: row.get(1)?,
+            count: row.get(2)?,
+        })
+    }
 }
 
 /// What a change of tags amounts to.
@@ -133,8 +144,7 @@ impl Store {
                  GROUP BY keyword
                  ORDER BY 3 DESC, 1, 2",
             )?;
-            let rows = select
-                .query_map([FILE_SET], |row| Ok(TagCount { set: row.get(0)?, label: row.get(1)?, count: row.get(2)? }))?;
+            let rows = select.query_map([FILE_SET], TagCount::from_row)?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }

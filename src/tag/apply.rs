@@ -15,26 +15,17 @@ use super::plan::Action;
 use super::score::score_library;
 use super::set::{Label, LabelSet};
 use super::state::State;
-use crate::store::{AppliedChange, AppliedLabel, AppliedSet, Event, LabelId, TagDifference};
-
-/// A set that was brought up to date.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Applied {
-    /// Its name.
-    pub name: String,
-    /// What that changed.
-    pub difference: TagDifference,
-}
+use crate::store::{AppliedLabel, AppliedSet, Event, LabelId, SetApplied, TagDifference};
 
 /// Takes these actions and returns the sets whose tags were brought up to date; `stored` is how sets were last applied.
 pub(super) fn apply(
     state: &State,
     actions: Vec<Action>,
     stored: &BTreeMap<String, AppliedSet>,
-) -> Result<Vec<Applied>, TagError> {
+) -> Result<Vec<SetApplied>, TagError> {
     let mut applied = Vec::new();
     for action in actions {
-        let (name, difference) = match action {
+        let (set, difference) = match action {
             Action::Remove { name } => {
                 let difference = remove(state, &name)?;
                 (name, Some(difference))
@@ -49,8 +40,9 @@ pub(super) fn apply(
             }
         };
         if let Some(difference) = difference {
-            tell(state, &name, difference);
-            applied.push(Applied { name, difference });
+            let change = SetApplied { set, difference };
+            state.store.feed().tell(Event::LabelSet(change.clone()));
+            applied.push(change);
         }
     }
     Ok(applied)
@@ -179,12 +171,4 @@ fn applied_labels(set: &LabelSet) -> Vec<AppliedLabel> {
         hooks: set.hooks_of(label).to_vec(),
     };
     set.labels.iter().map(label).collect()
-}
-
-/// Tells the readers of the event stream.
-fn tell(state: &State, name: &str, difference: TagDifference) {
-    state.store.feed().tell(Event::LabelSet(AppliedChange {
-        set: name.to_owned(),
-        difference,
-    }));
 }

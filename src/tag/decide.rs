@@ -1,6 +1,5 @@
 //! What a decision changes: the set and the label that it is about, and the tags of its images.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -49,18 +48,16 @@ pub(super) fn retag(
         .iter()
         .map(|decision| decision.set.as_str())
         .collect();
+    let after = with_earlier(decisions, store)?;
     let mut retagged = Vec::new();
-    for (hash, decisions) in with_earlier(decisions, store)? {
-        let Some(image) = store.image_by_hash(&hash)? else {
-            continue;
-        };
+    for (hash, image) in store.images_by_hash(after.keys())? {
         let embedding = vectors.embedding(image);
         let sets = active.iter();
         let concerned = sets.filter(|(_, set)| keys.contains(set.key.as_str()));
         retagged.extend(concerned.map(|(name, set)| Retagged {
             set: name.clone(),
             image,
-            tags: set.tags_of(embedding.as_deref(), &decisions),
+            tags: set.tags_of(embedding.as_deref(), &after[&hash]),
         }));
     }
     Ok(retagged)
@@ -71,12 +68,13 @@ fn with_earlier(
     decisions: &[Decision],
     store: &Store,
 ) -> Result<BTreeMap<ContentHash, Vec<Decision>>, TagError> {
+    let images: BTreeSet<ContentHash> = decisions.iter().map(|decision| decision.image).collect();
     let mut after: BTreeMap<ContentHash, Vec<Decision>> = BTreeMap::new();
+    for earlier in decisions_on(store, images.into_iter().collect())? {
+        after.entry(earlier.image).or_default().push(earlier);
+    }
     for decision in decisions {
-        let all = match after.entry(decision.image) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(decisions_on(store, decision.image)?),
-        };
+        let all = after.entry(decision.image).or_default();
         all.retain(|other| (&other.set, &other.label) != (&decision.set, &decision.label));
         all.push(decision.clone());
     }

@@ -1,6 +1,6 @@
 //! Example pictures of labels: which pictures of the library are meant, and which are not there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::error::TagError;
@@ -122,18 +122,14 @@ fn confirmed(
     key: &str,
     label: &str,
     store: &Store,
-) -> Result<Vec<(ContentHash, ImageId)>, TagError> {
+) -> Result<HashMap<ContentHash, ImageId>, TagError> {
     let decisions = store.decisions(&WhichDecisions {
         set: Some(key.to_owned()),
         label: Some(label.to_owned()),
         ..WhichDecisions::default()
     })?;
-    let mut confirmed = Vec::new();
-    for decision in decisions {
-        if decision.verdict == Some(Verdict::Confirmed) {
-            let image = store.image_by_hash(&decision.image)?;
-            confirmed.extend(image.map(|image| (decision.image, image)));
-        }
-    }
-    Ok(confirmed)
+    let confirmed = decisions
+        .iter()
+        .filter(|decision| decision.verdict == Some(Verdict::Confirmed));
+    Ok(store.images_by_hash(confirmed.map(|decision| &decision.image))?)
 }

@@ -27,7 +27,6 @@ mod status;
 mod tagger;
 
 pub use ancestors::Ancestors;
-pub use apply::Applied;
 pub use classifier::{Classifier, Kept};
 pub use error::TagError;
 pub use examples::missing_examples;

@@ -25,15 +25,10 @@ pub(super) fn decided_in(
     for decision in store.decisions(&which)? {
         by_hash.entry(decision.image).or_default().push(decision);
     }
-    let mut decided = BTreeMap::new();
-    for (hash, decisions) in by_hash {
-        let places = places(key, classifier, &decisions);
-        // A decision can be there before its image.
-        if let (false, Some(image)) = (places.is_empty(), store.image_by_hash(&hash)?) {
-            decided.insert(image, places);
-        }
-    }
-    Ok(decided)
+    // A decision can be there before its image.
+    let images = store.images_by_hash(by_hash.keys())?.into_iter();
+    let decided = images.map(|(hash, image)| (image, places(key, classifier, &by_hash[&hash])));
+    Ok(decided.filter(|(_, places)| !places.is_empty()).collect())
 }
 
 /// Puts what people decided in the place of what was scored.
@@ -74,10 +69,13 @@ pub(super) fn places(key: &str, classifier: &Classifier, decisions: &[Decision])
         .collect()
 }
 
-/// All decisions on an image.
-pub(super) fn decisions_on(store: &Store, image: ContentHash) -> Result<Vec<Decision>, TagError> {
+/// All decisions on these images.
+pub(super) fn decisions_on(
+    store: &Store,
+    images: Vec<ContentHash>,
+) -> Result<Vec<Decision>, TagError> {
     Ok(store.decisions(&WhichDecisions {
-        image: Some(image),
+        images: Some(images),
         ..WhichDecisions::default()
     })?)
 }

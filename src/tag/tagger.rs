@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::active::Active;
 use super::ancestors::{Ancestors, ancestors};
-use super::apply::{Applied, apply};
+use super::apply::apply;
 use super::decide::{retag, set_key};
 use super::error::TagError;
 use super::files::{Files, read_file, read_folder, write_whole};
@@ -56,7 +56,7 @@ impl Sets<'_> {
         image: ContentHash,
         embedding: &[f32],
     ) -> Result<Vec<(LabelId, f32)>, TagError> {
-        let decisions = decisions_on(self.store, image)?;
+        let decisions = decisions_on(self.store, vec![image])?;
         let sets = self.active.values();
         Ok(sets
             .flat_map(|set| set.tags_of(Some(embedding), &decisions))
@@ -113,7 +113,7 @@ impl Tagger {
     }
 
     /// Makes the library's tags what the files say and returns the sets that changed.
-    pub fn sync(&self) -> Result<Vec<Applied>, TagError> {
+    pub fn sync(&self) -> Result<Vec<SetApplied>, TagError> {
         let _one_at_a_time = locked(&self.changing);
         let files = read_folder(&self.folder)?;
         let has_news = self.has_news.swap(false, Ordering::SeqCst);
@@ -124,7 +124,7 @@ impl Tagger {
         applied
     }
 
-    fn follow(&self, files: Files, has_news: bool) -> Result<Vec<Applied>, TagError> {
+    fn follow(&self, files: Files, has_news: bool) -> Result<Vec<SetApplied>, TagError> {
         let stored = self.state.store.label_sets()?;
         let active = self.state.active();
         let mut known = BTreeMap::new();
@@ -143,7 +143,7 @@ impl Tagger {
     }
 
     /// Writes a label file, whole or not at all, and applies it.
-    pub fn put(&self, name: &SetName, text: &str) -> Result<Vec<Applied>, TagError> {
+    pub fn put(&self, name: &SetName, text: &str) -> Result<Vec<SetApplied>, TagError> {
         let set = LabelSet::parse(text)?;
         // From before the file changes, so that what changes is told to the caller and not to a watch.
         let _one_at_a_time = locked(&self.changing);
@@ -173,7 +173,7 @@ impl Tagger {
     }
 
     /// Deletes a label file, and with it the set's tags.
-    pub fn delete(&self, name: &SetName) -> Result<Vec<Applied>, TagError> {
+    pub fn delete(&self, name: &SetName) -> Result<Vec<SetApplied>, TagError> {
         let _one_at_a_time = locked(&self.changing);
         let path = self.file(name);
         match std::fs::remove_file(&path) {

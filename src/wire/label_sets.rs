@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::tag::{self, LabelSet, SetStatus};
+use crate::store::{SetApplied, TagDifference};
+use crate::tag::{LabelSet, SetStatus};
 
 /// All label sets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,12 +36,9 @@ pub struct LabelSetReport {
 /// What a change of label sets did to the library's tags.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Applied {
-    /// Tags that were not there before.
-    pub added: usize,
-    /// Tags that are no longer there.
-    pub removed: usize,
-    /// Tags that stayed with another score.
-    pub rescored: usize,
+    /// Its tags.
+    #[serde(flatten)]
+    pub difference: TagDifference,
     /// What will not do what the set's owner expects.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -61,12 +59,16 @@ impl From<SetStatus> for LabelSetReport {
 
 impl Applied {
     /// The sum over several sets.
-    pub fn sum(applied: &[tag::Applied]) -> Applied {
-        let total = |part: fn(&tag::Applied) -> usize| applied.iter().map(part).sum();
+    pub fn sum(applied: &[SetApplied]) -> Applied {
+        let total = |part: fn(&TagDifference) -> usize| {
+            applied.iter().map(|set| part(&set.difference)).sum()
+        };
         Applied {
-            added: total(|set| set.difference.added),
-            removed: total(|set| set.difference.removed),
-            rescored: total(|set| set.difference.rescored),
+            difference: TagDifference {
+                added: total(|set| set.added),
+                removed: total(|set| set.removed),
+                rescored: total(|set| set.rescored),
+            },
             warnings: Vec::new(),
         }
     }

@@ -94,11 +94,11 @@ pub(crate) mod watch;
 
 pub mod tag;
 
-pub(crate) mod search;
+pub mod search;
 
 pub mod library;
 
-pub(crate) mod sidecar;
+pub mod sidecar;
 
 pub mod ingest;
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::hash::ContentHash;
+use super::hash::{self, ContentHash};
 use super::ids::{self, ImageId, ModelId};
 use super::tags::Tag;
 use super::{Result, Store, files, paths, tags};

@@ -27,7 +27,7 @@ use super::state::{State, locked};
 use super::status::SetStatus;
 use crate::embed::Embedder;
 use crate::index::Vectors;
-use crate::store::{ContentHash, Decision, LabelId, LabelRef, SetName, Store, Verdict};
+use crate::store::{ContentHash, Decision, LabelId, LabelRef, SetApplied, SetName, Store, Verdict};
 
 /// The label sets of a library.
 #[derive(Debug)]

@@ -29,6 +29,8 @@ pub struct Config {
     pub precision: Precision,
     /// The folder of label sets; see [`Config::labels_folder`].
     pub labels_dir: PathBuf,
+    /// Days for which is kept what is known of pictures that are gone.
+    pub keep_deleted_days: u32,
     /// Filter of the log.
     pub log: String,
     /// From a path to a stored image.

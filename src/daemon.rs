@@ -14,6 +14,7 @@ use crate::serve::{self, Api};
 use crate::sidecar::Sidecars;
 use crate::store::Store;
 use crate::tag;
+use crate::upkeep;
 
 /// Runs the daemon until the library's [`crate::stop::Stop`] is asked for.
 pub(crate) async fn run(
@@ -30,6 +31,7 @@ pub(crate) async fn run(
     let threads = library.threads.clone();
     let roots = roots_of(&library.store, &folders)?;
     library::check_place(&config, &roots)?;
+    name_roots(&library.store, &roots)?;
     tag::follow(library.tagger.clone(), stop.clone(), &threads)
         .context("failed to watch label files")?;
     hooks::start(&config.hooks, &library)?;
@@ -38,7 +40,8 @@ pub(crate) async fn run(
         sidecars.start()?;
     }
     let images = library.index.vectors().len();
-    let api = Api::new(&config, library, ingest)?;
+    upkeep::start(&library, config.keep_deleted_days)?;
+    let api = Api::new(&config, library, ingest);
     info!(%address, folders = roots.len(), images, "listening");
     serve::run(listener, api, &stop).await;
     info!("stopping");
@@ -50,15 +53,32 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// The folders that were named, else those of earlier runs.
+/// The folders that were named, else those of the last run.
 fn roots_of(store: &Store, folders: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut roots = library::resolve_roots(folders)?;
+    let known = store.roots()?;
+    let mut roots = library::resolve_roots(folders, &known)?;
     if roots.is_empty() {
-        roots = store.roots()?.into_iter().map(|root| root.path).collect();
+        let named = known.iter().filter(|root| root.is_named());
+        roots = named.map(|root| root.path.clone()).collect();
     }
     ensure!(
         !roots.is_empty(),
         "no folder to watch: name one, as in `pixdex serve ~/Pictures`"
     );
     Ok(roots)
+}
+
+/// Remembers which folders are watched, and tells of those that are not any more, whose pictures stay as they were.
+fn name_roots(store: &Store, roots: &[PathBuf]) -> Result<()> {
+    store.name_roots(roots)?;
+    for root in store.roots()? {
+        if !roots.contains(&root.path) && root.files > 0 {
+            let (folder, files) = (root.path.display(), root.files);
+            warn!(
+                %folder, files,
+                "a folder of an earlier run is not watched any more: `pixdex forget {folder}` takes its pictures out"
+            );
+        }
+    }
+    Ok(())
 }

@@ -35,6 +35,7 @@
 //! | [`tag`] | which labels does an image carry? |
 //! | [`search`] | which images answer this query? |
 //! | [`library`] | what is a library, and how is it opened? |
+//! | [`upkeep`] | what keeps a library sound over the years? |
 //! | [`sidecar`] | which keywords stand beside a picture, and which shall? |
 //! | [`ingest`] | how does a file become a searchable, tagged image? |
 //! | `hooks` | who hears that an image gained a label? |
@@ -97,6 +98,8 @@ pub mod tag;
 pub mod search;
 
 pub mod library;
+
+pub mod upkeep;
 
 pub mod sidecar;
 

@@ -14,7 +14,7 @@ use crate::model::{HubSettings, Model, ModelSource, Progress};
 use crate::pictures::Pictures;
 use crate::search::Search;
 use crate::stop::{Stop, Threads};
-use crate::store::{HookId, Lock, ModelId, Store};
+use crate::store::{HookId, Lock, ModelId, Root, Store, StoreError};
 use crate::tag::{self, Tagger};
 
 /// Texts such as people search for, one a line.
@@ -29,6 +29,8 @@ pub const FINGERPRINT_FACT: &str = "model fingerprint";
 /// An open library. Cheap to clone: every clone is the same library, and the last one gives it back.
 #[derive(Debug, Clone)]
 pub struct Library {
+    /// Where it lies.
+    pub folder: PathBuf,
     /// The truth.
     pub store: Store,
     /// The model.
@@ -100,6 +102,7 @@ impl Library {
         );
         let pictures = Pictures::new(config.decode.clone(), embedder.pixels_maker());
         Ok(Library {
+            folder: config.library_dir()?,
             store,
             embedder,
             model,
@@ -214,13 +217,29 @@ fn sample_texts(embedder: &Embedder) -> Vec<Embedding> {
     QUERIES.lines().flat_map(embed).collect()
 }
 
-/// Makes folders absolute, and drops those that lie inside another.
-pub fn resolve_roots(folders: &[PathBuf]) -> Result<Vec<PathBuf>> {
+/// The folders of earlier runs; none where there is no library yet.
+pub fn known_roots(config: &Config) -> Result<Vec<Root>> {
+    match Store::open_existing(&config.library_dir()?) {
+        Err(StoreError::NoLibrary(_)) => Ok(Vec::new()),
+        store => Ok(store?.roots()?),
+    }
+}
+
+/// Makes folders absolute, and drops those that lie inside another. One that is not there must be known from an earlier run.
+pub fn resolve_roots(folders: &[PathBuf], known: &[Root]) -> Result<Vec<PathBuf>> {
     let mut roots = Vec::new();
     for folder in folders {
         let root = match folder.canonicalize() {
             // A drive that is not plugged in: its pictures stay in the library, offline.
-            Err(error) if error.kind() == ErrorKind::NotFound => std::path::absolute(folder)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let absent = std::path::absolute(folder)?;
+                ensure!(
+                    known.iter().any(|root| root.path == absent),
+                    "there is no folder `{}`, nor was there one in an earlier run: name one that is there",
+                    absent.display()
+                );
+                absent
+            }
             root => root.with_context(|| format!("failed to look into `{}`", folder.display()))?,
         };
         ensure!(

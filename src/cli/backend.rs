@@ -11,9 +11,10 @@ use crate::library::{self, Library};
 use crate::search::{self, DuplicateCriterion};
 use crate::stop::Stop;
 use crate::store::{Decision, LabelRef, Lock, LockError, SetName, Store, WhichDecisions};
+use crate::upkeep;
 use crate::wire::{
-    Answer, DecideMany, Decided, Decisions, Duplicates, Failures, ModelStatus, Preview,
-    SearchRequest, Status, Tags,
+    Answer, DecideMany, Decided, Decisions, Duplicates, Failures, Forget, ForgetReport,
+    ModelStatus, Preview, Purge, PurgeReport, Roots, SearchRequest, Status, Tags,
 };
 
 /// Who answers.
@@ -147,6 +148,49 @@ impl Backend<'_> {
         }
     }
 
+    /// The folders of this run and of earlier ones.
+    pub(super) fn roots(&self) -> Result<Roots> {
+        match self {
+            Backend::Daemon(client) => client.get("roots", &[]),
+            Backend::Own { store, .. } => Ok(Roots {
+                roots: upkeep::known_roots(store)?,
+            }),
+        }
+    }
+
+    /// Takes out what is not there, or not watched any more.
+    pub(super) fn forget(&self, forget: &Forget) -> Result<ForgetReport> {
+        match self {
+            Backend::Daemon(client) => client.post("forget", &serde_json::to_string(forget)?),
+            Backend::Own { config, .. } => {
+                let folder = config.library_dir()?;
+                let (_lock, store) = own(config)?;
+                let stop = Stop::default();
+                let (report, _) = upkeep::forget(&store, &folder, &forget.path, &stop)?;
+                Ok(report)
+            }
+        }
+    }
+
+    /// Takes out what has been gone for so long.
+    pub(super) fn purge(&self, purge: Purge) -> Result<PurgeReport> {
+        match self {
+            Backend::Daemon(client) => client.post("purge", &serde_json::to_string(&purge)?),
+            Backend::Own { config, .. } => {
+                let folder = config.library_dir()?;
+                let (_lock, store) = own(config)?;
+                let days = purge.older_than_days.unwrap_or(config.keep_deleted_days);
+                let before = store.bytes()?;
+                let report = upkeep::purge(&store, &folder, days, &Stop::default())?;
+                store.compact()?;
+                Ok(PurgeReport {
+                    freed_bytes: before - store.bytes()?,
+                    ..report
+                })
+            }
+        }
+    }
+
     /// Reads decisions as they were exported: all of them or, where one is wrong, none.
     pub(super) fn import_decisions(&self, text: &str) -> Result<Decided> {
         match self {
@@ -161,6 +205,13 @@ impl Backend<'_> {
             }
         }
     }
+}
+
+/// Takes the library for as long as the answer lives, for what must not be done beside another owner.
+pub(super) fn own(config: &Config) -> Result<(Lock, Store)> {
+    let folder = config.library_dir()?;
+    let store = Store::open_existing(&folder)?;
+    Ok((Lock::take(&folder)?, store))
 }
 
 /// The address of the daemon that owns the library; none where nobody does, or where its owner does not listen.

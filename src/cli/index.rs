@@ -37,7 +37,7 @@ struct Report {
 
 impl Index {
     pub(super) fn run(self, config: &Config) -> Result<()> {
-        let roots = library::resolve_roots(&self.folders)?;
+        let roots = library::resolve_roots(&self.folders, &library::known_roots(config)?)?;
         library::check_place(config, &roots)?;
         let config = library::without_graph(config);
         let library = Library::open(&config, Stop::default(), &output::download())?;

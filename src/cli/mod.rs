@@ -15,6 +15,8 @@ mod labels;
 mod model;
 mod output;
 mod preview;
+mod purge;
+mod roots;
 mod search;
 mod serve;
 mod status;
@@ -93,6 +95,12 @@ enum Command {
     Status(status::Status),
     /// List files that could not be indexed, each with the reason
     Failures(failures::Failures),
+    /// List the folders of this run and of earlier ones
+    Roots(roots::Roots),
+    /// Take out at once what is not there, or not watched any more
+    Forget(roots::Forget),
+    /// Take out for good what is known of pictures that are gone
+    Purge(purge::Purge),
     /// Show or download a model
     #[command(subcommand)]
     Model(model::Model),
@@ -127,6 +135,9 @@ impl Cli {
             Command::Import(command) => command.run(&config),
             Command::Status(command) => command.run(&config),
             Command::Failures(command) => command.run(&config),
+            Command::Roots(command) => command.run(&config),
+            Command::Forget(command) => command.run(&config),
+            Command::Purge(command) => command.run(&config),
             Command::Model(command) => command.run(&config),
             Command::Embed(command) => command.run(&config),
             Command::Eval(command) => command.run(&config),

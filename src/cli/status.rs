@@ -88,6 +88,12 @@ fn print_index(running: &RunningStatus) {
 fn print_root(root: &RootStatus) {
     let state = if root.online { "" } else { "  (offline)" };
     println!("folder    {}{state}", root.path);
+    if !root.watched {
+        println!(
+            "          not watched any more: `pixdex forget {}` takes its pictures out",
+            root.path
+        );
+    }
 }
 
 fn print_label_set(set: &str, status: &LabelSetStatus) {

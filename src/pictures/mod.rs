@@ -17,7 +17,7 @@ use crate::config::DecodeConfig;
 use crate::decode::{self, DecodeError, Description, Metadata};
 use crate::embed::{EmbedError, Pixels, PixelsMaker};
 
-pub(crate) use thumbnails::{Thumbnails, thumbnail_size};
+pub(crate) use thumbnails::{Thumbnails, kept_thumbnails, thumbnail_size};
 
 /// More pixels than nearly all cameras make; decoded in full, they take from 200 MB up.
 const LARGE_PIXELS: u64 = 64_000_000;

@@ -21,6 +21,9 @@ const QUALITY: u8 = 82;
 /// Times the thumbnail that are decoded at least: shrinking by two hides how a JPEG was made smaller before.
 const ENOUGH: u32 = 2;
 
+/// The name of their folder inside the library's.
+const FOLDER: &str = "thumbnails";
+
 /// So many may be made at a time, and a page of them asks for different ones.
 const LOCKS: usize = 64;
 
@@ -42,10 +45,10 @@ pub(crate) struct Thumbnails {
 }
 
 impl Thumbnails {
-    /// Kept in this folder.
-    pub(crate) fn new(folder: PathBuf, pictures: Pictures) -> Thumbnails {
+    /// Of the library in this folder.
+    pub(crate) fn new(library: &Path, pictures: Pictures) -> Thumbnails {
         Thumbnails {
-            folder,
+            folder: library.join(FOLDER),
             pictures,
             making: Arc::new([const { Mutex::new(()) }; LOCKS]),
         }
@@ -90,6 +93,22 @@ impl Thumbnails {
     }
 }
 
+/// All thumbnails that are kept of the library in this folder, each with the digits that it is named by: one list for each folder
+/// of them that can be read.
+pub(crate) fn kept_thumbnails(library: &Path) -> impl Iterator<Item = Vec<(String, PathBuf)>> {
+    let folders = std::fs::read_dir(library.join(FOLDER));
+    let folders = folders.into_iter().flatten().flatten();
+    folders.filter_map(|folder| {
+        let files = std::fs::read_dir(folder.path()).ok()?.flatten();
+        let named = files.filter_map(|file| {
+            let name = file.file_name().into_string().ok()?;
+            let (image, _) = name.strip_suffix(".jpg")?.split_once('-')?;
+            Some((image.to_owned(), file.path()))
+        });
+        Some(named.collect())
+    })
+}
+
 /// The longer side gets `size` pixels, of a picture that may be decoded at a fraction of what `metadata` says.
 fn shrink(picture: &RgbImage, metadata: &Metadata, size: u32) -> Result<Vec<u8>, PictureError> {
     let longer = metadata.width.max(metadata.height);
@@ -125,7 +144,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let original = folder.path().join("a.png");
         std::fs::write(&original, file(200, ImageFormat::Png)).unwrap();
-        let thumbnails = Thumbnails::new(folder.path().join("thumbnails"), pictures(1_000_000));
+        let thumbnails = Thumbnails::new(folder.path(), pictures(1_000_000));
         assert_eq!(thumbnails.kept("00aa", 160), None);
         let made = thumbnails.make("00aa", 160, &original).unwrap();
         let decoded = image::load_from_memory(&made).unwrap();
@@ -135,5 +154,7 @@ mod tests {
         assert_eq!(thumbnails.make("00aa", 160, &original).unwrap(), made);
         assert_eq!(thumbnails.kept("00aa", 160), Some(made));
         assert!(thumbnails.make("00aa", 320, &original).is_err());
+        let kept: Vec<_> = kept_thumbnails(folder.path()).flatten().collect();
+        assert_eq!(kept, [("00aa".to_owned(), thumbnails.path("00aa", 160))]);
     }
 }

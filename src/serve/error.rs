@@ -12,6 +12,7 @@ use super::guard::Refused;
 use crate::search::SearchError;
 use crate::store::{NameError, StoreError};
 use crate::tag::TagError;
+use crate::upkeep::ForgetError;
 use crate::wire::{BadSearch, ErrorBody};
 
 /// Why a request has no better answer.
@@ -144,6 +145,21 @@ impl From<NameError> for ApiError {
             NameError::Label(_) | NameError::LabelRef(_) => "bad_label_name",
         };
         ApiError::bad_request(code, error.to_string())
+    }
+}
+
+impl From<ForgetError> for ApiError {
+    fn from(error: ForgetError) -> ApiError {
+        let message = error.to_string();
+        match error {
+            ForgetError::Unknown(_) => ApiError::not_found("unknown_path", message),
+            ForgetError::Watched(_) => ApiError {
+                status: StatusCode::CONFLICT,
+                code: "still_there",
+                message,
+            },
+            ForgetError::Store(_) => ApiError::internal(message),
+        }
     }
 }
 

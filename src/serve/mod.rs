@@ -14,10 +14,10 @@ mod request;
 mod routes;
 mod search;
 mod status;
+mod upkeep;
 
 use std::sync::Arc;
 
-use anyhow::Result;
 use crossbeam_channel::Sender;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -38,6 +38,8 @@ pub(crate) struct Api {
     progress: Progress,
     rescans: Sender<()>,
     thumbnails: Thumbnails,
+    /// How long what is gone is kept.
+    keep_deleted_days: u32,
     guard: Arc<guard::Guard>,
     slots: Arc<Semaphore>,
     streams: events::Streams,
@@ -45,20 +47,18 @@ pub(crate) struct Api {
 
 impl Api {
     /// Over an open library and its running ingest.
-    pub(crate) fn new(config: &Config, library: Library, ingest: Ingest) -> Result<Api> {
-        Ok(Api {
+    pub(crate) fn new(config: &Config, library: Library, ingest: Ingest) -> Api {
+        Api {
             search: library.search(),
             progress: ingest.progress,
             rescans: ingest.rescans,
-            thumbnails: Thumbnails::new(
-                config.library_dir()?.join("thumbnails"),
-                library.pictures.clone(),
-            ),
+            thumbnails: Thumbnails::new(&library.folder, library.pictures.clone()),
+            keep_deleted_days: config.keep_deleted_days,
             guard: Arc::new(guard::Guard::new(&config.http.hosts)),
             slots: Arc::new(Semaphore::new(config.http.max_requests)),
             streams: events::Streams::new(library.stop.clone()),
             library,
-        })
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use super::error::recover;
 use super::request::{
     Request, answer, blocking, delete, get, json, or_error, post, post_empty, put,
 };
-use super::{Api, decisions, files, label_sets, search, status};
+use super::{Api, decisions, files, label_sets, search, status, upkeep};
 use crate::wire::Health;
 
 /// A label set is a page of text.
@@ -217,6 +217,18 @@ fn daemon(api: &Api) -> Route {
         path!("rescan")
             .and(post_empty(api))
             .then(|request| answer(request, |request| Ok(status::rescan(request))))
+            .boxed(),
+        path!("purge")
+            .and(post(api, MAX_LABEL_SET_BYTES))
+            .then(|request| answer(request, upkeep::purge))
+            .boxed(),
+        path!("roots")
+            .and(get(api, &[]))
+            .then(|request| answer(request, upkeep::roots))
+            .boxed(),
+        path!("forget")
+            .and(post(api, MAX_LABEL_SET_BYTES))
+            .then(|request| answer(request, upkeep::forget))
             .boxed(),
         path!("events")
             .and(get(api, &[]))

@@ -190,7 +190,8 @@ pub(super) fn put(
 /// Marks files as no longer there and returns the images that they held.
 pub(super) fn mark_gone(db: &Transaction<'_>, files: &[PathBuf]) -> Result<Vec<ImageId>> {
     let mut update = db.prepare_cached(
-        "UPDATE files SET state = ?2, reason = NULL WHERE path = ?1 AND state <> ?2 RETURNING image_id",
+        "UPDATE files SET state = ?2, reason = NULL, gone_at = unixepoch() WHERE path = ?1 AND state <> ?2
+         RETURNING image_id",
     )?;
     let mut images = Vec::new();
     for path in files {

@@ -172,8 +172,10 @@ pub(super) fn put(
     metadata: &Metadata,
 ) -> Result<ImageId> {
     let mut upsert = db.prepare_cached(&format!(
-        "INSERT INTO images (hash, size_bytes, {METADATA}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-         ON CONFLICT (hash) DO UPDATE SET
+        "INSERT INTO images (id, hash, size_bytes, {METADATA}) VALUES (
+             1 + max((SELECT coalesce(max(id), 0) FROM images), (SELECT highest_image FROM purged)),
+             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT (hash) DO UPDATE SET unheld_since = NULL,
              taken_at = excluded.taken_at, camera = excluded.camera,
              latitude = excluded.latitude, longitude = excluded.longitude
          RETURNING id"

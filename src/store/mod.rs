@@ -11,6 +11,7 @@ mod feed;
 mod file_state;
 mod files;
 mod filter;
+mod forget;
 mod hash;
 mod ids;
 mod images;
@@ -20,6 +21,7 @@ mod lock;
 mod names;
 mod outbox;
 mod paths;
+mod purge;
 mod record;
 mod roots;
 mod select;
@@ -45,6 +47,7 @@ pub use feed::{Event, Feed, Indexed, SetApplied};
 pub use file_state::{FileStat, FileState, SidecarStamp};
 pub use files::{Failure, KnownFile};
 pub use filter::{Area, BadArea, BadSpan, Filter, Span};
+pub use forget::ForgettableFile;
 pub use hash::{BadImageId, ContentHash};
 pub use ids::{FileId, HookId, ImageId, LabelId, ModelId, RootId};
 pub use images::ImageRow;
@@ -53,6 +56,7 @@ pub use label_sets::{AppliedLabel, AppliedSet, LearnedState};
 pub use lock::{Lock, LockError};
 pub use names::{LabelName, LabelRef, NameError, SetName};
 pub use outbox::{HookStatus, QueuedEvent, TagEvent};
+pub use purge::Purged;
 pub use record::{Content, FileRecord, Recorded};
 pub use roots::Root;
 pub use sidecars::{TaggedFile, Written};
@@ -133,6 +137,9 @@ impl Store {
         let path = data_dir.join(DATABASE);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
         let writer = connect(&path, flags | OpenFlags::SQLITE_OPEN_CREATE)?;
+        // Before the first table: what is purged can then be given back to the file system step by step, and leaves no trace.
+        writer.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        writer.pragma_update(None, "secure_delete", true)?;
         // A write-ahead log lets readers go on while a batch is written; NORMAL survives a killed process always, and
         // a power cut with at most the last transactions missing, which the next scan makes up for.
         writer.pragma_update(None, "journal_mode", "WAL")?;
@@ -223,6 +230,11 @@ impl Store {
         answer
     }
 
+    /// Runs `work` on the connection that writes, outside any transaction.
+    fn with_writer<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        work(&locked(&self.shared.writer))
+    }
+
     /// Runs `work` in one transaction, which is kept only when `work` succeeds.
     fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
         let mut writer = locked(&self.shared.writer);
@@ -275,6 +287,8 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../../migrations/0008_scores.sql")),
         M::up(include_str!("../../migrations/0009_learned.sql")),
         M::up(include_str!("../../migrations/0010_views.sql")),
+        M::up(include_str!("../../migrations/0011_purge.sql")),
+        M::up(include_str!("../../migrations/0012_roots.sql")),
     ])
 }
 

@@ -8,6 +8,7 @@ mod label_sets;
 mod library;
 mod search;
 mod status;
+mod upkeep;
 
 pub use crate::index::{IndexStatus, Tuned, Tuning, Way};
 pub use crate::ingest::ProgressReport;
@@ -16,6 +17,7 @@ pub use crate::store::{
     Count, Decision, Event, Facets, HookStatus, Source, Tag, TagCount, Verdict,
 };
 pub use crate::tag::{Dropped, LabelPreview, Near, Preview};
+pub use crate::upkeep::{ForgetReport, KnownRoot, PurgeReport};
 pub use decisions::{DecideMany, DecideOne, Decided, Decisions};
 pub use label_sets::{Applied, LabelSetReport, LabelSets};
 pub use library::{ErrorBody, FailedFile, Failures, Health, Rescan, Tags};
@@ -24,6 +26,7 @@ pub use search::{
     read_limit,
 };
 pub use status::{LabelSetStatus, LoadedModel, ModelStatus, RootStatus, RunningStatus, Status};
+pub use upkeep::{Forget, Purge, Roots};
 
 #[cfg(test)]
 mod tests {

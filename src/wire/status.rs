@@ -20,7 +20,7 @@ pub struct Status {
     pub images: usize,
     /// Files by state.
     pub files: BTreeMap<String, i64>,
-    /// The watched folders.
+    /// The folders that are watched, or were in an earlier run.
     pub roots: Vec<RootStatus>,
     /// Hooks by name.
     pub hooks: BTreeMap<String, HookStatus>,
@@ -59,6 +59,8 @@ pub struct RootStatus {
     pub path: String,
     /// Whether it is there now.
     pub online: bool,
+    /// Whether it is among the folders that were named last.
+    pub watched: bool,
 }
 
 /// How a running daemon stands.
@@ -103,6 +105,7 @@ impl From<Root> for RootStatus {
         RootStatus {
             path: root.path.display().to_string(),
             online: root.online,
+            watched: root.is_named(),
         }
     }
 }

@@ -4,6 +4,7 @@ mod api;
 mod cli;
 mod cutoff;
 mod decisions;
+mod deleted;
 mod demo;
 mod eval;
 mod examples;

@@ -89,6 +89,8 @@ pub struct IngestConfig {
     pub decode_threads: usize,
     /// Time between two full comparisons of folders and library, in seconds.
     pub rescan_interval_s: u64,
+    /// The same for folders whose changes are not told, such as network drives, and for label files, in seconds.
+    pub poll_interval_s: u64,
     /// Names of files and folders that are never looked at.
     pub exclude: Vec<String>,
 }
@@ -263,6 +265,10 @@ impl Config {
         ensure!(
             self.ingest.batch_size > 0,
             "ingest.batch_size must be at least 1"
+        );
+        ensure!(
+            self.ingest.rescan_interval_s > 0 && self.ingest.poll_interval_s > 0,
+            "ingest.rescan_interval_s and ingest.poll_interval_s must be at least 1"
         );
         let targets = [
             self.index.target_recall_text,

@@ -1,6 +1,7 @@
 //! The daemon: wires all that works on an open library, and stops it within one deadline.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tokio::net::TcpListener;
@@ -32,16 +33,18 @@ pub(crate) async fn run(
     let roots = roots_of(&library.store, &folders)?;
     library::check_place(&config, &roots)?;
     name_roots(&library.store, &roots)?;
-    tag::follow(library.tagger.clone(), stop.clone(), &threads)
+    let poll_interval = Duration::from_secs(config.ingest.poll_interval_s);
+    let tagger = library.tagger.clone();
+    let labels = tag::follow(tagger, poll_interval, stop.clone(), &threads)
         .context("failed to watch label files")?;
     hooks::start(&config.hooks, &library)?;
-    let ingest = Ingest::start(library.clone(), &roots)?;
+    let ingest = Ingest::start(&library, &roots)?;
     if let Some(sidecars) = Sidecars::new(&library, config.sidecars.write) {
         sidecars.start()?;
     }
     let images = library.index.vectors().len();
     upkeep::start(&library, config.keep_deleted_days)?;
-    let api = Api::new(&config, library, ingest);
+    let api = Api::new(&config, library, ingest, labels);
     info!(%address, folders = roots.len(), images, "listening");
     serve::run(listener, api, &stop).await;
     info!("stopping");

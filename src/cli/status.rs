@@ -7,7 +7,9 @@ use serde::Serialize;
 use super::backend::Backend;
 use super::output;
 use crate::config::Config;
-use crate::wire::{self, HookStatus, LabelSetStatus, RootStatus, RunningStatus, Tuned, Way};
+use crate::wire::{
+    self, HookStatus, LabelSetStatus, RootStatus, RunningStatus, Tuned, WatchNote, WatchReport, Way,
+};
 
 /// Show how the library stands.
 #[derive(Debug, Args)]
@@ -50,6 +52,9 @@ fn print(report: &Report) {
         print_index(running);
     }
     status.roots.iter().for_each(print_root);
+    if let Some(running) = &status.running {
+        print_watching(&running.watching);
+    }
     let label_sets = status
         .running
         .iter()
@@ -93,6 +98,27 @@ fn print_root(root: &RootStatus) {
             "          not watched any more: `pixdex forget {}` takes its pictures out",
             root.path
         );
+    }
+}
+
+fn print_watching(watching: &WatchReport) {
+    let WatchReport {
+        folders,
+        unwatched,
+        examples,
+        polled,
+        poll_interval_s,
+    } = watching;
+    let unwatched = match unwatched {
+        0 => String::new(),
+        count => format!(", {count} CANNOT BE WATCHED, such as:"),
+    };
+    println!("watching  {folders} folders{unwatched}");
+    for WatchNote { path, reason } in examples {
+        println!("          {path}: {reason}");
+    }
+    for WatchNote { path, reason } in polled {
+        println!("          {path} is compared every {poll_interval_s} s: {reason}");
     }
 }
 

@@ -8,12 +8,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
 use crossbeam_channel::{Receiver, never, select};
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use super::job::Job;
 use super::pipeline::Pipeline;
 use super::roots::{Roots, WatchedRoot};
 use super::scan::{self, Plan, stat};
+use super::schedule::{Round, Schedule};
 use super::settling::Settling;
 use super::{Progress, count, forget_files};
 use crate::library::Library;
@@ -32,6 +33,8 @@ pub(super) struct Looker {
     settling: Settling,
     pipeline: Pipeline,
     progress: Progress,
+    /// Whether a look is made by the clock, and not because of something that was told.
+    is_poll: bool,
     /// The last scan that could not be done.
     failure: Option<anyhow::Error>,
 }
@@ -50,6 +53,7 @@ impl Looker {
             settling: Settling::new(Duration::from_millis(library.ingest.settle_ms)),
             pipeline: Pipeline::start(&library, &progress, threads)?,
             progress,
+            is_poll: false,
             failure: None,
             library,
         })
@@ -69,15 +73,26 @@ impl Looker {
     }
 
     /// Watches and scans the roots, then follows what happens in them until told to stop.
-    pub(super) fn run(mut self, rescans: &Receiver<()>) {
-        let mut hints = self.watch();
+    pub(super) fn run(mut self, watch: &Watch, rescans: &Receiver<()>) {
+        let mut hints = watch.hints().clone();
         let stop = self.library.stop.clone();
-        let interval = Duration::from_secs(self.library.ingest.rescan_interval_s.max(1));
-        self.scan_all();
-        let mut next_scan = Instant::now() + interval;
+        let [scan_interval, poll_interval] = {
+            let ingest = &self.library.ingest;
+            [ingest.rescan_interval_s, ingest.poll_interval_s].map(Duration::from_secs)
+        };
+        let mut schedule = Schedule::new(scan_interval, poll_interval, Instant::now());
         loop {
-            let due = self.settling.next_due().into_iter().chain([next_scan]);
-            let due = due.min().unwrap_or(next_scan);
+            let started = Instant::now();
+            if let Some(round) = schedule.due(started) {
+                match round {
+                    Round::Everything => self.scan_watched(watch),
+                    Round::Polled => self.poll(watch),
+                }
+                schedule.done(round, started, Instant::now());
+            }
+            let next_round = schedule.next_due();
+            let due = self.settling.next_due().into_iter().chain([next_round]);
+            let due = due.min().unwrap_or(next_round);
             let mut wait = due.saturating_duration_since(Instant::now());
             if self.pipeline.feed() {
                 wait = wait.min(FEED_INTERVAL);
@@ -86,54 +101,25 @@ impl Looker {
             drop(self.pipeline.check());
             select! {
                 recv(stop.closed()) -> _ => return,
-                recv(rescans) -> _ => self.scan_all(),
+                recv(rescans) -> _ => self.scan_watched(watch),
                 recv(hints) -> hint => match hint {
-                    Ok(hint) => self.on_hint(hint),
+                    Ok(Hint::Everything) => schedule.scan_soon(),
+                    Ok(Hint::Path { path, is_final }) => self.on_hint(path, is_final),
                     // Watching ended; scans go on.
                     Err(_) => hints = never(),
                 },
-                default(wait) => if Instant::now() >= next_scan {
-                    self.scan_all();
-                    next_scan = Instant::now() + interval;
-                },
+                default(wait) => {}
             }
             self.look_at_due();
         }
     }
 
-    /// The hints from watching the roots; where that is impossible, none ever comes, and scans must do.
-    fn watch(&self) -> Receiver<Hint> {
-        let Library {
-            ingest,
-            stop,
-            threads,
-            ..
-        } = &self.library;
-        let roots: Vec<PathBuf> = self.roots.all().into_iter().map(|root| root.path).collect();
-        match Watch::start(&roots, &ingest.exclude, stop, threads) {
-            Ok(watch) => watch.hints().clone(),
-            Err(error) => {
-                let interval_s = ingest.rescan_interval_s;
-                warn!(%error, interval_s, "cannot watch folders, changes are seen by regular scans only");
-                never()
-            }
-        }
-    }
-
-    fn on_hint(&mut self, hint: Hint) {
-        match hint {
-            Hint::Everything => self.scan_all(),
-            Hint::Path {
-                path,
-                is_final: true,
-            } => {
-                self.settling.remove(&path);
-                self.look(&path);
-            }
-            Hint::Path {
-                path,
-                is_final: false,
-            } => self.let_settle(path),
+    fn on_hint(&mut self, path: PathBuf, is_final: bool) {
+        if is_final {
+            self.settling.remove(&path);
+            self.look(&path);
+        } else {
+            self.let_settle(path);
         }
     }
 
@@ -237,6 +223,19 @@ impl Looker {
         Ok(())
     }
 
+    /// Looks at the folders whose changes are not told.
+    fn poll(&mut self, watch: &Watch) {
+        self.is_poll = true;
+        watch.polled().iter().for_each(|path| self.look(path));
+        self.is_poll = false;
+    }
+
+    /// Watches again what is not watched any more, then scans: what changes after a scan is told.
+    fn scan_watched(&mut self, watch: &Watch) {
+        watch.renew();
+        self.scan_all();
+    }
+
     fn scan_all(&mut self) {
         for root in self.roots.all() {
             if let Err(error) = self.scan_root(&root) {
@@ -282,7 +281,10 @@ impl Looker {
         self.library.store.add_pending(root.id, &to_read)?;
         let to_read_count = to_read.len();
         let duration_ms = started.elapsed().as_millis() as u64;
-        info!(folder = %folder.display(), unchanged, to_read = to_read_count, gone = gone.len(), duration_ms, "scanned");
+        // The clock looks often, and mostly finds nothing new.
+        if !self.is_poll || to_read_count + gone.len() > 0 {
+            info!(folder = %folder.display(), unchanged, to_read = to_read_count, gone = gone.len(), duration_ms, "scanned");
+        }
         let now = SystemTime::now();
         for (path, stat) in to_read {
             if self.settling.is_still(&stat, now) {

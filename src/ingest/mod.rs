@@ -11,6 +11,7 @@ mod pipeline;
 mod read;
 mod roots;
 mod scan;
+mod schedule;
 mod settling;
 mod write;
 
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::library::Library;
 use crate::stop::Threads;
 use crate::store::StoreError;
+use crate::watch::Watch;
 use look::Looker;
 
 /// The running ingest of a daemon. It ends with the library's threads.
@@ -35,17 +37,26 @@ pub struct Ingest {
     pub progress: Progress,
     /// Where a comparison of all folders with the library is asked for; one that is asked for already is enough.
     pub rescans: Sender<()>,
+    /// How the roots are watched.
+    pub(crate) watch: Watch,
 }
 
 impl Ingest {
     /// Watches and scans the roots, then follows what happens in them.
-    pub fn start(library: Library, roots: &[PathBuf]) -> Result<Ingest> {
+    pub fn start(library: &Library, roots: &[PathBuf]) -> Result<Ingest> {
         let threads = library.threads.clone();
         let progress = Progress::default();
-        let looker = Looker::new(library, roots, progress.clone(), &threads)?;
+        let looker = Looker::new(library.clone(), roots, progress.clone(), &threads)?;
+        let exclude = &library.ingest.exclude;
+        let watch = Watch::trees(roots, exclude, &library.stop, &threads)?;
         let (rescans, rescan_asked) = bounded(1);
-        threads.spawn("look", move || looker.run(&rescan_asked))?;
-        Ok(Ingest { progress, rescans })
+        let watched = watch.clone();
+        threads.spawn("look", move || looker.run(&watched, &rescan_asked))?;
+        Ok(Ingest {
+            progress,
+            rescans,
+            watch,
+        })
     }
 }
 

@@ -29,6 +29,7 @@ use crate::library::Library;
 use crate::pictures::Thumbnails;
 use crate::search::Search;
 use crate::stop::Stop;
+use crate::watch::Watch;
 
 /// What the handlers work with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub(crate) struct Api {
     search: Search,
     progress: Progress,
     rescans: Sender<()>,
+    /// Of the roots, and of the labels folder.
+    watches: [Watch; 2],
     thumbnails: Thumbnails,
     /// How long what is gone is kept.
     keep_deleted_days: u32,
@@ -46,12 +49,13 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    /// Over an open library and its running ingest.
-    pub(crate) fn new(config: &Config, library: Library, ingest: Ingest) -> Api {
+    /// Over an open library, its running ingest, and the watch on its labels.
+    pub(crate) fn new(config: &Config, library: Library, ingest: Ingest, labels: Watch) -> Api {
         Api {
             search: library.search(),
             progress: ingest.progress,
             rescans: ingest.rescans,
+            watches: [ingest.watch, labels],
             thumbnails: Thumbnails::new(&library.folder, library.pictures.clone()),
             keep_deleted_days: config.keep_deleted_days,
             guard: Arc::new(guard::Guard::new(&config.http.hosts)),

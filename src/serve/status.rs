@@ -1,8 +1,9 @@
 //! What the daemon is doing, and what it is asked to do.
 
+use super::Api;
 use super::error::ApiError;
 use super::request::Request;
-use crate::wire::{Failures, LoadedModel, ModelStatus, Rescan, RunningStatus, Status};
+use crate::wire::{Failures, LoadedModel, ModelStatus, Rescan, RunningStatus, Status, WatchReport};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
@@ -22,6 +23,7 @@ pub(super) fn status(Request { api, .. }: &Request) -> Result<Status> {
     let label_sets = library.tagger.status().into_iter();
     let running = RunningStatus {
         progress: api.progress.report(),
+        watching: watching(api),
         index,
         label_sets: label_sets.map(|(name, set)| (name, set.into())).collect(),
     };
@@ -29,6 +31,17 @@ pub(super) fn status(Request { api, .. }: &Request) -> Result<Status> {
         running: Some(running),
         ..Status::stored(&library.store, model, index.images)?
     })
+}
+
+fn watching(api: &Api) -> WatchReport {
+    let mut report = WatchReport {
+        poll_interval_s: api.library.ingest.poll_interval_s,
+        ..WatchReport::default()
+    };
+    for watch in &api.watches {
+        report.add(watch.report());
+    }
+    report
 }
 
 pub(super) fn failures(Request { api, .. }: &Request) -> Result<Failures> {

@@ -50,28 +50,48 @@ pub fn write_sets(folder: &Path, files: [LabelFile; 3]) -> Result<(), TagError> 
     Ok(())
 }
 
-/// Brings the tags up to date whenever something changes in the labels folder or in what sets learn from.
-pub fn follow(tagger: Arc<Tagger>, stop: Stop, threads: &Threads) -> io::Result<()> {
-    let folder = [tagger.folder().to_owned()];
-    let watch = Watch::start(&folder, &[], &stop, threads).map_err(io::Error::other)?;
+/// Brings the tags up to date whenever something changes in the labels folder or in what sets learn from, and looks there
+/// after each `interval` as well: label files may be links to others, or lie on a drive that tells nothing.
+pub(crate) fn follow(
+    tagger: Arc<Tagger>,
+    interval: Duration,
+    stop: Stop,
+    threads: &Threads,
+) -> io::Result<Watch> {
+    let watch = Watch::folder(tagger.folder(), &stop, threads)?;
+    let watched = watch.clone();
     threads.spawn("labels", move || {
-        // What changed before the watch began comes first.
+        let mut failure: Option<String> = None;
         while !stop.is_asked() {
-            if let Err(error) = tagger.sync() {
-                error!(%error, "failed to bring the tags up to date, they stay as they are");
-            }
+            // What changed before the watch began, or while it was lost, is read after that.
+            watched.renew();
+            failure = sync(&tagger, failure.as_deref());
             select! {
                 recv(stop.closed()) -> _ => return,
-                recv(watch.hints()) -> hint => match hint {
-                    Ok(hint) => wait_until_still(watch.hints(), hint, &stop),
+                recv(watched.hints()) -> hint => match hint {
+                    Ok(hint) => wait_until_still(watched.hints(), hint, &stop),
                     Err(_) => return,
                 },
                 recv(tagger.news()) -> _ => {
                     stop.is_asked_within(NEWS_WAIT);
                 }
+                default(interval) => {}
             }
         }
-    })
+    })?;
+    Ok(watch)
+}
+
+/// Brings the tags up to date, and returns why that failed; what failed before is not said again.
+fn sync(tagger: &Tagger, before: Option<&str>) -> Option<String> {
+    let failure = tagger.sync().err().map(|error| error.to_string());
+    if let Some(error) = failure.as_deref().filter(|_| failure.as_deref() != before) {
+        error!(
+            error,
+            "failed to bring the tags up to date, they stay as they are"
+        );
+    }
+    failure
 }
 
 /// Editors write a file in several steps: waits until it is closed, or still for a moment.

@@ -18,6 +18,7 @@ pub use crate::store::{
 };
 pub use crate::tag::{Dropped, LabelPreview, Near, Preview};
 pub use crate::upkeep::{ForgetReport, KnownRoot, PurgeReport};
+pub use crate::watch::{WatchNote, WatchReport};
 pub use decisions::{DecideMany, DecideOne, Decided, Decisions};
 pub use label_sets::{Applied, LabelSetReport, LabelSets};
 pub use library::{ErrorBody, FailedFile, Failures, Health, Rescan, Tags};

@@ -8,6 +8,7 @@ use crate::index::IndexStatus;
 use crate::ingest::ProgressReport;
 use crate::store::{HookStatus, Root, Store, StoreError};
 use crate::tag::SetStatus;
+use crate::watch::WatchReport;
 
 /// How a library stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,6 +69,8 @@ pub struct RootStatus {
 pub struct RunningStatus {
     /// What became of files since the start.
     pub progress: ProgressReport,
+    /// The watches on the roots and on the labels folder.
+    pub watching: WatchReport,
     /// The index of the images' embeddings.
     pub index: IndexStatus,
     /// Label sets by name.

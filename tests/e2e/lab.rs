@@ -101,12 +101,26 @@ impl Lab {
 
     /// Starts the daemon on the photos and waits until it answers.
     pub(crate) fn serve(&self) -> Daemon {
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
-        command
-            .arg(self.photos())
-            .env("PIXDEX_INGEST__SETTLE_MS", "300");
-        Daemon::start(command)
+        Daemon::start(self.serving(&self.photos()))
     }
+
+    /// The command that serves a folder.
+    pub(crate) fn serving(&self, root: &Path) -> Command {
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command.arg(root).env("PIXDEX_INGEST__SETTLE_MS", "300");
+        command
+    }
+}
+
+/// The same command, run by another program: its name and arguments.
+pub(crate) fn run_by(runner: &[&str], command: &Command) -> Command {
+    let mut outer = Command::new(runner[0]);
+    outer.args(&runner[1..]).arg(command.get_program());
+    outer.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        outer.env(name, value.unwrap_or_default());
+    }
+    outer
 }
 
 /// Bytes of a small PNG that no other seed has.
@@ -182,6 +196,15 @@ impl Daemon {
             seen.push(line);
         }
         panic!("no `{text}` in the log:\n{}", seen.join("\n"));
+    }
+
+    /// The lines of the log that nobody has asked for yet.
+    pub(crate) fn rest_of_log(&self) -> Vec<String> {
+        self.log.try_iter().collect()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Polls until `is_so` or the deadline.

@@ -9,10 +9,14 @@ mod demo;
 mod eval;
 mod examples;
 mod figures;
+#[cfg(target_os = "linux")]
+mod fuse;
 mod hooks;
 mod hub;
 mod index;
 mod lab;
+#[cfg(target_os = "linux")]
+mod mounts;
 mod queries;
 mod readme;
 mod restart;
@@ -20,4 +24,6 @@ mod sidecars;
 mod tags;
 mod transfer;
 mod watch;
+#[cfg(target_os = "linux")]
+mod watches;
 mod wire;

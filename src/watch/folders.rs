@@ -1,0 +1,365 @@
+//! Which folders are watched, and which should be: roots with all that lies in them, and the ways that lead there.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io::ErrorKind;
+use std::mem::{Discriminant, discriminant};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tracing::{debug, info, warn};
+
+use super::links::{Way, way_to};
+use super::mounts::Mounts;
+use super::report::{Reason, WatchNote, WatchReport, first_few};
+use super::source::{Source, Waiter};
+use super::told::Told;
+use super::walk::{is_excluded, walk};
+
+/// What of a root is watched.
+#[derive(Debug)]
+pub(super) enum Extent {
+    /// All folders in it, but for hidden ones and those of these names.
+    Tree(HashSet<String>),
+    /// The folder alone, with each name in it.
+    Folder,
+}
+
+/// Where a path lies.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// These roots are reached through it, or are it.
+    OnTheWay(Vec<PathBuf>),
+    /// In a root, and not left out.
+    Inside,
+    /// Nobody asked for it.
+    Elsewhere,
+}
+
+/// The watched folders. Held for a moment at a time: never while a folder is read.
+#[derive(Debug)]
+pub(super) struct Folders {
+    extent: Extent,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Why there is none, else.
+    source: Result<Source, Reason>,
+    /// How each root is reached.
+    roots: BTreeMap<PathBuf, Way>,
+    unwatched: BTreeMap<PathBuf, Reason>,
+    /// What was said in the log, and still holds.
+    said: HashSet<Discriminant<Reason>>,
+    mounts: Mounts,
+}
+
+impl Folders {
+    /// Nothing is watched before [`Folders::renew`].
+    pub(super) fn new(roots: &[PathBuf], extent: Extent) -> Folders {
+        let roots = roots.iter().map(|root| (root.clone(), Way::default()));
+        Folders {
+            extent,
+            state: Mutex::new(State {
+                source: Source::new(),
+                roots: roots.collect(),
+                unwatched: BTreeMap::new(),
+                said: HashSet::new(),
+                mounts: Mounts::open(),
+            }),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Watches everything that should be watched, again where it is already. When this returns, no change goes unseen any
+    /// more, so that a scan after it misses nothing.
+    pub(super) fn renew(&self) {
+        let roots: Vec<PathBuf> = {
+            let mut state = self.state();
+            if state.source.is_err() {
+                state.source = Source::new();
+            }
+            state.roots.keys().cloned().collect()
+        };
+        for root in &roots {
+            self.renew_root(root);
+        }
+        self.state().take_back();
+    }
+
+    /// The same for one root, also where it has come, gone, or leads elsewhere now.
+    pub(super) fn renew_root(&self, root: &Path) {
+        // What is watched from now on may have changed before.
+        const TRIES: usize = 3;
+        let mut way = way_to(root);
+        for _ in 0..TRIES {
+            self.state().lead(root, way);
+            way = way_to(root);
+            if self.state().roots.get(root) == Some(&way) {
+                break;
+            }
+        }
+        self.watch_tree(root);
+        let watched: Vec<PathBuf> = self.state().source.as_ref().map_or_else(
+            |_| Vec::new(),
+            |source| source.below(root).cloned().collect(),
+        );
+        let gone: Vec<PathBuf> = watched.into_iter().filter(|path| is_gone(path)).collect();
+        self.state().remove(&gone);
+    }
+
+    /// Watches a folder, and what lies in it.
+    pub(super) fn watch_tree(&self, top: &Path) {
+        {
+            let mut state = self.state();
+            state.forget_reasons(top);
+            // Before it is read, so that what comes meanwhile is told or found.
+            state.add(top);
+            if state.source.is_err() {
+                return;
+            }
+        }
+        let Extent::Tree(exclude) = &self.extent else {
+            return;
+        };
+        for entry in walk(top, exclude) {
+            match entry {
+                Ok(entry) if entry.depth() > 0 && entry.file_type().is_dir() => {
+                    self.state().add(entry.path());
+                }
+                Ok(_) => {}
+                Err(error) => debug!(%error, "cannot look into a folder"),
+            }
+        }
+    }
+
+    /// A path is there no more, or is another one: neither it nor what lay in it is watched.
+    pub(super) fn leave(&self, path: &Path) {
+        let mut state = self.state();
+        state.forget_reasons(path);
+        let watched: Vec<PathBuf> = match &state.source {
+            Ok(source) => source.below(path).cloned().collect(),
+            Err(_) => return,
+        };
+        state.remove(&watched);
+    }
+
+    /// Whether something at or below a path should be watched and is not.
+    pub(super) fn lacks(&self, path: &Path) -> bool {
+        let state = self.state();
+        let mut from_here = state.unwatched.range(path.to_owned()..);
+        from_here
+            .next()
+            .is_some_and(|(unwatched, _)| unwatched.starts_with(path))
+    }
+
+    /// What to wait with; none where nothing can be watched.
+    pub(super) fn waiter(&self) -> Option<Waiter> {
+        self.state().source.as_ref().ok().map(Source::waiter)
+    }
+
+    /// What happened since this was last called.
+    pub(super) fn read(&self) -> Vec<Told> {
+        self.state()
+            .source
+            .as_mut()
+            .map_or_else(|_| Vec::new(), Source::read)
+    }
+
+    /// Where something was mounted or unmounted since this was last called.
+    pub(super) fn changed_mounts(&self) -> Vec<PathBuf> {
+        self.state().mounts.changed()
+    }
+
+    /// Where a path lies.
+    pub(super) fn place(&self, path: &Path) -> Place {
+        let state = self.state();
+        let reached = state
+            .roots
+            .iter()
+            .filter(|(_, way)| way.steps.contains(path));
+        let reached: Vec<PathBuf> = reached.map(|(root, _)| root.clone()).collect();
+        if !reached.is_empty() {
+            return Place::OnTheWay(reached);
+        }
+        let is_inside = match &self.extent {
+            Extent::Folder => path
+                .parent()
+                .is_some_and(|folder| state.roots.contains_key(folder)),
+            Extent::Tree(exclude) => {
+                !is_excluded(path, exclude) && state.roots.keys().any(|root| path.starts_with(root))
+            }
+        };
+        if is_inside {
+            Place::Inside
+        } else {
+            Place::Elsewhere
+        }
+    }
+
+    /// What a mount or its end at this point matters to: roots that are reached through it, or else the point itself.
+    pub(super) fn place_of_mount(&self, point: &Path) -> Place {
+        let state = self.state();
+        let is_through = |way: &Way| way.steps.iter().any(|step| step.starts_with(point));
+        let reached = state.roots.iter().filter(|(_, way)| is_through(way));
+        let reached: Vec<PathBuf> = reached.map(|(root, _)| root.clone()).collect();
+        if !reached.is_empty() {
+            Place::OnTheWay(reached)
+        } else if state.roots.keys().any(|root| self.holds(root, point)) {
+            Place::Inside
+        } else {
+            Place::Elsewhere
+        }
+    }
+
+    /// Whether a path lies in a root, and is watched with it.
+    fn holds(&self, root: &Path, path: &Path) -> bool {
+        let Extent::Tree(exclude) = &self.extent else {
+            return false;
+        };
+        path.strip_prefix(root).is_ok_and(|inside| {
+            !inside
+                .iter()
+                .any(|part| is_excluded(Path::new(part), exclude))
+        })
+    }
+
+    /// The folders that must be looked at by the clock, as their changes are not told, or not all of them: each with why.
+    pub(super) fn polled(&self) -> Vec<(PathBuf, String)> {
+        let state = self.state();
+        let mut polled = Vec::new();
+        for root in state.roots.keys() {
+            if let Some(reason) = state.why_polled(root) {
+                polled.push((root.clone(), reason));
+                continue;
+            }
+            let below = state.mounts.silent_below(root);
+            let below = below.filter(|(point, _)| self.holds(root, point));
+            polled.extend(below.map(|(point, kind)| (point.to_owned(), silence(kind))));
+        }
+        polled.dedup_by(|one, other| one.0 == other.0);
+        polled
+    }
+
+    /// How folders are watched.
+    pub(super) fn report(&self) -> WatchReport {
+        let note = |(path, reason): (PathBuf, String)| WatchNote {
+            path: path.display().to_string(),
+            reason,
+        };
+        let polled = self.polled().into_iter().map(note).collect();
+        let state = self.state();
+        let unwatched = state.unwatched.iter();
+        let unwatched = unwatched.map(|(path, reason)| note((path.clone(), reason.to_string())));
+        WatchReport {
+            folders: state.roots.keys().map(|root| state.watched(root)).sum(),
+            unwatched: state.unwatched.len(),
+            examples: first_few(unwatched),
+            polled,
+            poll_interval_s: 0,
+        }
+    }
+}
+
+impl State {
+    /// Watches the way to a root, and no more the one that led there before.
+    fn lead(&mut self, root: &Path, way: Way) {
+        let Ok(source) = &mut self.source else {
+            self.roots.insert(root.to_owned(), way);
+            return;
+        };
+        for folder in &way.above {
+            if let Err(reason) = source.add_names(folder) {
+                debug!(folder = %folder.display(), %reason, "cannot watch a folder above a watched one");
+            }
+        }
+        let before = self.roots.insert(root.to_owned(), way).unwrap_or_default();
+        let needed: BTreeSet<&PathBuf> = self.roots.values().flat_map(|way| &way.above).collect();
+        let unneeded = before.above.iter().filter(|folder| {
+            !needed.contains(folder) && !self.roots.keys().any(|root| folder.starts_with(root))
+        });
+        let unneeded: Vec<PathBuf> = unneeded.cloned().collect();
+        source.remove(&unneeded);
+    }
+
+    fn add(&mut self, folder: &Path) {
+        let added = match &mut self.source {
+            Ok(source) => source.add(folder),
+            Err(reason) => Err(reason.clone()),
+        };
+        match added {
+            Ok(()) => drop(self.unwatched.remove(folder)),
+            // It has gone meanwhile.
+            Err(Reason::Missing) if !self.roots.contains_key(folder) => {}
+            Err(reason) => {
+                self.say(folder, &reason);
+                self.unwatched.insert(folder.to_owned(), reason);
+            }
+        }
+    }
+
+    /// One line is enough, however many folders there are.
+    fn say(&mut self, folder: &Path, reason: &Reason) {
+        if *reason != Reason::Missing && self.said.insert(discriminant(reason)) {
+            warn!(folder = %folder.display(), %reason, "cannot watch a folder, and maybe others: `pixdex status` counts them");
+        }
+    }
+
+    /// What is no longer so is said again when it comes back.
+    fn take_back(&mut self) {
+        let holding: HashSet<_> = self.unwatched.values().map(discriminant).collect();
+        if !self.said.is_empty() && holding.is_empty() {
+            info!("all folders are watched again");
+        }
+        self.said.retain(|reason| holding.contains(reason));
+    }
+
+    fn remove(&mut self, folders: &[PathBuf]) {
+        if let Ok(source) = &mut self.source {
+            source.remove(folders);
+        }
+    }
+
+    fn forget_reasons(&mut self, top: &Path) {
+        let from_here = self.unwatched.range(top.to_owned()..);
+        let below = from_here.take_while(|(path, _)| path.starts_with(top));
+        let below: Vec<PathBuf> = below.map(|(path, _)| path.clone()).collect();
+        for path in below {
+            self.unwatched.remove(&path);
+        }
+    }
+
+    fn watched(&self, root: &Path) -> usize {
+        self.source
+            .as_ref()
+            .map_or(0, |source| source.below(root).count())
+    }
+
+    fn why_polled(&self, root: &Path) -> Option<String> {
+        if let Some(kind) = self.mounts.silent_at(root) {
+            return Some(silence(kind));
+        }
+        let mut below = self.unwatched.range(root.to_owned()..);
+        below
+            .by_ref()
+            .take_while(|(path, _)| path.starts_with(root))
+            // A folder below that may not be read cannot be looked at either, and tells when it may.
+            .find(|(path, reason)| *path == root || **reason != Reason::Denied)
+            .map(|(_, reason)| reason.to_string())
+    }
+}
+
+fn silence(kind: &str) -> String {
+    format!("{kind} does not tell what others change")
+}
+
+/// Whether no folder is there; where that cannot be known, it is.
+fn is_gone(path: &Path) -> bool {
+    match std::fs::metadata(path) {
+        Ok(metadata) => !metadata.is_dir(),
+        Err(error) => error.kind() == ErrorKind::NotFound,
+    }
+}

@@ -22,6 +22,8 @@
 //! | [`config`] | what did the owner ask for? |
 //! | [`stop`] | how do all who work in the background end, and in time? |
 //! | [`random`] | which random numbers are the same in every run? |
+//! | `ownership` | what stays of a file that another takes the place of? |
+//! | `spelling` | which names are one, however they are spelt? |
 //! | `kernels` | what is the product of these vectors or matrices, in the widest instructions at hand? |
 //! | [`model`] | where does the model come from, and what shape has it? |
 //! | [`embed`] | what is the embedding of these pixels, of this text? |
@@ -72,6 +74,10 @@ pub mod config;
 pub mod stop;
 
 pub mod random;
+
+pub(crate) mod ownership;
+
+pub(crate) mod spelling;
 
 pub(crate) mod kernels;
 

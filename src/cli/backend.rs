@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::client::Client;
 use super::output;
@@ -83,7 +84,7 @@ impl Backend<'_> {
                     DuplicateCriterion::Similarity(least) => ("similarity", least.to_string()),
                 };
                 let parameters = [by, ("q", filters.to_owned()), ("limit", limit.to_string())];
-                client.get("duplicates", &parameters)
+                client.at_work().get("duplicates", &parameters)
             }
             Backend::Own { config, .. } => {
                 let query = search::parse(filters)?;
@@ -112,7 +113,12 @@ impl Backend<'_> {
     /// What the text of a label file would change.
     pub(super) fn preview(&self, set: &SetName, text: &str) -> Result<Preview> {
         match self {
-            Backend::Daemon(client) => client.post(&format!("label-sets/{set}/preview"), text),
+            Backend::Daemon(client) => {
+                let set = utf8_percent_encode(set, NON_ALPHANUMERIC);
+                client
+                    .at_work()
+                    .post(&format!("label-sets/{set}/preview"), text)
+            }
             Backend::Own { config, .. } => {
                 let library = Library::open_read_only(config, &output::download())?;
                 Ok(library.tagger.preview(set, text)?)
@@ -122,7 +128,7 @@ impl Backend<'_> {
 
     pub(super) fn decisions(&self) -> Result<Decisions> {
         match self {
-            Backend::Daemon(client) => client.get("decisions", &[]),
+            Backend::Daemon(client) => client.at_work().get("decisions", &[]),
             Backend::Own { store, .. } => Ok(Decisions {
                 decisions: store.decisions(&WhichDecisions::default())?,
             }),
@@ -132,7 +138,9 @@ impl Backend<'_> {
     /// Decides about the images that are named.
     pub(super) fn decide(&self, decide: DecideMany) -> Result<Decided> {
         match self {
-            Backend::Daemon(client) => client.post("decisions", &serde_json::to_string(&decide)?),
+            Backend::Daemon(client) => client
+                .at_work()
+                .post("decisions", &serde_json::to_string(&decide)?),
             Backend::Own { config, .. } => {
                 let library = Library::open(config, Stop::default(), &output::download())?;
                 let images = decide.images.len();
@@ -194,7 +202,7 @@ impl Backend<'_> {
     /// Reads decisions as they were exported: all of them or, where one is wrong, none.
     pub(super) fn import_decisions(&self, text: &str) -> Result<Decided> {
         match self {
-            Backend::Daemon(client) => client.post("decisions/import", text),
+            Backend::Daemon(client) => client.at_work().post("decisions/import", text),
             Backend::Own { config, .. } => {
                 let decisions = Decision::parse_lines(text.as_bytes())?;
                 let library = Library::open(config, Stop::default(), &output::download())?;

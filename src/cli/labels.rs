@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::backend::Backend;
 use super::{output, preview};
 use crate::config::Config;
-use crate::tag::{self, LabelSet, missing_examples};
+use crate::tag::{self, LabelSet, SetOrFault, missing_examples};
 
 /// Label files.
 #[derive(Debug, Subcommand)]
@@ -62,11 +62,19 @@ impl Labels {
     }
 }
 
-fn check_all(mut files: Vec<PathBuf>, json: bool, config: &Config) -> Result<()> {
-    if files.is_empty() {
-        files = tag::label_files(&config.labels_folder()?)?;
-    }
-    let checked = files.iter().map(|path| check(path, config));
+fn check_all(files: Vec<PathBuf>, json: bool, config: &Config) -> Result<()> {
+    let sets = if files.is_empty() {
+        tag::read_sets(&config.labels_folder()?)?
+    } else {
+        let read = |file: PathBuf| {
+            let set = tag::read_set(&file);
+            (file, set)
+        };
+        files.into_iter().map(read).collect()
+    };
+    let checked = sets
+        .into_iter()
+        .map(|(path, set)| check(&path, set, config));
     let report = Report {
         files: checked.collect::<Result<_>>()?,
     };
@@ -78,8 +86,8 @@ fn check_all(mut files: Vec<PathBuf>, json: bool, config: &Config) -> Result<()>
     Ok(())
 }
 
-fn check(path: &Path, config: &Config) -> Result<Checked> {
-    let (labels, error, warnings) = match tag::read_set(path) {
+fn check(path: &Path, set: SetOrFault, config: &Config) -> Result<Checked> {
+    let (labels, error, warnings) = match set {
         Ok((set, text)) => {
             let warnings = warnings(path, &text, &set, config)?;
             (Some(set.labels.len()), None, warnings)

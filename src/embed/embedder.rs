@@ -7,7 +7,9 @@ use candle_core::DType;
 
 use super::towers::Towers;
 use super::workers::Answer;
-use super::{EmbedError, Pixels, PixelsMaker, Placement, Similarity, checkpoint, weights};
+use super::{
+    EmbedError, Pixels, PixelsMaker, Placement, Similarity, check_text, checkpoint, weights,
+};
 use crate::kernels::NumberFormat;
 use crate::model::{Model, Preprocessing};
 
@@ -61,8 +63,9 @@ impl Embedder {
         self.towers.images.ask(pictures)
     }
 
-    /// Embeds texts, in their order. Blocks while the tower is busy.
+    /// Embeds texts, in their order; one that is too long is an error. Blocks while the tower is busy.
     pub fn embed_texts(&self, texts: Vec<String>) -> Answer {
+        texts.iter().try_for_each(|text| check_text(text))?;
         self.towers.texts.ask(texts)
     }
 

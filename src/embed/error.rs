@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::BadEmbedding;
+use super::{BadEmbedding, TooLong};
 
 /// What can go wrong between pixels or text and an embedding.
 #[derive(Debug, Error)]
@@ -39,6 +39,9 @@ pub enum EmbedError {
     /// A tower gave something without a direction.
     #[error("the model gave a vector that is no embedding: {0}")]
     Bad(#[from] BadEmbedding),
+    /// A text that no caller may ask for.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
     /// A text could not be split into tokens.
     #[error("the text could not be read: {0}")]
     Tokenize(String),

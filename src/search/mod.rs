@@ -17,10 +17,10 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::embed::{EmbedError, Embedder};
+use crate::embed::{EmbedError, Embedder, TooLong};
 use crate::index::Index;
 use crate::pictures::{PictureError, Pictures};
-use crate::store::{ContentHash, Facets, ImageId, Store, StoreError};
+use crate::store::{ContentHash, Facets, ImageId, Store, StoreError, TooMuchFilter};
 use cursor::Cursor;
 use cutoff::{Cut, Cutoff};
 pub use duplicates::{DuplicateCriterion, Duplicates, Group, LEAST_SIMILARITY};
@@ -46,6 +46,12 @@ pub enum SearchError {
     /// No similarity of duplicates.
     #[error("the similarity of duplicates is a number from 0.5 to 1, not `{0}`")]
     BadSimilarity(String),
+    /// A description that no model reads to its end.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
+    /// More filters than can be looked up.
+    #[error(transparent)]
+    TooMuchFilter(#[from] TooMuchFilter),
     /// What is wanted and what is not are the same.
     #[error("the parts of the query cancel each other out")]
     Cancelled,
@@ -142,6 +148,7 @@ impl Search {
     /// A ranking ends where hits neither stand out from the library nor fit the description, as strictly as the query wants
     /// it; one by pictures, or by what is not wanted alone, only where that is asked for.
     pub fn run(&self, query: &Query, slice: &Slice) -> Result<Answer, SearchError> {
+        query.check()?;
         if query.terms.is_empty() {
             return self.browse(query, slice);
         }

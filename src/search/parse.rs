@@ -17,6 +17,9 @@ use crate::store::{BadArea, BadDate, BadImageId, BadSpan, Span};
 const NAMES: &str =
     "tag, path, after, before, format, camera, width, height, size, area, image and strictness";
 
+/// The longest short form: more descriptions than a query may have, each longer than people type.
+const MOST_QUERY_CHARACTERS: usize = 10_000;
+
 /// What is wrong with a query, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("at character {at}: {mistake}")]
@@ -30,6 +33,9 @@ pub struct BadQuery {
 /// What is wrong with a part of a query, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Mistake {
+    /// All of it is taken apart.
+    #[error("a query has at most {MOST_QUERY_CHARACTERS} characters, and this one has {0}")]
+    TooLong(usize),
     /// Each term is embedded.
     #[error("a query has at most {MOST_TERMS} descriptions and pictures")]
     TooManyTerms,
@@ -93,6 +99,11 @@ enum Sign {
 
 /// Reads the short form.
 pub fn parse(text: &str) -> Result<Query, BadQuery> {
+    let characters = text.chars().count();
+    if characters > MOST_QUERY_CHARACTERS {
+        let mistake = Mistake::TooLong(characters);
+        return Err(BadQuery { at: 1, mistake });
+    }
     let mut query = Query::default();
     let mut bare = Vec::new();
     for word in words(text)? {
@@ -454,6 +465,10 @@ mod tests {
                 "{text}: {error}"
             );
         }
+        let long = "ü".repeat(MOST_QUERY_CHARACTERS);
+        assert!(parse(&long).is_ok());
+        let error = parse(&(long + "x")).unwrap_err().to_string();
+        assert!(error.contains("at most 10000 characters, and this one has 10001"));
         let many = "+a ".repeat(MOST_TERMS + 1);
         assert!(parse(&many).unwrap_err().to_string().contains("at most 32"));
     }

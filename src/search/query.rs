@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 use super::SearchError;
+use crate::embed::check_text;
 use crate::store::{ContentHash, Filter};
 
 /// The weight of what is to be avoided, where none is given: of "a star, not red" the first hits are right in 95 % with it,
@@ -132,8 +133,19 @@ impl Query {
         }
     }
 
+    /// Whether it is small enough to be answered; asked before anything of it is looked up or embedded.
+    pub(super) fn check(&self) -> Result<(), SearchError> {
+        for term in &self.terms {
+            if let What::Text(text) = &term.what {
+                check_text(text)?;
+            }
+        }
+        Ok(self.filter.check()?)
+    }
+
     /// The filter of a query that has nothing else.
     pub fn only_filter(&self) -> Result<&Filter, SearchError> {
+        self.check()?;
         let is_filter = self.terms.is_empty();
         is_filter
             .then_some(&self.filter)

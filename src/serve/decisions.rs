@@ -8,6 +8,7 @@ use super::error::ApiError;
 use super::params::{Known, image_hash, one};
 use super::request::Request;
 use crate::search::SearchError;
+use crate::spelling;
 use crate::store::{BadDecision, ContentHash, Decision, LabelRef, Verdict, WhichDecisions};
 use crate::wire::{DecideMany, DecideOne, Decided, Decisions, SearchRequest};
 
@@ -24,10 +25,11 @@ pub(super) struct About {
 pub(super) const WHICH: Known = &[&[one("set"), one("label"), one("image")]];
 
 pub(super) fn list(Request { api, params, .. }: &Request) -> Result<Decisions> {
-    let owned = |name| params.get(name).map(str::to_owned);
     let which = WhichDecisions {
-        set: owned("set"),
-        label: owned("label"),
+        set: params.get("set").map(|set| api.library.tagger.key_of(set)),
+        label: params
+            .get("label")
+            .map(|label| spelling::composed(label).into_owned()),
         images: params
             .get("image")
             .map(|id| Ok::<_, ApiError>(vec![image_hash(id)?]))

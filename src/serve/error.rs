@@ -84,9 +84,11 @@ impl From<SearchError> for ApiError {
         let message = error.to_string();
         match error {
             SearchError::EmptyQuery => ApiError::bad_request("empty_query", message),
-            SearchError::BadQuery(_) | SearchError::Cancelled | SearchError::OnlyFilters => {
-                ApiError::bad_request("bad_query", message)
-            }
+            SearchError::BadQuery(_)
+            | SearchError::Cancelled
+            | SearchError::OnlyFilters
+            | SearchError::TooLong(_) => ApiError::bad_request("bad_query", message),
+            SearchError::TooMuchFilter(_) => ApiError::bad_request("bad_filter", message),
             SearchError::BadSimilarity(_) => ApiError::bad_request("bad_likeness", message),
             SearchError::BadPicture(_) => ApiError::bad_request("bad_picture", message),
             SearchError::BadCursor(_) => ApiError::bad_request("bad_cursor", message),
@@ -113,6 +115,7 @@ impl From<BadSearch> for ApiError {
             BadSearch::Strictness(_) => "bad_strictness",
             BadSearch::Limit(_) => "bad_limit",
             BadSearch::Query(_)
+            | BadSearch::TooLong { .. }
             | BadSearch::TooManyTerms
             | BadSearch::Term
             | BadSearch::Upload(_)
@@ -127,6 +130,11 @@ impl From<TagError> for ApiError {
         let message = error.to_string();
         match error {
             TagError::Set(_) => ApiError::bad_request("bad_label_set", message),
+            TagError::File { .. } => ApiError {
+                status: StatusCode::CONFLICT,
+                code: "bad_label_file",
+                message,
+            },
             TagError::Unknown(_) => ApiError::not_found("unknown_label_set", message),
             TagError::UnknownLabel { .. } => ApiError::not_found("unknown_label", message),
             TagError::Io { .. }

@@ -18,7 +18,7 @@ pub(super) fn list(Request { api, .. }: &Request) -> LabelSets {
 pub(super) fn one(Request { api, .. }: &Request, name: &str) -> Result<LabelSetReport> {
     let tagger = &api.library.tagger;
     let name = name.parse()?;
-    let text = Some(tagger.text(&name)?);
+    let text = tagger.text(&name)?;
     Ok(LabelSetReport {
         text,
         ..tagger.status_of(&name).into()

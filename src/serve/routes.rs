@@ -15,13 +15,14 @@ use super::request::{
     Request, answer, blocking, delete, get, json, or_error, post, post_empty, put,
 };
 use super::{Api, decisions, files, label_sets, search, status, upkeep};
+use crate::tag;
 use crate::wire::Health;
-
-/// A label set is a page of text.
-const MAX_LABEL_SET_BYTES: u64 = 1024 * 1024;
 
 /// Some pictures to search with, written in base64.
 const MAX_QUERY_BYTES: u64 = 64 * 1024 * 1024;
+
+/// A decision, or what is to be purged or forgotten, is a word.
+const MAX_DECISION_BYTES: u64 = 64 * 1024;
 
 /// Some hundred thousand decisions.
 const MAX_DECISIONS_BYTES: u64 = 64 * 1024 * 1024;
@@ -131,27 +132,27 @@ fn labels(api: &Api) -> Route {
             .and(get(api, &[]))
             .then(|request| answer(request, |request| Ok(label_sets::list(request))))
             .boxed(),
-        path!("label-sets" / String)
+        path!("label-sets" / Text)
             .and(get(api, &[]))
-            .then(|name: String, request| {
+            .then(|Text(name), request| {
                 answer(request, move |request| label_sets::one(request, &name))
             })
             .boxed(),
-        path!("label-sets" / String)
-            .and(put(api, MAX_LABEL_SET_BYTES))
-            .then(|name: String, request| {
+        path!("label-sets" / Text)
+            .and(put(api, tag::MAX_FILE_BYTES))
+            .then(|Text(name), request| {
                 answer(request, move |request| label_sets::put(request, &name))
             })
             .boxed(),
-        path!("label-sets" / String)
+        path!("label-sets" / Text)
             .and(delete(api))
-            .then(|name: String, request| {
+            .then(|Text(name), request| {
                 answer(request, move |request| label_sets::delete(request, &name))
             })
             .boxed(),
-        path!("label-sets" / String / "preview")
-            .and(post(api, MAX_LABEL_SET_BYTES))
-            .then(|name: String, request| {
+        path!("label-sets" / Text / "preview")
+            .and(post(api, tag::MAX_FILE_BYTES))
+            .then(|Text(name), request| {
                 answer(request, move |request| label_sets::preview(request, &name))
             })
             .boxed(),
@@ -179,7 +180,7 @@ fn decisions(api: &Api) -> Route {
             .then(|request| answer(request, decisions::import))
             .boxed(),
         about
-            .and(put(api, MAX_LABEL_SET_BYTES))
+            .and(put(api, MAX_DECISION_BYTES))
             .then(|about: About, request| {
                 answer(request, move |request| decisions::put(request, &about))
             })
@@ -219,7 +220,7 @@ fn daemon(api: &Api) -> Route {
             .then(|request| answer(request, |request| Ok(status::rescan(request))))
             .boxed(),
         path!("purge")
-            .and(post(api, MAX_LABEL_SET_BYTES))
+            .and(post(api, MAX_DECISION_BYTES))
             .then(|request| answer(request, upkeep::purge))
             .boxed(),
         path!("roots")
@@ -227,7 +228,7 @@ fn daemon(api: &Api) -> Route {
             .then(|request| answer(request, upkeep::roots))
             .boxed(),
         path!("forget")
-            .and(post(api, MAX_LABEL_SET_BYTES))
+            .and(post(api, MAX_DECISION_BYTES))
             .then(|request| answer(request, upkeep::forget))
             .boxed(),
         path!("events")

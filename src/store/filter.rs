@@ -17,7 +17,7 @@ pub struct Filter {
     pub any_tags: Vec<Vec<String>>,
     /// Labels that it must not carry.
     pub no_tags: Vec<String>,
-    /// One of its files must lie in one of these folders or match one of these globs (`*`, `?`, `[…]`); absolute, or
+    /// One of its files must lie in one of these folders, or match one of these globs (`*`, `?`, `[…]`) or lie below; absolute, or
     /// relative to a root. `*` also stands for what is in folders below.
     pub paths: Vec<String>,
     /// Taken at this local time or later.
@@ -38,7 +38,58 @@ pub struct Filter {
     pub area: Option<Area>,
 }
 
+/// Tags that a filter names, and the same for places: each is looked up.
+const MOST_VALUES: usize = 200;
+
+/// The longest name, place or camera in a filter.
+const VALUE_CHARACTERS: usize = 1000;
+
+/// A filter that would take too long.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TooMuchFilter {
+    /// Too many of something.
+    #[error("a filter has at most {MOST_VALUES} {what}, and this one has {count}")]
+    Many {
+        /// Tags or paths.
+        what: &'static str,
+        /// How many there are.
+        count: usize,
+    },
+    /// A text that nothing is called.
+    #[error("a tag, path or camera has at most {VALUE_CHARACTERS} characters, and one has {0}")]
+    Long(usize),
+}
+
 impl Filter {
+    /// Whether it is small enough to be asked for.
+    pub fn check(&self) -> Result<(), TooMuchFilter> {
+        let tags = || {
+            self.any_tags
+                .iter()
+                .flatten()
+                .chain(&self.all_tags)
+                .chain(&self.no_tags)
+        };
+        // A group without a tag is looked up too.
+        let groups = self.any_tags.len();
+        for (what, count) in [
+            ("tags", tags().count().max(groups)),
+            ("paths", self.paths.len()),
+        ] {
+            if count > MOST_VALUES {
+                return Err(TooMuchFilter::Many { what, count });
+            }
+        }
+        let texts = tags().chain(&self.paths).chain(&self.camera);
+        let longest = texts.map(|text| text.chars().count()).max();
+        match longest {
+            Some(characters) if characters > VALUE_CHARACTERS => {
+                Err(TooMuchFilter::Long(characters))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether every image passes.
     pub fn is_empty(&self) -> bool {
         *self == Filter::default()
@@ -201,6 +252,41 @@ mod tests {
         ] {
             assert_eq!(Span::of_bytes(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn what_a_filter_asks_for_has_a_bound() {
+        let many = || vec!["a".to_owned(); 201];
+        let long = || vec!["ü".repeat(1001)];
+        let of = |change: &dyn Fn(&mut Filter)| {
+            let mut filter = Filter::default();
+            change(&mut filter);
+            filter.check().map_err(|error| error.to_string())
+        };
+        let (many_tags, too_long) = ("at most 200 tags, and this one has 201", "and one has 1001");
+        for (change, sentence) in [
+            (
+                &(|filter: &mut Filter| filter.all_tags = many()) as &dyn Fn(&mut Filter),
+                many_tags,
+            ),
+            (&|filter| filter.no_tags = many(), many_tags),
+            (&|filter| filter.any_tags = vec![many()], many_tags),
+            (&|filter| filter.any_tags = vec![Vec::new(); 201], many_tags),
+            (&|filter| filter.paths = many(), "at most 200 paths"),
+            (&|filter| filter.all_tags = long(), too_long),
+            (&|filter| filter.no_tags = long(), too_long),
+            (&|filter| filter.any_tags = vec![long()], too_long),
+            (&|filter| filter.paths = long(), too_long),
+            (&|filter| filter.camera = long().pop(), too_long),
+        ] {
+            let error = of(change).unwrap_err();
+            assert!(error.contains(sentence), "{error}");
+        }
+        let most = |filter: &mut Filter| {
+            filter.any_tags = vec![vec!["ü".repeat(1000)]; 200];
+            filter.paths = vec!["ü".repeat(1000); 200];
+        };
+        assert_eq!(of(&most), Ok(()));
     }
 
     #[test]

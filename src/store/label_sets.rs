@@ -62,6 +62,17 @@ impl Store {
         })
     }
 
+    /// Gives a set another way to write its name.
+    pub fn rename_label_set(&self, from: &str, to: &str) -> Result<()> {
+        self.write(|db| {
+            db.execute(
+                "UPDATE label_sets SET name = ?2 WHERE name = ?1",
+                [from, to],
+            )?;
+            Ok(())
+        })
+    }
+
     /// Keeps the text of a set that scores as it did, and the hooks that each of its labels names.
     pub fn redefine_label_set(
         &self,

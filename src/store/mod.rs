@@ -46,7 +46,7 @@ pub use facets::{Count, Facets};
 pub use feed::{Event, Feed, Indexed, SetApplied};
 pub use file_state::{FileStat, FileState, SidecarStamp};
 pub use files::{Failure, KnownFile};
-pub use filter::{Area, BadArea, BadSpan, Filter, Span};
+pub use filter::{Area, BadArea, BadSpan, Filter, Span, TooMuchFilter};
 pub use forget::ForgettableFile;
 pub use hash::{BadImageId, ContentHash};
 pub use ids::{FileId, HookId, ImageId, LabelId, ModelId, RootId};

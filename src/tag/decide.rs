@@ -7,6 +7,7 @@ use super::active::{Active, ActiveSet};
 use super::error::TagError;
 use super::overrule::decisions_on;
 use crate::index::Vectors;
+use crate::spelling::folded;
 use crate::store::{ContentHash, Decision, LabelRef, Retagged, Store, Verdict};
 
 /// What decisions know a label's set by: its `id`, or its name. Only what is there can be decided about, but what was decided can be
@@ -16,11 +17,10 @@ pub(super) fn set_key(
     label: &LabelRef,
     verdict: Option<Verdict>,
 ) -> Result<String, TagError> {
-    let found = find(active, &label.set);
     if verdict.is_none() {
-        return Ok(found.map_or(label.set.clone(), |set| set.key.clone()));
+        return Ok(key_of(active, &label.set));
     }
-    let found = found.ok_or_else(|| TagError::Unknown(label.set.clone()))?;
+    let found = find(active, &label.set).ok_or_else(|| TagError::Unknown(label.set.clone()))?;
     let labels = &found.classifier.set().labels;
     if labels.iter().any(|other| other.name == label.label) {
         return Ok(found.key.clone());
@@ -31,10 +31,17 @@ pub(super) fn set_key(
     })
 }
 
-/// The set in force with this name, or else with this `id`.
+/// What decisions know the set by that is called so; the name itself where none is.
+pub(super) fn key_of(active: &Active, name: &str) -> String {
+    find(active, name).map_or_else(|| name.to_owned(), |set| set.key.clone())
+}
+
+/// The set in force with this name, however it is written, or else with this `id`.
 fn find<'a>(active: &'a Active, name: &str) -> Option<&'a Arc<ActiveSet>> {
     let with_key = || active.values().find(|other| other.key == name);
-    active.get(name).or_else(with_key)
+    let wanted = folded(name);
+    let alike = active.iter().find(|(other, _)| folded(other) == wanted);
+    alike.map(|(_, set)| set).or_else(with_key)
 }
 
 /// The tags of the images that these decisions are about, as they are to be, in the sets that they are about.

@@ -1,9 +1,11 @@
 //! What can go wrong while tags are brought up to date.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::file_error::FileError;
 use super::set::SetError;
 use crate::embed::EmbedError;
 use crate::store::{LabelName, StoreError};
@@ -18,6 +20,14 @@ pub enum TagError {
         path: PathBuf,
         /// The cause.
         source: std::io::Error,
+    },
+    /// An entry of the labels folder that is in the way.
+    #[error("the label file `{}`: {source}", file.to_string_lossy())]
+    File {
+        /// Its name.
+        file: OsString,
+        /// What is wrong with it.
+        source: FileError,
     },
     /// The folder that the owner named.
     #[error("the labels folder `{0}` does not exist")]

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::files::{FileError, Files};
+use super::file_error::FileError;
+use super::files::Files;
 use super::set::LabelSet;
+use crate::spelling::folded;
 
 /// What is known of a set from before.
 #[derive(Debug)]
@@ -34,6 +36,20 @@ pub(super) struct Plan {
     pub(super) actions: Vec<Action>,
     /// What is wrong with files, by the sets' names.
     pub(super) broken: BTreeMap<String, FileError>,
+}
+
+/// The sets that are known under names which differ from those of their files in capitals or spelling only: from what, to what.
+pub(super) fn renamed<'a>(
+    files: &(impl Iterator<Item = &'a String> + Clone),
+    known: impl Iterator<Item = &'a String>,
+) -> Vec<(String, String)> {
+    let others = known.filter(|name| !files.clone().any(|file| file == *name));
+    let renamed = others.filter_map(|name| {
+        let wanted = folded(name);
+        let file = files.clone().find(|file| folded(file) == wanted)?;
+        Some((name.clone(), file.clone()))
+    });
+    renamed.collect()
 }
 
 /// Compares the label files with the sets that are known. A file that is as it was asks for nothing, and one that is broken leaves
@@ -178,6 +194,26 @@ mod tests {
                 assert!(is_broken, "{told}");
             }
         }
+    }
+
+    #[test]
+    fn other_capitals_or_another_spelling_are_a_new_name_of_the_same_set() {
+        let renamed = |files: &[&str], known: &[&str]| {
+            let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            let (files, known): (Vec<String>, Vec<String>) = (owned(files), owned(known));
+            renamed(&files.iter(), known.iter())
+        };
+        let is = |from: &str, to: &str| vec![(from.to_owned(), to.to_owned())];
+        assert_eq!(
+            renamed(&["Places", "b"], &["b", "places"]),
+            is("places", "Places")
+        );
+        assert_eq!(
+            renamed(&["\u{fc}"], &["u\u{308}"]),
+            is("u\u{308}", "\u{fc}")
+        );
+        assert_eq!(renamed(&["places"], &["places", "gone"]), []);
+        assert_eq!(renamed(&[], &["places"]), []);
     }
 
     #[test]

@@ -5,7 +5,21 @@ use std::collections::{BTreeSet, HashSet};
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
+use crate::embed::{MOST_CHARACTERS, TooLong, check_text};
+use crate::spelling::folded;
 use crate::store::LabelName;
+
+/// Labels of one set; each is scored against the whole library, and told in previews.
+const MOST_LABELS: usize = 10_000;
+
+/// Prompts of one set, each of which is embedded.
+const MOST_PROMPTS: usize = 100_000;
+
+/// Example pictures of one set, each of which is looked up.
+const MOST_EXAMPLES: usize = 10_000;
+
+/// The longest `id`.
+const ID_CHARACTERS: usize = 200;
 
 /// Stands for the label in a template.
 const PLACEHOLDER: &str = "{label}";
@@ -136,6 +150,27 @@ pub enum SetError {
     /// An `id` of nothing.
     #[error("the `id` is empty: leave the line out to take the file's name")]
     EmptyId,
+    /// An `id` that cannot be shown and typed.
+    #[error("the `id` is no text of up to {ID_CHARACTERS} characters without control characters")]
+    BadId,
+    /// Work without an end.
+    #[error("the set has {count} {what}, and may have {most}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many there are.
+        count: usize,
+        /// How many there may be.
+        most: usize,
+    },
+    /// A prompt that no model reads to its end.
+    #[error("a prompt of `{label}` is too long: {source}")]
+    TooLong {
+        /// The label, or `background`.
+        label: String,
+        /// How long it is.
+        source: TooLong,
+    },
     /// A parent that is no label of the set.
     #[error("the label `{label}` has the parent `{parent}`, which is no label of this set")]
     UnknownParent {
@@ -179,8 +214,7 @@ impl LabelSet {
 
     /// Reads and checks a label file.
     pub fn parse(text: &str) -> Result<LabelSet, SetError> {
-        let set: LabelSet = toml::from_str(text)
-            .map_err(|error| SetError::Syntax(error.to_string().trim().to_owned()))?;
+        let set: LabelSet = toml::from_str(text).map_err(|error| syntax(text, &error))?;
         set.check()?;
         Ok(set)
     }
@@ -203,15 +237,71 @@ impl LabelSet {
         {
             return Err(SetError::NoPlaceholder(template.clone()));
         }
-        if self.id.as_ref().is_some_and(|id| id.trim().is_empty()) {
-            return Err(SetError::EmptyId);
+        match &self.id {
+            Some(id) if id.trim().is_empty() => return Err(SetError::EmptyId),
+            Some(id) if id.contains(char::is_control) || id.chars().count() > ID_CHARACTERS => {
+                return Err(SetError::BadId);
+            }
+            _ => {}
         }
+        self.check_size()?;
         check_threshold(self.threshold)?;
         let mut seen = HashSet::new();
         self.labels
             .iter()
             .try_for_each(|label| check_label(label, &mut seen))?;
         (0..self.labels.len()).try_for_each(|label| self.ancestors(label).map(drop))
+    }
+
+    /// Each count, and each prompt, has a bound: they come over HTTP too.
+    fn check_size(&self) -> Result<(), SetError> {
+        let texts = |label: &Label| label.prompts.len().max(1) + label.negative.len();
+        let texts: usize = self.labels.iter().map(texts).sum();
+        let examples = self.labels.iter().map(|label| label.examples.len());
+        for (what, count, most) in [
+            ("labels", self.labels.len(), MOST_LABELS),
+            (
+                "prompts",
+                texts * self.templates.len() + self.background.len(),
+                MOST_PROMPTS,
+            ),
+            ("examples", examples.sum(), MOST_EXAMPLES),
+        ] {
+            if count > most {
+                return Err(SetError::TooMany { what, count, most });
+            }
+        }
+        for text in &self.background {
+            let too_long = |source| SetError::TooLong {
+                label: "background".to_owned(),
+                source,
+            };
+            check_text(text).map_err(too_long)?;
+        }
+        self.labels
+            .iter()
+            .try_for_each(|label| self.check_prompts(label))
+    }
+
+    /// Reckoned, and not filled in: a template may name the label many times.
+    fn check_prompts(&self, label: &Label) -> Result<(), SetError> {
+        let texts = label
+            .prompts
+            .iter()
+            .chain(&label.negative)
+            .map(String::as_str);
+        let longest = texts.chain([&*label.name]).map(|text| text.chars().count());
+        let longest = longest.max().unwrap_or_default();
+        let filled = |template: &String| {
+            template.chars().count() + template.matches(PLACEHOLDER).count() * longest
+        };
+        match self.templates.iter().map(filled).max() {
+            Some(characters) if characters > MOST_CHARACTERS => Err(SetError::TooLong {
+                label: label.name.to_string(),
+                source: TooLong { characters },
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// The places of a label's ancestors, its parent first.
@@ -232,9 +322,9 @@ impl LabelSet {
         Ok(ancestors)
     }
 
-    /// What decisions know the set by, which is the one of this name.
+    /// What decisions know the set by, which is the one of this name in whatever capitals.
     pub fn key(&self, name: &str) -> String {
-        self.id.clone().unwrap_or_else(|| name.to_owned())
+        self.id.clone().unwrap_or_else(|| folded(name))
     }
 
     /// The score from which on this label is kept.
@@ -304,6 +394,21 @@ impl Label {
     pub(super) fn has_examples(&self) -> bool {
         self.learn || !self.examples.is_empty()
     }
+}
+
+/// What is no TOML or no label set, in one sentence with its place.
+fn syntax(text: &str, error: &toml::de::Error) -> SetError {
+    let message = error.message().trim().replace('\n', ", ");
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
+        return SetError::Syntax(message);
+    };
+    let line = before.matches('\n').count() + 1;
+    let column = before
+        .rsplit('\n')
+        .next()
+        .map_or(0, |start| start.chars().count())
+        + 1;
+    SetError::Syntax(format!("line {line}, column {column}: {message}"))
 }
 
 fn check_label<'a>(label: &'a Label, seen: &mut HashSet<&'a str>) -> Result<(), SetError> {
@@ -437,6 +542,98 @@ mod tests {
             "a striped background"
         );
         assert_eq!(fill("a pasta {label}", "a plate"), "a pasta a plate");
+    }
+
+    #[test]
+    fn everything_in_a_set_has_a_bound_and_the_bound_is_told() {
+        let prompt = |characters: usize| {
+            format!(
+                "[[labels]]\nname = 'a'\nprompts = ['{}']",
+                "x".repeat(characters)
+            )
+        };
+        assert!(LabelSet::parse(&prompt(1900)).is_ok());
+        let labels: String = (0..10_001).fold(String::new(), |all, at| {
+            all + &format!("[[labels]]\nname = '{at}'\n")
+        });
+        let templates = format!("templates = [{}]\n", "'{label}',".repeat(1000));
+        let labels_of_100: String = (0..101).fold(String::new(), |all, at| {
+            all + &format!("[[labels]]\nname = '{at}'\n")
+        });
+        for (text, sentence) in [
+            (
+                prompt(2000),
+                "a prompt of `a` is too long: a description has at most 2000 characters",
+            ),
+            (
+                format!(
+                    "templates = ['{}']\n[[labels]]\nname = 'a'",
+                    "{label}".repeat(300)
+                ),
+                "and this one has 2400",
+            ),
+            (
+                format!(
+                    "background = ['{}']\n[[labels]]\nname = 'a'",
+                    "x".repeat(2001)
+                ),
+                "`background` is too long",
+            ),
+            (
+                format!(
+                    "[[labels]]\nname = 'a'\nnegative = ['{}']",
+                    "x".repeat(2001)
+                ),
+                "a prompt of `a` is too long",
+            ),
+            (
+                format!("[[labels]]\nname = '{}'", "x".repeat(201)),
+                "take 1 to 200 characters",
+            ),
+            (labels, "the set has 10001 labels, and may have 10000"),
+            (
+                templates + &labels_of_100,
+                "the set has 101002 prompts, and may have 100000",
+            ),
+            (
+                format!(
+                    "[[labels]]\nname = 'a'\nexamples = [{}]",
+                    "'x',".repeat(10_001)
+                ),
+                "10001 examples",
+            ),
+            (
+                "id = \"a\\u0000\"\n[[labels]]\nname = 'a'".to_owned(),
+                "the `id` is no text",
+            ),
+            (
+                format!("id = '{}'\n[[labels]]\nname = 'a'", "x".repeat(201)),
+                "up to 200 characters",
+            ),
+        ] {
+            let error = error(&text);
+            assert!(error.contains(sentence) && error.len() < 300, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_in_the_text_is_one_line_with_its_place() {
+        for (text, wanted) in [
+            ("mode = 'x'\n\nthreshold = ", "line 3, column "),
+            (
+                "[[labels]]\nname = 'a'\ntreshold = 0.5",
+                "line 3, column 1: unknown field `treshold`",
+            ),
+            ("\u{fc} = 1", "line 1, column 1: "),
+        ] {
+            let error = error(text);
+            assert!(
+                error.starts_with(wanted) && !error.contains('\n'),
+                "{error}"
+            );
+        }
+        // As Windows writes it.
+        LabelSet::parse("\u{feff}[[labels]]\r\nname = 'a'\r\n").unwrap();
     }
 
     #[test]

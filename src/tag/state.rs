@@ -6,7 +6,7 @@ use super::active::{Active, ActiveSet};
 use super::status::Notes;
 use crate::embed::Embedder;
 use crate::index::Vectors;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Shared by all that applies sets, and all that asks what they say.
 #[derive(Debug)]
@@ -39,6 +39,17 @@ impl State {
 
     pub(super) fn put_in_force(&self, name: String, set: ActiveSet) {
         Arc::make_mut(&mut locked(&self.active)).insert(name, Arc::new(set));
+    }
+
+    /// Gives a set another way to write its name; nothing else about it changes.
+    pub(super) fn rename(&self, from: &str, to: &str) -> Result<(), StoreError> {
+        self.store.rename_label_set(from, to)?;
+        let mut active = locked(&self.active);
+        if let Some(set) = Arc::make_mut(&mut active).remove(from) {
+            Arc::make_mut(&mut active).insert(to.to_owned(), set);
+        }
+        self.notes().rename(from, to);
+        Ok(())
     }
 
     pub(super) fn take_out_of_force(&self, name: &str) {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use tracing::warn;
 
 use super::active::{Active, ActiveSet};
-use super::files::FileError;
+use super::file_error::FileError;
 use super::set::LabelSet;
+use crate::store::SetName;
 
 /// How a label set stands.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -52,6 +53,14 @@ impl Notes {
         self.warnings.insert(name.to_owned(), warnings);
     }
 
+    /// The set has its name in other capitals or another spelling now.
+    pub(super) fn rename(&mut self, from: &str, to: &str) {
+        self.mend(from);
+        if let Some(warnings) = self.warnings.remove(from) {
+            self.warnings.insert(to.to_owned(), warnings);
+        }
+    }
+
     pub(super) fn forget(&mut self, name: &str) {
         self.mend(name);
         self.warnings.remove(name);
@@ -60,11 +69,18 @@ impl Notes {
     /// How every label set stands, by name.
     pub(super) fn status(&self, active: &Active) -> BTreeMap<String, SetStatus> {
         let names = active.keys().chain(self.broken.keys());
-        let status = |name: &String| (name.clone(), self.status_of(active, name));
+        let status = |name: &String| (name.clone(), self.status_named(active, name));
         names.map(status).collect()
     }
 
-    pub(super) fn status_of(&self, active: &Active, name: &str) -> SetStatus {
+    /// However the name is written.
+    pub(super) fn status_of(&self, active: &Active, name: &SetName) -> SetStatus {
+        let mut names = active.keys().chain(self.broken.keys());
+        let name = names.find(|known| name.is_same(known));
+        name.map_or_else(SetStatus::default, |name| self.status_named(active, name))
+    }
+
+    fn status_named(&self, active: &Active, name: &str) -> SetStatus {
         let in_force = |set: &ActiveSet| (set.classifier.set().clone(), set.signature.clone());
         SetStatus {
             active: active.get(name).map(|set| in_force(set)),

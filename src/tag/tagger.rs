@@ -15,12 +15,13 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::active::Active;
 use super::ancestors::{Ancestors, ancestors};
 use super::apply::apply;
-use super::decide::{retag, set_key};
+use super::decide::{key_of, retag, set_key};
 use super::error::TagError;
-use super::files::{Files, read_file, read_folder, write_whole};
+use super::file_error::FileError;
+use super::files::{self, Files, check_writable, read_file, read_folder, write_whole};
 use super::learn::Wanted;
 use super::overrule::decisions_on;
-use super::plan::{Action, Known, plan};
+use super::plan::{Action, Known, plan, renamed};
 use super::preview::{Preview, preview};
 use super::set::LabelSet;
 use super::state::{State, locked};
@@ -125,7 +126,13 @@ impl Tagger {
     }
 
     fn follow(&self, files: Files, has_news: bool) -> Result<Vec<SetApplied>, TagError> {
-        let stored = self.state.store.label_sets()?;
+        let mut stored = self.state.store.label_sets()?;
+        for (from, to) in renamed(&files.keys(), stored.keys()) {
+            self.state.rename(&from, &to)?;
+            if let Some(set) = stored.remove(&from) {
+                stored.insert(to, set);
+            }
+        }
         let active = self.state.active();
         let mut known = BTreeMap::new();
         for (name, stored) in &stored {
@@ -147,9 +154,10 @@ impl Tagger {
         let set = LabelSet::parse(text)?;
         // From before the file changes, so that what changes is told to the caller and not to a watch.
         let _one_at_a_time = locked(&self.changing);
-        let path = self.file(name);
-        write_whole(&self.folder, &path, text).map_err(|source| TagError::Io { path, source })?;
-        self.state.notes().mend(name);
+        let (name, path) = self.place(name)?;
+        check_writable(&path).map_err(files::at(&path))?;
+        write_whole(&path, text).map_err(|source| TagError::Io { path, source })?;
+        self.state.notes().mend(&name);
         let action = Action::Apply {
             name: name.to_string(),
             set,
@@ -161,21 +169,29 @@ impl Tagger {
     /// What [`Tagger::put`] would change.
     pub fn preview(&self, name: &SetName, text: &str) -> Result<Preview, TagError> {
         let set = LabelSet::parse(text)?;
-        let key = set.key(name);
-        let stored = self.state.store.label_sets()?.remove(&**name);
-        let wanted = Wanted::find(&self.state, name, &set, stored.as_ref())?;
+        let mut stored = self.state.store.label_sets()?;
+        let known = stored.keys().find(|known| name.is_same(known));
+        let name = known
+            .and_then(|known| known.parse().ok())
+            .unwrap_or_else(|| name.clone());
+        let key = set.key(&name);
+        let stored = stored.remove(&*name);
+        let wanted = Wanted::find(&self.state, &name, &set, stored.as_ref())?;
         let (classifier, _) = wanted.classifier(&self.state, set, stored.as_ref())?;
         let State { store, vectors, .. } = &self.state;
         Ok(Preview {
             warnings: wanted.examples.warnings,
-            ..preview(name, &key, &classifier, store, vectors)?
+            ..preview(&name, &key, &classifier, store, vectors)?
         })
     }
 
     /// Deletes a label file, and with it the set's tags.
     pub fn delete(&self, name: &SetName) -> Result<Vec<SetApplied>, TagError> {
         let _one_at_a_time = locked(&self.changing);
-        let path = self.file(name);
+        let (name, path) = self.place(name)?;
+        if path.is_dir() && !path.is_symlink() {
+            return Err(files::at(&path)(FileError::NotAFile));
+        }
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(TagError::Unknown(name.to_string()));
@@ -187,8 +203,8 @@ impl Tagger {
         let action = Action::Remove {
             name: name.to_string(),
         };
-        let is_stored = stored.contains_key(&**name);
-        self.state.notes().mend(name);
+        let is_stored = stored.contains_key(&*name);
+        self.state.notes().mend(&name);
         apply(
             &self.state,
             is_stored.then_some(action).into_iter().collect(),
@@ -196,14 +212,22 @@ impl Tagger {
         )
     }
 
-    /// The text of a label file.
-    pub fn text(&self, name: &SetName) -> Result<String, TagError> {
-        let text = read_file(&self.file(name)).ok().flatten();
-        text.ok_or_else(|| TagError::Unknown(name.to_string()))
+    /// The text of a label file; none where the file is broken in a way that leaves it none.
+    pub fn text(&self, name: &SetName) -> Result<Option<String>, TagError> {
+        let (name, path) = match self.place(name) {
+            Err(TagError::File { .. }) => return Ok(None),
+            place => place?,
+        };
+        match read_file(&path) {
+            Ok(None) => Err(TagError::Unknown(name.to_string())),
+            text => Ok(text.ok().flatten()),
+        }
     }
 
-    fn file(&self, name: &SetName) -> PathBuf {
-        self.folder.join(format!("{name}.toml"))
+    /// The file of a set with the set's name, as it is there in whatever capitals and spelling, or as it is to be made.
+    fn place(&self, name: &SetName) -> Result<(SetName, PathBuf), TagError> {
+        let new = || (name.clone(), self.folder.join(format!("{name}.toml")));
+        Ok(files::find(&self.folder, name)?.unwrap_or_else(new))
     }
 
     /// How every label set stands, by name.
@@ -214,6 +238,11 @@ impl Tagger {
     /// How one label set stands.
     pub fn status_of(&self, name: &SetName) -> SetStatus {
         self.state.notes().status_of(&self.state.active(), name)
+    }
+
+    /// What decisions know the set by that is called so, by its name or by its `id`.
+    pub fn key_of(&self, set: &str) -> String {
+        key_of(&self.state.active(), set)
     }
 
     /// Keeps decisions, and changes the tags of their images with them. Returns how many decisions that changed.

@@ -19,6 +19,9 @@ pub const DEFAULT_LIMIT: usize = 50;
 /// The largest `limit`: an answer must fit in memory and in patience.
 pub const MAX_LIMIT: usize = 1000;
 
+/// The longest text that is neither a query nor a description nor a picture.
+const VALUE_CHARACTERS: usize = 1000;
+
 /// A query, and the part of its answer that is wanted.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -100,6 +103,14 @@ pub enum BadSearch {
     /// Each term is embedded.
     #[error("a query has at most {} terms", MOST_TERMS)]
     TooManyTerms,
+    /// A text that no answer held, and nobody types.
+    #[error("`{field}` has at most {VALUE_CHARACTERS} characters, and this one has {characters}")]
+    TooLong {
+        /// The field.
+        field: &'static str,
+        /// How many it has.
+        characters: usize,
+    },
     /// A term that is about nothing, or about several things.
     #[error("a term has one of `text`, `image` and `upload`")]
     Term,
@@ -130,6 +141,16 @@ pub enum BadSearch {
 impl SearchRequest {
     /// The query and the part of its answer, checked.
     pub fn read(self) -> Result<(Query, Slice), BadSearch> {
+        for (field, value) in [
+            ("after", &self.filter.after),
+            ("before", &self.filter.before),
+            ("cursor", &self.cursor),
+        ] {
+            let characters = value.as_ref().map_or(0, |value| value.chars().count());
+            if characters > VALUE_CHARACTERS {
+                return Err(BadSearch::TooLong { field, characters });
+            }
+        }
         let mut query = search::parse(&self.q.unwrap_or_default())?;
         for term in self.terms {
             query.terms.push(term.read()?);

@@ -1,6 +1,7 @@
 //! The real program over real files, real HTTP and the bundled model.
 
 mod api;
+mod bounds;
 mod cli;
 mod cutoff;
 mod decisions;
@@ -15,6 +16,7 @@ mod hooks;
 mod hub;
 mod index;
 mod lab;
+mod label_files;
 #[cfg(target_os = "linux")]
 mod mounts;
 mod queries;

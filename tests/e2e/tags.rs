@@ -276,7 +276,7 @@ fn a_bad_entry_stops_neither_the_start_nor_other_sets() {
     fs::create_dir(at("folder.toml")).unwrap();
     std::os::unix::fs::symlink("nowhere", at("dangling.toml")).unwrap();
     fs::write(at("latin.toml"), b"# caf\xe9\n[[labels]]\nname = 'x'").unwrap();
-    fs::write(at("Places.toml"), any(0.5, &["x"])).unwrap();
+    fs::write(at("what?.toml"), any(0.5, &["x"])).unwrap();
     let daemon = lab.serve();
     daemon.wait_for_images(1);
     assert_eq!(counts(&daemon), wanted, "also the set whose file is bad");
@@ -285,9 +285,9 @@ fn a_bad_entry_stops_neither_the_start_nor_other_sets() {
         ("kept", "no regular file"),
         ("pipe", "no regular file"),
         ("folder", "no regular file"),
-        ("dangling", "cannot be read"),
+        ("dangling", "a link to a file that is not there"),
         ("latin", "not UTF-8"),
-        ("Places", "cannot name a label set"),
+        ("what?", "cannot name a label set"),
     ] {
         let found = status["label_sets"][name]["error"].as_str();
         assert!(

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::spelling::folded;
+
 #[cfg(unix)]
 pub(super) fn to_bytes(path: &Path) -> Vec<u8> {
     use std::os::unix::ffi::OsStrExt;
@@ -24,10 +26,18 @@ pub(super) fn from_bytes(bytes: Vec<u8>) -> PathBuf {
     PathBuf::from(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The name by which people look for a file: the last part of its path, in lower case.
+/// The name by which people look for a file: the last part of its path, in lower case, however it is spelt.
 pub(super) fn name(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default();
-    name.to_string_lossy().to_lowercase()
+    folded(&name.to_string_lossy())
+}
+
+/// Bytes as `unhex` reads them.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
+        .collect()
 }
 
 /// The half-open range of byte strings that lie below the folder `path`: `[path/, path0)`, since `0` follows `/`.

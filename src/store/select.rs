@@ -1,6 +1,8 @@
 //! From a filter to the images that pass it: reads all tables that say something about images.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
+use std::slice;
 
 use rusqlite::types::Value;
 use rusqlite::{Transaction, params_from_iter};
@@ -9,8 +11,9 @@ use super::date::PartialDate;
 use super::filter::{Area, Filter, Span};
 use super::ids::ImageId;
 use super::keywords::FILE_SET;
-use super::{Result, Store, paths};
+use super::{Result, Store, StoreError, paths};
 use crate::formats::Format;
+use crate::spelling::{folded, spellings, spellings_of_path};
 
 /// A condition in SQL with the values for its placeholders.
 type Condition = (String, Vec<Value>);
@@ -68,17 +71,19 @@ impl Store {
 
 fn conditions(db: &Transaction<'_>, filter: &Filter) -> Result<Vec<Condition>> {
     let mut all = Vec::new();
+    let tags = |tags: &[String]| Ok::<_, StoreError>(tagged(&with_stored_sets(db, tags)?));
     if !filter.paths.is_empty() {
         all.push(place_condition(db, &filter.paths)?);
     }
-    all.extend(filter.all_tags.iter().map(|tag| tagged(&[tag.as_str()])));
-    all.extend(filter.any_tags.iter().map(|tags| tagged(tags)));
-    all.extend(
-        filter
-            .no_tags
-            .iter()
-            .map(|tag| not(tagged(&[tag.as_str()]))),
-    );
+    for tag in &filter.all_tags {
+        all.push(tags(slice::from_ref(tag))?);
+    }
+    for any in &filter.any_tags {
+        all.push(tags(any)?);
+    }
+    for tag in &filter.no_tags {
+        all.push(not(tags(slice::from_ref(tag))?));
+    }
     all.extend(compared("taken_at >=", filter.after.as_ref().map(date)));
     all.extend(compared("taken_at <", filter.before.as_ref().map(date)));
     all.extend(one_of("format", &filter.formats));
@@ -161,8 +166,32 @@ fn not((condition, values): Condition) -> Condition {
     (format!("NOT {condition}"), values)
 }
 
-/// Carries one of these labels, or of these keywords of its files.
+/// The tags with the names of their sets as those are stored: capitals do not tell sets apart.
+fn with_stored_sets(db: &Transaction<'_>, tags: &[String]) -> Result<Vec<String>> {
+    if !tags.iter().any(|tag| tag.contains('/')) {
+        return Ok(tags.to_vec());
+    }
+    let mut select = db.prepare_cached("SELECT name FROM label_sets")?;
+    let rows = select.query_map([], |row| row.get(0))?;
+    let sets: Vec<String> = rows.collect::<rusqlite::Result<_>>()?;
+    let stored = |tag: &String| {
+        let (set, label) = tag.split_once('/')?;
+        let wanted = folded(set);
+        let set = sets.iter().find(|set| folded(set) == wanted)?;
+        Some(format!("{set}/{label}"))
+    };
+    let tags = tags.iter();
+    Ok(tags
+        .map(|tag| stored(tag).unwrap_or_else(|| tag.clone()))
+        .collect())
+}
+
+/// Carries one of these labels, or of these keywords of its files, in any spelling.
 fn tagged(tags: &[impl AsRef<str>]) -> Condition {
+    let tags: Vec<String> = tags
+        .iter()
+        .flat_map(|tag| spellings(tag.as_ref()))
+        .collect();
     let places = places(tags.len());
     let carries = format!(
         "(i.id IN (SELECT image_id FROM tags WHERE label_id IN (
@@ -178,13 +207,18 @@ fn tagged(tags: &[impl AsRef<str>]) -> Condition {
     (carries, names().chain(names()).chain(keywords).collect())
 }
 
+/// Files of older libraries have their names as they were spelt.
 fn has_name(name: &str) -> Condition {
-    let name = name.to_lowercase();
     // What follows the name without its ending lies between its dot and what sorts behind dots.
-    let has_name = "i.id IN (SELECT f.image_id FROM live_files f
-                    WHERE f.name = ? OR f.name > ? AND f.name < ?)";
-    let names = [name.clone(), format!("{name}."), format!("{name}/")];
-    (has_name.to_owned(), names.map(Value::Text).to_vec())
+    let is_it = |name: String| {
+        let names = [name.clone(), format!("{name}."), format!("{name}/")];
+        let condition = "(f.name = ? OR f.name > ? AND f.name < ?)".to_owned();
+        (condition, names.map(Value::Text).to_vec())
+    };
+    let spellings = spellings(&folded(name)).into_iter();
+    let (any, values) = joined(spellings.map(is_it), " OR ", "0");
+    let images = format!("i.id IN (SELECT f.image_id FROM live_files f WHERE {any})");
+    (images, values)
 }
 
 fn inside(area: Area) -> Condition {
@@ -201,35 +235,75 @@ fn is_held() -> Condition {
     (format!("EXISTS ({held})"), Vec::new())
 }
 
-/// A file that holds the image lies in one of these places: under any root where a place is relative.
+/// A file that holds the image lies in one of these places, or matches one that is a glob: under any root where a place is relative.
+///
+/// Every part of a place has its own spelling on the disk. A folder with brackets in its name is meant by its name, not as a glob.
 fn place_condition(db: &Transaction<'_>, places: &[String]) -> Result<Condition> {
     let mut select = db.prepare_cached("SELECT path FROM roots")?;
     let rows = select.query_map([], |row| row.get(0).map(paths::from_bytes))?;
     let roots: Vec<PathBuf> = rows.collect::<rusqlite::Result<_>>()?;
-    let pairs = places
-        .iter()
-        .flat_map(|place| roots.iter().map(move |root| placed(root, place)));
-    let (any, values) = joined(pairs, " OR ", "0");
-    let images = format!("SELECT f.image_id FROM live_files f WHERE {any}");
-    Ok((format!("i.id IN ({images})"), values))
+    let (mut folders, mut globs) = (BTreeSet::new(), BTreeSet::new());
+    for place in places {
+        let paths = spellings_of_path(place);
+        let paths = paths
+            .iter()
+            .flat_map(|path| roots.iter().map(move |root| root.join(path)));
+        let of_place: BTreeSet<PathBuf> = paths.collect();
+        if !place.contains(NOT_IN_FOLDERS) || holds_files(db, &of_place)? {
+            folders.extend(of_place);
+            continue;
+        }
+        let is_lossy = place.contains(char::REPLACEMENT_CHARACTER);
+        let glob = if is_lossy {
+            literal(place)
+        } else {
+            place.clone()
+        };
+        let spelt = spellings(&glob).into_iter();
+        globs.extend(
+            spelt.flat_map(|glob| roots.iter().flat_map(move |root| absolute(root, &glob))),
+        );
+    }
+    let condition = format!(
+        "i.id IN ({BELOW_FOLDERS} UNION ALL
+         SELECT f.image_id FROM json_each(?) glob CROSS JOIN live_files f ON CAST(f.path AS TEXT) GLOB glob.value)"
+    );
+    let globs = Value::Text(serde_json::Value::from_iter(globs).to_string());
+    Ok((condition, vec![ranges(&folders), globs]))
 }
 
-/// A file's path is in a folder or matches a glob, which are meant from `root` where they are relative.
-fn placed(root: &Path, place: &str) -> Condition {
-    if !place.contains(['*', '?', '[']) {
-        let (first, end) = paths::below(&root.join(place));
-        let values = vec![Value::Blob(first), Value::Blob(end)];
-        return ("(f.path >= ? AND f.path < ?)".to_owned(), values);
-    }
-    let glob = if Path::new(place).is_absolute() {
-        place.to_owned()
-    } else {
-        let root = root.to_string_lossy();
-        let separator = std::path::MAIN_SEPARATOR;
-        format!("{}{separator}{place}", literal(&root))
+/// What makes a place a glob, if no folder has that name. What is told instead of bytes that are no
+/// text matches them in a glob.
+const NOT_IN_FOLDERS: [char; 4] = ['*', '?', '[', char::REPLACEMENT_CHARACTER];
+
+/// The images of files below the folders of [`ranges`].
+const BELOW_FOLDERS: &str = "SELECT f.image_id FROM json_each(?) folder CROSS JOIN live_files f
+    ON f.path >= unhex(folder.value ->> 0) AND f.path < unhex(folder.value ->> 1)";
+
+/// What paths below these folders lie between.
+fn ranges(folders: &BTreeSet<PathBuf>) -> Value {
+    let range = |folder: &PathBuf| {
+        let (first, end) = paths::below(folder);
+        serde_json::Value::from_iter([first, end].map(|path| paths::hex(&path)))
     };
-    let matches = "CAST(f.path AS TEXT) GLOB ?".to_owned();
-    (matches, vec![Value::Text(glob)])
+    let ranges: serde_json::Value = folders.iter().map(range).collect();
+    Value::Text(ranges.to_string())
+}
+
+fn holds_files(db: &Transaction<'_>, folders: &BTreeSet<PathBuf>) -> Result<bool> {
+    let mut select = db.prepare_cached(&format!("SELECT EXISTS ({BELOW_FOLDERS})"))?;
+    Ok(select.query_row([ranges(folders)], |row| row.get(0))?)
+}
+
+/// The glob from the root of the file system, and the one of all that lies below what it matches.
+fn absolute(root: &Path, glob: &str) -> [String; 2] {
+    let glob = if Path::new(glob).is_absolute() {
+        glob.to_owned()
+    } else {
+        format!("{}{MAIN_SEPARATOR}{glob}", literal(&root.to_string_lossy()))
+    };
+    let glob = glob.trim_end_matches(MAIN_SEPARATOR);
+    [glob.to_owned(), format!("{glob}{MAIN_SEPARATOR}*")]
 }
 
 /// A text with which a glob means only itself.
@@ -244,6 +318,9 @@ fn literal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::Metadata;
+    use crate::embed::Embedding;
+    use crate::store::{Content, ContentHash, FileKeywords, FileRecord, FileStat};
 
     /// The words in which `SQLite` says how it goes about a selection.
     fn plan(store: &Store, conditions: Vec<Condition>) -> String {
@@ -278,11 +355,103 @@ mod tests {
         }
     }
 
+    /// A library with a file in each of these folders of two roots.
+    fn with_files(paths: &[&[u8]]) -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let model = store.model("fingerprint", "name").unwrap();
+        let root = store.root(Path::new("/a[b]*")).unwrap();
+        store.root(Path::new("/Fotos u\u{308}")).unwrap();
+        for (seed, path) in (0..).zip(paths) {
+            let record = FileRecord {
+                root,
+                path: paths::from_bytes(path.to_vec()),
+                stat: FileStat {
+                    size_bytes: 1,
+                    modified_ns: 1,
+                    inode: 1,
+                },
+                content: Ok(Content {
+                    hash: ContentHash([seed; 32]),
+                    metadata: Metadata::new(Format::Png, 1, 1),
+                    keywords: FileKeywords::default(),
+                    embedding: Embedding::new(vec![1.0]).unwrap(),
+                    tags: Vec::new(),
+                }),
+            };
+            store.record(model, &[record]).unwrap();
+        }
+        (folder, store)
+    }
+
     #[test]
-    fn a_glob_is_meant_from_the_root_and_the_root_is_not_one() {
-        let (condition, values) = placed(Path::new("/a[b]*"), "20*/x.jpg");
-        assert!(condition.contains("GLOB"));
-        assert_eq!(values, [text("/a[[]b][*]/20*/x.jpg")]);
-        assert_eq!(placed(Path::new("/a"), "/b/*").1, [text("/b/*")]);
+    fn a_place_is_found_by_the_name_that_its_folder_has() {
+        let files: [&[u8]; 9] = [
+            b"/a[b]*/2019/x.jpg",
+            b"/a[b]*/[2019] Holiday/x.jpg",
+            b"/a[b]*/[2019] Holiday/sub/y.jpg",
+            b"/a[b]*/2 Holiday/x.jpg",
+            b"/a[b]*/what?/*/x.jpg",
+            "/a[b]*/M\u{fc}nchen/Ko\u{308}ln/x.jpg".as_bytes(),
+            "/Fotos u\u{308}/Mu\u{308}nchen/K\u{f6}ln/y.jpg".as_bytes(),
+            b"/a[b]*/caf\xe9/x.jpg",
+            b"/aXbY/2019/x.jpg",
+        ];
+        let (_folder, store) = with_files(&files);
+        let found = |place: &str| {
+            let filter = Filter {
+                paths: vec![place.to_owned()],
+                ..Filter::default()
+            };
+            let images = store.matching(&filter).unwrap();
+            images.iter().map(|id| id.0 - 1).collect::<Vec<_>>()
+        };
+        for (place, wanted) in [
+            ("2019", &[0][..]),
+            ("[2019] Holiday", &[1, 2]),
+            ("/a[b]*/[2019] Holiday/", &[1, 2]),
+            ("[2019] Holiday/sub", &[2]),
+            // No folder has this name, so it is a glob, which matches below too.
+            ("[12] Holiday", &[3]),
+            ("[[]2019] Holi???", &[1, 2]),
+            ("*/sub", &[2]),
+            ("*/sub/", &[2]),
+            ("20??/*.jpg", &[0]),
+            ("what?", &[4]),
+            ("what?/*", &[4]),
+            ("M\u{fc}nchen", &[5, 6]),
+            ("Mu\u{308}nchen", &[5, 6]),
+            ("M\u{fc}nchen/Ko\u{308}ln/", &[5, 6]),
+            ("/Fotos \u{fc}/M\u{fc}nchen", &[6]),
+            ("M\u{fc}n*", &[5, 6]),
+            ("Mu\u{308}nchen/*/y.jpg", &[6]),
+            // As it is told of a folder whose name is no text.
+            ("/a[b]*/caf\u{fffd}", &[7]),
+            ("/a[b]*", &[0, 1, 2, 3, 4, 5, 7]),
+            ("nowhere", &[]),
+        ] {
+            assert_eq!(found(place), wanted, "{place}");
+        }
+    }
+
+    #[test]
+    fn names_are_found_in_whatever_spelling() {
+        let files: [&[u8]; 2] = [
+            "/a[b]*/Cafe\u{301}.JPG".as_bytes(),
+            "/a[b]*/CAF\u{c9}.png".as_bytes(),
+        ];
+        let (_folder, store) = with_files(&files);
+        let count = |name: &str| store.named(name, &Filter::default()).unwrap().len();
+        for name in ["caf\u{e9}", "Cafe\u{301}", "CAF\u{c9}"] {
+            assert_eq!(count(name), 2, "{name}");
+            assert_eq!(count(&format!("{name}.jpg")), 1, "{name}");
+        }
+        // As an older library has it.
+        let decomposed = "UPDATE files SET name = ?1 WHERE name = ?2";
+        let names = ["cafe\u{301}.png", "caf\u{e9}.png"];
+        store
+            .write(|db| Ok(db.execute(decomposed, names)?))
+            .unwrap();
+        assert_eq!(count("caf\u{e9}"), 2);
     }
 }

@@ -76,9 +76,7 @@ fn choose(model: &Model, weights: &VarBuilder<'_>, placement: &mut Placement) ->
     if placement.format == NumberFormat::F32 || placement.is_checked() {
         return Ok(towers);
     }
-    // Loaded second and dropped first: memory between the two would not go back to the system.
-    let reference = CpuTowers::load(model, weights, NumberFormat::F32)?;
-    let cosine = smallest_cosine(&reference.samples(model)?, &towers.samples(model)?);
+    let cosine = smallest_cosine(&reference_samples(model, weights)?, &towers.samples(model)?);
     if cosine < SMALLEST_COSINE {
         let precision = placement.precision();
         warn!(
@@ -88,7 +86,8 @@ fn choose(model: &Model, weights: &VarBuilder<'_>, placement: &mut Placement) ->
         if placement.may_be_f32 {
             placement.format = NumberFormat::F32;
             placement.cosine = None;
-            return Ok(reference);
+            drop(towers);
+            return CpuTowers::load(model, weights, NumberFormat::F32);
         }
     }
     placement.cosine = Some(cosine);
@@ -111,9 +110,7 @@ impl CpuTowers {
 
     /// Features of the pictures and texts of the self-check.
     fn samples(&self, model: &Model) -> Result<Vec<Vec<f32>>> {
-        let texts = check::TEXTS.map(str::to_owned);
-        let ids = token_ids(&model.tokenizer, &texts).map_err(Error::wrap)?;
-        let pictures = check::pictures(model.architecture.vision.image_size);
+        let (pictures, ids) = samples(model)?;
         let (mut images, texts): (Vec<_>, Vec<_>) = rayon::join(
             || {
                 let picture = |picture: Pixels| {
@@ -152,6 +149,38 @@ impl CpuTowers {
             })?,
         })
     }
+}
+
+/// The pictures and the texts' tokens of the self-check.
+fn samples(model: &Model) -> Result<(Vec<Pixels>, Vec<Vec<u32>>)> {
+    let texts = check::TEXTS.map(str::to_owned);
+    let ids = token_ids(&model.tokenizer, &texts).map_err(Error::wrap)?;
+    let pictures = check::pictures(model.architecture.vision.image_size);
+    Ok((pictures, ids))
+}
+
+/// Their features in f32. The model is never in memory a second time: its layers are read one after the other.
+fn reference_samples(model: &Model, weights: &VarBuilder<'_>) -> Result<Vec<Vec<f32>>> {
+    let (pictures, ids) = samples(model)?;
+    let form = Packed(NumberFormat::F32);
+    let bare = model.architecture.without_layers();
+    let workspace = || Workspace::new(NumberFormat::F32);
+    let (images, texts) = rayon::join(
+        || {
+            let tower = VisionWeights::load(&form, &bare, weights)?;
+            let tower = cpu::VisionTower::new(tower, &model.preprocessing);
+            let layers = VisionWeights::layers(&form, &model.architecture, weights);
+            tower.forward_through(&layers, &pictures, &mut workspace())
+        },
+        || {
+            let tower = TextWeights::load(&form, &bare, weights)?;
+            let layers = TextWeights::layers(&form, &model.architecture, weights);
+            tower.forward_through(&layers, &ids, &mut workspace())
+        },
+    );
+    let mut images = images?;
+    images.extend(texts?);
+    Ok(images)
 }
 
 fn smallest_cosine(theirs: &[Vec<f32>], ours: &[Vec<f32>]) -> f32 {

@@ -10,6 +10,9 @@ use super::Similarity;
 use crate::kernels::Activation;
 use crate::model::{Architecture, Pooling, TowerFamily, TowerShape};
 
+/// Where the layers of a tower stand.
+const LAYERS: &str = "encoder.layers";
+
 /// What one way of running a tower makes of its tensors.
 pub(super) trait Form: Sync {
     /// The weights of a product.
@@ -73,6 +76,24 @@ pub(super) struct LayerWeights<F: Form> {
     pub(super) fc2: F::Dense,
 }
 
+/// The layers of a tower, each read when it is asked for.
+pub(super) struct Layers<'a, F> {
+    loader: Loader<'a, F>,
+    weights: VarBuilder<'a>,
+}
+
+impl<F: Form> Layers<'_, F> {
+    pub(super) fn count(&self) -> usize {
+        self.loader.shape.layers
+    }
+
+    /// Nothing behind the last one.
+    pub(super) fn load(&self, index: usize) -> Result<Option<LayerWeights<F>>> {
+        let layer = (index < self.count()).then(|| self.loader.layer(&self.weights.pp(index)));
+        layer.transpose()
+    }
+}
+
 /// How similarities are read.
 pub(super) fn load_similarity(weights: &VarBuilder<'_>) -> Result<Similarity> {
     // Checkpoints store the logarithm.
@@ -88,6 +109,7 @@ impl<F: Form> VisionWeights<F> {
     ) -> Result<VisionWeights<F>> {
         let family = architecture.family;
         let vision = &architecture.vision;
+        let loader = Loader::vision(form, architecture);
         let patch_size = vision.patch_size;
         let patches = weights
             .pp(family.vision.model)
@@ -95,11 +117,6 @@ impl<F: Form> VisionWeights<F> {
         let width = vision.tower.width;
         let kernel = patches.get((width, 3, patch_size, patch_size), "weight")?;
         let bias = family.has_patch_bias.then(|| patches.get(width, "bias"));
-        let loader = Loader {
-            form,
-            family: &family.vision,
-            shape: &vision.tower,
-        };
         let count = (vision.image_size / patch_size).pow(2);
         Ok(VisionWeights {
             // A convolution whose stride is its kernel is a product with the flattened kernel.
@@ -107,6 +124,15 @@ impl<F: Form> VisionWeights<F> {
             patch_size,
             tower: loader.tower(weights, count, architecture.projection_dim)?,
         })
+    }
+
+    /// What [`VisionWeights::load`] would load of an architecture that has no layers yet.
+    pub(super) fn layers<'a>(
+        form: &'a F,
+        architecture: &'a Architecture,
+        weights: &VarBuilder<'a>,
+    ) -> Layers<'a, F> {
+        Loader::vision(form, architecture).layers(weights)
     }
 }
 
@@ -116,18 +142,23 @@ impl<F: Form> TextWeights<F> {
         architecture: &Architecture,
         weights: &VarBuilder<'_>,
     ) -> Result<TextWeights<F>> {
-        let family = &architecture.family.text;
         let text = &architecture.text;
-        let table = weights.pp(family.model).pp("embeddings.token_embedding");
-        let loader = Loader {
-            form,
-            family,
-            shape: &text.tower,
-        };
+        let loader = Loader::text(form, architecture);
+        let model = weights.pp(loader.family.model);
+        let table = model.pp("embeddings.token_embedding");
         Ok(TextWeights {
             tokens: form.tokens(table.get((text.vocab_size, text.tower.width), "weight")?)?,
             tower: loader.tower(weights, text.context_length, architecture.projection_dim)?,
         })
+    }
+
+    /// What [`TextWeights::load`] would load of an architecture that has no layers yet.
+    pub(super) fn layers<'a>(
+        form: &'a F,
+        architecture: &'a Architecture,
+        weights: &VarBuilder<'a>,
+    ) -> Layers<'a, F> {
+        Loader::text(form, architecture).layers(weights)
     }
 }
 
@@ -138,7 +169,30 @@ struct Loader<'a, F> {
     shape: &'a TowerShape,
 }
 
-impl<F: Form> Loader<'_, F> {
+impl<'a, F: Form> Loader<'a, F> {
+    fn vision(form: &'a F, architecture: &'a Architecture) -> Loader<'a, F> {
+        Loader {
+            form,
+            family: &architecture.family.vision,
+            shape: &architecture.vision.tower,
+        }
+    }
+
+    fn text(form: &'a F, architecture: &'a Architecture) -> Loader<'a, F> {
+        Loader {
+            form,
+            family: &architecture.family.text,
+            shape: &architecture.text.tower,
+        }
+    }
+
+    fn layers(self, weights: &VarBuilder<'a>) -> Layers<'a, F> {
+        Layers {
+            weights: weights.pp(self.family.model).pp(LAYERS),
+            loader: self,
+        }
+    }
+
     /// `inputs` is the number of patches or of tokens.
     fn tower(
         &self,
@@ -149,7 +203,7 @@ impl<F: Form> Loader<'_, F> {
         let model = weights.pp(self.family.model);
         let projection = weights.pp(self.family.projection);
         let bias = self.family.has_projection_bias;
-        let layers = model.pp("encoder.layers");
+        let layers = model.pp(LAYERS);
         let pre_norm = self.family.pre_norm.map(|name| self.norm(&model.pp(name)));
         Ok(TowerWeights {
             family: self.family,

@@ -68,6 +68,14 @@ impl Architecture {
         let raw: RawConfig = config.json()?;
         raw.architecture().map_err(|reason| config.invalid(&reason))
     }
+
+    /// The same towers with nothing between their two ends.
+    pub(crate) fn without_layers(&self) -> Architecture {
+        let mut bare = self.clone();
+        bare.vision.tower.layers = 0;
+        bare.text.tower.layers = 0;
+        bare
+    }
 }
 
 /// `*_config_dict` are what `*_config` was called in the first files; where both stand, Hugging Face takes the `_dict`.

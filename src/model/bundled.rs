@@ -1,10 +1,9 @@
 //! The small model inside the program: the four files of `src/model/bundled`, in the hub's layout.
 
-use std::borrow::Cow;
-
 use super::{
     Weights,
     parts::{Part, Parts, TokenizerParts},
+    weights::Shard,
 };
 
 pub(super) fn parts() -> Parts {
@@ -19,7 +18,7 @@ pub(super) fn parts() -> Parts {
             "tokenizer.json",
             include_bytes!("bundled/tokenizer.json"),
         )),
-        weights: Weights::Safetensors(vec![Cow::Borrowed(weights)]),
+        weights: Weights::Safetensors(vec![Shard::from_static(weights)]),
     }
 }
 

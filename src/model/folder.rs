@@ -13,7 +13,7 @@ use super::{
     ModelError, Weights,
     parts::{Part, Parts, TokenizerParts},
     source::is_plain,
-    weights::{check_pickle, read_safetensors},
+    weights::{Shard, check_pickle},
 };
 
 pub(super) const CONFIG: &str = "config.json";
@@ -113,7 +113,7 @@ impl WeightFiles {
         match self {
             Self::Safetensors(files) => files
                 .iter()
-                .map(|path| read_safetensors(path))
+                .map(|path| Shard::open(path))
                 .collect::<Result<_, _>>()
                 .map(Weights::Safetensors),
             Self::Pickle(path) => {

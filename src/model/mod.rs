@@ -42,6 +42,7 @@ pub use hub::{HubSettings, Progress};
 pub use parts::Weights;
 pub use preprocessing::{Filter, PictureSize, Preprocessing, Resize};
 pub use source::ModelSource;
+pub use weights::Shard;
 
 /// A model, read and checked, ready to be run.
 pub struct Model {
@@ -178,7 +179,12 @@ fn fingerprint(parts: &Parts) -> Result<String, ModelError> {
         add(&mut hasher, &part.bytes);
     }
     match &parts.weights {
-        Weights::Safetensors(files) => files.iter().for_each(|bytes| add(&mut hasher, bytes)),
+        Weights::Safetensors(shards) => {
+            for shard in shards {
+                hasher.update(&shard.length().to_le_bytes());
+                shard.hash(&mut hasher)?;
+            }
+        }
         Weights::Pickle(path) => {
             let read = File::open(path).and_then(|file| hasher.update_reader(file).map(drop));
             read.map_err(|source| ModelError::read(path, source))?;
@@ -239,7 +245,7 @@ mod tests {
             (model.name.as_str(), model.fingerprint.len()),
             ("bundled", 64)
         );
-        assert!(matches!(&model.weights, Weights::Safetensors(files) if files[0].len() > 1000));
+        assert!(matches!(&model.weights, Weights::Safetensors(files) if files[0].length() > 1000));
     }
 
     #[test]

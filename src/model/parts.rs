@@ -8,7 +8,10 @@ use std::{
 
 use serde::de::DeserializeOwned;
 
-use super::ModelError;
+use super::{
+    ModelError,
+    weights::{Shard, is_web_page},
+};
 
 /// The content of a file.
 pub(super) struct Part {
@@ -27,8 +30,8 @@ pub(super) struct Parts {
 
 /// A model's weights, by Hugging Face's tensor names.
 pub enum Weights {
-    /// The bytes of one safetensors file, or of several shards.
-    Safetensors(Vec<Cow<'static, [u8]>>),
+    /// One safetensors file, or several shards.
+    Safetensors(Vec<Shard>),
     /// A zip file of torch's, `pytorch_model.bin`; candle reads it without running any code in it.
     Pickle(PathBuf),
 }
@@ -80,9 +83,4 @@ impl TokenizerParts {
             Self::Split { vocab, merges } => vec![vocab, merges],
         }
     }
-}
-
-/// Proxies and hubs in trouble answer with a page where a file was asked for; none of a model's files begins like one.
-pub(super) fn is_web_page(start: &[u8]) -> bool {
-    start.trim_ascii_start().first() == Some(&b'<')
 }

@@ -1,24 +1,107 @@
 //! A model's weights as bytes: where they lie, and whether they are whole.
 
-use std::{borrow::Cow, fs::File, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use blake3::Hasher;
 
 use candle_core::pickle::read_pth_tensor_info;
 use safetensors::tensor::Metadata;
 
-use super::{
-    ModelError,
-    parts::{Part, is_web_page},
-};
+use super::ModelError;
 
 /// Longest header that the format's own reader accepts.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 
-/// Reads one safetensors file that is whole.
-pub(super) fn read_safetensors(path: &Path) -> Result<Cow<'static, [u8]>, ModelError> {
-    let part = Part::read(path)?;
-    check_safetensors(part.bytes.as_ref(), part.bytes.len() as u64)
-        .map_err(|reason| part.invalid(&reason))?;
-    Ok(part.bytes)
+/// Bytes that are read at once to be hashed.
+const HASHED_AT_ONCE: usize = 4 << 20;
+
+/// The bytes of one safetensors file, read a part at a time: a model is as large as the memory of small machines.
+pub struct Shard {
+    length: u64,
+    bytes: Bytes,
+}
+
+enum Bytes {
+    /// In the program.
+    Static(&'static [u8]),
+    /// On the disk, open so that it stays the same file whatever takes its place.
+    File { path: PathBuf, file: Mutex<File> },
+}
+
+impl Shard {
+    pub(super) fn from_static(bytes: &'static [u8]) -> Shard {
+        Shard {
+            length: bytes.len() as u64,
+            bytes: Bytes::Static(bytes),
+        }
+    }
+
+    /// Opens a file that is whole.
+    pub(super) fn open(path: &Path) -> Result<Shard, ModelError> {
+        let failed = |source| ModelError::read(path, source);
+        let file = File::open(path).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
+        check_safetensors(&file, length).map_err(|reason| ModelError::Invalid {
+            file: path.display().to_string(),
+            reason,
+        })?;
+        Ok(Shard {
+            length,
+            bytes: Bytes::File {
+                path: path.to_owned(),
+                file: Mutex::new(file),
+            },
+        })
+    }
+
+    /// How many bytes there are.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Fills `part` with the bytes from `offset` on.
+    ///
+    /// # Errors
+    /// If there are fewer, or the disk does not give them.
+    pub fn read(&self, offset: u64, part: &mut [u8]) -> io::Result<()> {
+        match &self.bytes {
+            Bytes::Static(bytes) => {
+                let mut rest = bytes.get(offset as usize..).unwrap_or_default();
+                rest.read_exact(part)
+            }
+            Bytes::File { file, .. } => {
+                // Where it stands is set before each read, so what a panic left behind does no harm.
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                file.seek(SeekFrom::Start(offset))?;
+                file.read_exact(part)
+            }
+        }
+    }
+
+    pub(super) fn hash(&self, hasher: &mut Hasher) -> Result<(), ModelError> {
+        let (path, mut part) = match &self.bytes {
+            Bytes::Static(bytes) => {
+                hasher.update_rayon(bytes);
+                return Ok(());
+            }
+            Bytes::File { path, .. } => (path, vec![0; HASHED_AT_ONCE]),
+        };
+        let mut offset = 0;
+        while offset < self.length {
+            let left = usize::try_from(self.length - offset).unwrap_or(HASHED_AT_ONCE);
+            let part = &mut part[..left.min(HASHED_AT_ONCE)];
+            let read = self.read(offset, part);
+            read.map_err(|source| ModelError::read(path, source))?;
+            hasher.update_rayon(part);
+            offset += part.len() as u64;
+        }
+        Ok(())
+    }
 }
 
 /// Whether a safetensors file is as long as its header says. `length` is the file's, in bytes.
@@ -63,6 +146,11 @@ pub(super) fn check_pickle(path: &Path) -> Result<(), String> {
         Ok(_) => Ok(()),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// Proxies and hubs in trouble answer with a page where a file was asked for; none of a model's files begins like one.
+pub(super) fn is_web_page(start: &[u8]) -> bool {
+    start.trim_ascii_start().first() == Some(&b'<')
 }
 
 #[cfg(test)]

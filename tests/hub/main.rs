@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pixdex::model::{HubError, HubSettings, Model, ModelError, ModelSource, Weights};
+use pixdex::model::{HubError, HubSettings, Model, ModelError, ModelSource, Shard, Weights};
 use tempfile::TempDir;
 
 use server::etag;
@@ -30,9 +30,15 @@ fn hub_error(result: Result<Model, ModelError>) -> HubError {
     }
 }
 
-fn weights(model: &Model) -> &[u8] {
+fn content(shard: &Shard) -> Vec<u8> {
+    let mut bytes = vec![0; shard.length() as usize];
+    shard.read(0, &mut bytes).unwrap();
+    bytes
+}
+
+fn weights(model: &Model) -> Vec<u8> {
     match &model.weights {
-        Weights::Safetensors(files) => &files[0],
+        Weights::Safetensors(files) => content(&files[0]),
         Weights::Pickle(path) => panic!("{}", path.display()),
     }
 }

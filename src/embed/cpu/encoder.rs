@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use candle_core::Result;
+
 use super::Packed;
 use super::attention::{Heads, Shape};
-use crate::embed::weights::{LayerWeights, TowerWeights};
+use crate::embed::weights::{LayerWeights, Layers, TowerWeights};
 use crate::kernels::{self, LayerNorm, NumberFormat, Out, Rows};
 
 /// Rows that go through both products of a perceptron together, so that what lies between stays in the cache.
@@ -47,13 +49,43 @@ impl TowerWeights<Packed> {
         workspace: &mut Workspace,
     ) -> Vec<Vec<f32>> {
         self.add_positions(&mut x, inputs, &mut workspace.row);
-        self.encode(&mut x, inputs, workspace);
-        normalise(
-            &self.final_norm,
-            &x,
-            &mut workspace.rows,
-            &mut workspace.row,
-        );
+        for (index, layer) in self.layers.iter().enumerate() {
+            let is_last = index + 1 == self.layers.len();
+            self.run(layer, is_last, &mut x, inputs, workspace);
+        }
+        self.project(&x, inputs, workspace)
+    }
+
+    /// The same through layers of which two are in memory: one that runs, and the next one.
+    pub(super) fn features_through(
+        &self,
+        layers: &Layers<'_, Packed>,
+        mut x: Vec<f32>,
+        inputs: &[Range<usize>],
+        workspace: &mut Workspace,
+    ) -> Result<Vec<Vec<f32>>> {
+        self.add_positions(&mut x, inputs, &mut workspace.row);
+        let mut next = layers.load(0)?;
+        let mut index = 0;
+        while let Some(layer) = next {
+            index += 1;
+            let run = || {
+                let is_last = index == layers.count();
+                self.run(&layer, is_last, &mut x, inputs, workspace);
+            };
+            next = rayon::join(run, || layers.load(index)).1?;
+        }
+        Ok(self.project(&x, inputs, workspace))
+    }
+
+    /// From the pooled rows to the joint space.
+    fn project(
+        &self,
+        x: &[f32],
+        inputs: &[Range<usize>],
+        workspace: &mut Workspace,
+    ) -> Vec<Vec<f32>> {
+        normalise(&self.final_norm, x, &mut workspace.rows, &mut workspace.row);
         let columns = self.projection.columns();
         let mut features = vec![0.0; inputs.len() * columns];
         let product = Out::Set(&mut features);
@@ -77,23 +109,27 @@ impl TowerWeights<Packed> {
         }
     }
 
-    /// Runs all rows and leaves the pooled one of each input.
-    fn encode(&self, x: &mut Vec<f32>, inputs: &[Range<usize>], workspace: &mut Workspace) {
-        let Some((last, layers)) = self.layers.split_last() else {
-            return;
-        };
-        for layer in layers {
+    /// Runs all rows through a layer; behind the last one only the pooled row of each input is left.
+    fn run(
+        &self,
+        layer: &LayerWeights<Packed>,
+        is_last: bool,
+        x: &mut Vec<f32>,
+        inputs: &[Range<usize>],
+        workspace: &mut Workspace,
+    ) {
+        if is_last {
+            // Of the last layer's rows nothing but the pooled ones is looked at.
+            let pooled = |rows: &Range<usize>| {
+                let pooled = rows.start + self.family.pooling.position(rows.len());
+                pooled..pooled + 1
+            };
+            let pooled: Vec<Range<usize>> = inputs.iter().map(pooled).collect();
+            self.attend(layer, x, inputs, &pooled, workspace);
+        } else {
             self.attend(layer, x, inputs, inputs, workspace);
-            self.perceptron(layer, x, workspace);
         }
-        // Of the last layer's rows nothing but the pooled ones is looked at.
-        let pooled = |rows: &Range<usize>| {
-            let pooled = rows.start + self.family.pooling.position(rows.len());
-            pooled..pooled + 1
-        };
-        let pooled: Vec<Range<usize>> = inputs.iter().map(pooled).collect();
-        self.attend(last, x, inputs, &pooled, workspace);
-        self.perceptron(last, x, workspace);
+        self.perceptron(layer, x, workspace);
     }
 
     /// Adds to the `queries` among the rows of each input what they find there; of `x` only they are left.

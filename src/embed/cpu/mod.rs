@@ -12,12 +12,15 @@ mod vision;
 pub(super) use encoder::Workspace;
 pub(super) use vision::VisionTower;
 
-use candle_core::{Result, Tensor};
+use candle_core::{Error, Result, Storage, Tensor};
 use rayon::prelude::*;
 
 use super::weights::Form;
 use crate::kernels::{Activation, LayerNorm, NumberFormat, PackedWeights};
 use tokens::Tokens;
+
+/// Layers of a tower that are read and packed at the same time.
+const LAYERS_AT_ONCE: usize = 4;
 
 /// Weights packed in a number format.
 pub(super) struct Packed(pub(super) NumberFormat);
@@ -33,7 +36,7 @@ impl Form for Packed {
             Some(bias) => bias.to_vec1()?,
             None => vec![0.0; weight.dim(0)?],
         };
-        Ok(PackedWeights::pack(self.0, &values(weight)?, bias))
+        with_values(&weight, |rows| PackedWeights::pack(self.0, rows, bias))
     }
 
     fn norm(&self, weight: Tensor, bias: Tensor, eps: f64) -> Result<LayerNorm> {
@@ -45,11 +48,11 @@ impl Form for Packed {
     }
 
     fn positions(&self, positions: Tensor) -> Result<Vec<f32>> {
-        values(positions)
+        with_values(&positions, <[f32]>::to_vec)
     }
 
     fn tokens(&self, table: Tensor) -> Result<Tokens> {
-        Ok(Tokens::new(values(table)?, self.0))
+        with_values(&table, |table| Tokens::new(table, self.0))
     }
 
     /// The kernels have each activation as it is.
@@ -57,22 +60,30 @@ impl Form for Packed {
         None
     }
 
-    /// Packing is work: all cores share it.
+    /// Packing is work that cores share; but each layer on its way is in memory twice.
     fn layers<T: Send>(
         &self,
         count: usize,
         load: impl Fn(usize) -> Result<T> + Send + Sync,
     ) -> Result<Vec<T>> {
-        (0..count).into_par_iter().map(load).collect()
+        let layers: Vec<usize> = (0..count).collect();
+        let groups = layers.chunks(LAYERS_AT_ONCE);
+        let group = |group: &[usize]| group.par_iter().map(|index| load(*index)).collect();
+        let groups: Vec<Vec<T>> = groups.map(group).collect::<Result<_>>()?;
+        Ok(groups.into_iter().flatten().collect())
     }
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "or else a weight would lie in memory twice while it is packed"
-)]
-fn values(tensor: Tensor) -> Result<Vec<f32>> {
-    tensor.flatten_all()?.to_vec1()
+/// What `read` makes of a tensor's values, which are not copied for it.
+fn with_values<T>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> T) -> Result<T> {
+    let tensor = tensor.contiguous()?;
+    let (storage, layout) = tensor.storage_and_layout();
+    let Storage::Cpu(storage) = &*storage else {
+        return Err(Error::Msg("packed weights are of the processor".to_owned()));
+    };
+    let start = layout.start_offset();
+    let values = &storage.as_slice::<f32>()?[start..start + layout.shape().elem_count()];
+    Ok(read(values))
 }
 
 #[cfg(test)]

@@ -1,7 +1,11 @@
 //! The text tower on packed weights: token ids to features in the joint space.
 
+use std::ops::Range;
+
+use candle_core::Result;
+
 use super::{Packed, Workspace};
-use crate::embed::weights::TextWeights;
+use crate::embed::weights::{Layers, TextWeights};
 
 impl TextWeights<Packed> {
     /// Features of each text, `projection_dim` values, not normalised. Each entry of `batch` ends with end-of-text.
@@ -10,6 +14,24 @@ impl TextWeights<Packed> {
         batch: &[Vec<u32>],
         workspace: &mut Workspace,
     ) -> Vec<Vec<f32>> {
+        let (x, inputs) = self.positions(batch);
+        self.tower.features(x, &inputs, workspace)
+    }
+
+    /// The same, where the layers are read when they are needed.
+    pub(in crate::embed) fn forward_through(
+        &self,
+        layers: &Layers<'_, Packed>,
+        batch: &[Vec<u32>],
+        workspace: &mut Workspace,
+    ) -> Result<Vec<Vec<f32>>> {
+        let (x, inputs) = self.positions(batch);
+        let tower = &self.tower;
+        tower.features_through(layers, x, &inputs, workspace)
+    }
+
+    /// A row for each token, and which rows are of which text.
+    fn positions(&self, batch: &[Vec<u32>]) -> (Vec<f32>, Vec<Range<usize>>) {
         let width = self.tower.shape.width;
         let mut x = Vec::new();
         let mut inputs = Vec::new();
@@ -20,6 +42,6 @@ impl TextWeights<Packed> {
             }
             inputs.push(start..start + ids.len());
         }
-        self.tower.features(x, &inputs, workspace)
+        (x, inputs)
     }
 }

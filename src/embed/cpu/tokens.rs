@@ -11,9 +11,9 @@ pub(in crate::embed) enum Tokens {
 }
 
 impl Tokens {
-    pub(super) fn new(table: Vec<f32>, format: NumberFormat) -> Tokens {
+    pub(super) fn new(table: &[f32], format: NumberFormat) -> Tokens {
         if format == NumberFormat::F32 {
-            return Tokens::Whole(table);
+            return Tokens::Whole(table.to_vec());
         }
         // Half a step is added before the lower half is dropped.
         let halved = |value: &f32| ((value.to_bits() + 0x8000) >> 16) as u16;

@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use candle_core::Result;
+
 use super::{Packed, Workspace};
 use crate::embed::Pixels;
-use crate::embed::weights::VisionWeights;
+use crate::embed::weights::{Layers, VisionWeights};
 use crate::kernels::Out;
 use crate::model::Preprocessing;
 
@@ -32,6 +34,28 @@ impl VisionTower {
         batch: &[Pixels],
         workspace: &mut Workspace,
     ) -> Vec<Vec<f32>> {
+        let (x, inputs) = self.positions(batch, workspace);
+        self.weights.tower.features(x, &inputs, workspace)
+    }
+
+    /// The same, where the layers are read when they are needed.
+    pub(in crate::embed) fn forward_through(
+        &self,
+        layers: &Layers<'_, Packed>,
+        batch: &[Pixels],
+        workspace: &mut Workspace,
+    ) -> Result<Vec<Vec<f32>>> {
+        let (x, inputs) = self.positions(batch, workspace);
+        let tower = &self.weights.tower;
+        tower.features_through(layers, x, &inputs, workspace)
+    }
+
+    /// A row for each patch and for what leads them, and which rows are of which picture.
+    fn positions(
+        &self,
+        batch: &[Pixels],
+        workspace: &mut Workspace,
+    ) -> (Vec<f32>, Vec<Range<usize>>) {
         let tower = &self.weights.tower;
         let width = tower.shape.width;
         let leading = tower.family.pooling.leading();
@@ -47,8 +71,7 @@ impl VisionTower {
             x.extend_from_slice(patches);
         }
         let rows = |index| index * positions..(index + 1) * positions;
-        let inputs: Vec<Range<usize>> = (0..batch.len()).map(rows).collect();
-        tower.features(x, &inputs, workspace)
+        (x, (0..batch.len()).map(rows).collect())
     }
 
     /// One row for each patch, in the order of the flattened kernel: channel, row, column.

@@ -19,9 +19,8 @@ use super::{
 };
 use crate::model::{
     HubError, ModelError,
-    parts::is_web_page,
     source::is_plain,
-    weights::{check_pickle, check_safetensors},
+    weights::{check_pickle, check_safetensors, is_web_page},
 };
 
 const BUFFER_BYTES: usize = 64 * 1024;

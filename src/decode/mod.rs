@@ -4,8 +4,10 @@
 //! decoder would fill it up with grey, and a decoder that panics fails one file, not the program.
 
 mod exif;
+mod gif;
 mod jpeg;
 mod keywords;
+mod need;
 mod rgb;
 #[cfg(test)]
 mod tests;
@@ -13,13 +15,16 @@ mod tests;
 use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, RgbImage};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, RgbImage};
 use thiserror::Error;
 
 use crate::config::DecodeConfig;
 use crate::formats::{self, Format};
+
+pub use need::to_open as need_to_open;
 
 /// Why bytes are not a picture. The text is shown to people as the reason of a failed file.
 #[derive(Debug, Error)]
@@ -54,6 +59,9 @@ pub enum DecodeError {
     /// The decoder refused the bytes.
     #[error("the picture is damaged: {0}")]
     Damaged(ImageError),
+    /// The decoder did not come to an end.
+    #[error("its decoder did not come to an end within {} s", .0.as_secs())]
+    TooSlow(Duration),
     /// The decoder has a bug that these bytes trigger.
     #[error("the picture is damaged in a way that its decoder cannot handle")]
     Panicked,
@@ -151,50 +159,66 @@ fn open_unguarded<'a>(
     let exif = decoder.exif_metadata().ok().flatten();
     let keywords = keywords::of(&mut decoder, bytes);
     let orientation = decoder.orientation().map_err(DecodeError::Damaged)?;
-    let (upright_width, upright_height) = upright((width, height), orientation);
+    let encoded = Encoded {
+        bytes,
+        format,
+        width,
+        height,
+        color: decoder.color_type(),
+        orientation,
+    };
+    let (upright_width, upright_height) = encoded.upright();
     let mut metadata = Metadata::new(format, upright_width, upright_height);
     if let Some(exif) = exif.and_then(|chunk| exif::read(&chunk)) {
         exif::add_to(&mut metadata, &exif);
     }
     let description = Description { metadata, keywords };
-    let encoded = Encoded {
-        bytes,
-        format,
-        decoder,
-        orientation,
-    };
     Ok((description, encoded))
 }
 
 fn decoder(bytes: &[u8], format: Format) -> Result<Box<dyn ImageDecoder + '_>, DecodeError> {
-    let reader = ImageReader::with_format(Cursor::new(bytes), format.decoder());
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format.decoder());
+    if format == Format::Png {
+        let mut limits = Limits::no_limits();
+        limits.max_alloc = Some(need::PNG_CHUNKS);
+        reader.limits(limits);
+    }
     let decoder = reader.into_decoder().map_err(DecodeError::Damaged)?;
     Ok(Box::new(decoder))
 }
 
-/// The pixels of a picture that is open: upright when they are decoded, and without transparency.
+/// The pixels of a picture that is open: upright when they are decoded, and without transparency. It holds no memory.
 pub struct Encoded<'a> {
     bytes: &'a [u8],
     format: Format,
-    decoder: Box<dyn ImageDecoder + 'a>,
+    /// As they are stored, not upright.
+    width: u32,
+    height: u32,
+    /// Of the decoder's pixels.
+    color: ColorType,
     orientation: Orientation,
 }
 
 impl Encoded<'_> {
     /// How many pixels there are.
     pub fn pixels(&self) -> u64 {
-        let (width, height) = self.decoder.dimensions();
-        u64::from(width) * u64::from(height)
+        u64::from(self.width) * u64::from(self.height)
+    }
+
+    /// Most bytes of memory that [`Encoded::whole`] takes, its answer among them.
+    pub fn need(&self) -> u64 {
+        need::whole(self)
+    }
+
+    /// The same of [`Encoded::shrunk`]; nothing where that gives nothing.
+    pub fn need_shrunk(&self, enough_side: u32) -> Option<u64> {
+        Some(need::shrunk(self, self.eighths(enough_side)?))
     }
 
     /// Decodes to 1/2, 1/4 or 1/8 of the size, where that is faster than the whole and leaves at least `enough_side` pixels on
     /// the short side.
     pub fn shrunk(&self, enough_side: u32) -> Option<RgbImage> {
-        let (width, height) = self.decoder.dimensions();
-        let eighths = eighths(width.min(height), enough_side);
-        if self.format != Format::Jpeg || eighths == 8 {
-            return None;
-        }
+        let eighths = self.eighths(enough_side)?;
         // What panics here is left to the full decoder, as all that is damaged.
         let decode = || jpeg::decode_scaled(self.bytes, eighths as usize);
         let pixels = catch_unwind(decode).ok().flatten()?;
@@ -206,11 +230,59 @@ impl Encoded<'_> {
     /// Decodes all pixels.
     pub fn whole(self) -> Result<RgbImage, DecodeError> {
         guarded(|| {
-            let picture = DynamicImage::from_decoder(self.decoder);
-            let mut picture = picture.map_err(DecodeError::Damaged)?;
+            let mut decoder = decoder(self.bytes, self.format)?;
+            // The decoder says again what it said when it was asked for the need, or takes no memory.
+            if (decoder.dimensions(), decoder.color_type())
+                != ((self.width, self.height), self.color)
+            {
+                return Err(DecodeError::Panicked);
+            }
+            let limits = decoder.set_limits(self.limits());
+            limits.map_err(DecodeError::Damaged)?;
+            let picture = DynamicImage::from_decoder(decoder).map_err(DecodeError::Damaged)?;
+            let mut picture = DynamicImage::ImageRgb8(rgb::eight_bits(picture, self.format));
             picture.apply_orientation(self.orientation);
-            Ok(rgb::eight_bits(picture, self.format))
+            Ok(picture.into_rgb8())
         })
+    }
+
+    /// What the decoder may take of its own, so far as it asks.
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::no_limits();
+        limits.max_alloc = match self.format {
+            Format::Gif => gif::first_frame(self.bytes).map(|frame| 4 * frame.pixels()),
+            Format::Tiff => Some(need::stored_in_tiff(self) + self.bytes.len() as u64),
+            _ => None,
+        };
+        limits
+    }
+
+    fn decoded_bytes(&self) -> u64 {
+        self.pixels() * u64::from(self.color.bytes_per_pixel())
+    }
+
+    /// To how many eighths it is decoded, where not to all.
+    fn eighths(&self, enough_side: u32) -> Option<u32> {
+        let eighths = eighths(self.width.min(self.height), enough_side);
+        (self.format == Format::Jpeg && eighths < 8).then_some(eighths)
+    }
+
+    fn is_turned(&self) -> bool {
+        matches!(
+            self.orientation,
+            Orientation::Rotate90
+                | Orientation::Rotate270
+                | Orientation::Rotate90FlipH
+                | Orientation::Rotate270FlipH
+        )
+    }
+
+    fn upright(&self) -> (u32, u32) {
+        if self.is_turned() {
+            (self.height, self.width)
+        } else {
+            (self.width, self.height)
+        }
     }
 }
 
@@ -221,16 +293,6 @@ fn eighths(short_side: u32, enough: u32) -> u32 {
         .into_iter()
         .find(|(eighths, enough)| short_side / 8 * eighths >= *enough)
         .map_or(8, |(eighths, _)| eighths)
-}
-
-fn upright((width, height): (u32, u32), orientation: Orientation) -> (u32, u32) {
-    match orientation {
-        Orientation::Rotate90
-        | Orientation::Rotate270
-        | Orientation::Rotate90FlipH
-        | Orientation::Rotate270FlipH => (height, width),
-        _ => (width, height),
-    }
 }
 
 /// `ImageReader::into_decoder` enforces no limit on the picture's own memory, so this must come before pixels are read.

@@ -12,6 +12,7 @@ use super::*;
 pub(in crate::decode) const LIMITS: DecodeConfig = DecodeConfig {
     max_pixels: 10_000,
     max_file_bytes: 100_000,
+    memory_bytes: 0,
 };
 
 pub(in crate::decode) fn decode(

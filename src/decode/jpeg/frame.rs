@@ -152,7 +152,7 @@ impl Component {
 }
 
 /// The next marker and what follows it.
-fn next_marker(bytes: &[u8]) -> Option<(u8, &[u8])> {
+pub(super) fn next_marker(bytes: &[u8]) -> Option<(u8, &[u8])> {
     let rest = bytes.strip_prefix(&[0xFF])?;
     let fill = rest.iter().take_while(|&&byte| byte == 0xFF).count();
     rest[fill..]

@@ -9,6 +9,7 @@ mod complete;
 mod frame;
 mod huffman;
 mod scan;
+mod scans;
 mod transform;
 
 use image::RgbImage;
@@ -16,6 +17,7 @@ use image::RgbImage;
 use frame::Frame;
 
 pub(super) use complete::is_complete;
+pub(super) use scans::components_in_many_scans;
 
 /// Decodes to `eighths` of the size, 1, 2 or 4, rounded down; nothing where the full decoder must see to it.
 pub(super) fn decode_scaled(bytes: &[u8], eighths: usize) -> Option<RgbImage> {

@@ -1,0 +1,373 @@
+//! No decoder takes more memory than its picture was said to need: counted at the allocator, for every sort of file.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::io::Cursor;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+use pixdex::config::DecodeConfig;
+use pixdex::decode::{self, DecodeError};
+
+static NOW: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+/// Held by the test that counts.
+static COUNTING: Mutex<()> = Mutex::new(());
+
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn taken(bytes: usize) {
+    let now = NOW.fetch_add(bytes, Relaxed) + bytes;
+    MOST.fetch_max(now, Relaxed);
+}
+
+#[expect(
+    unsafe_code,
+    reason = "the trait is unsafe; every call goes to the system's own allocator"
+)]
+// SAFETY: all that is asked is handed on as it is.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        taken(layout.size());
+        // SAFETY: the caller's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        taken(layout.size());
+        // SAFETY: the caller's.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        NOW.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: the caller's.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+/// What `work` takes at most beside what was taken before.
+fn most<T>(work: impl FnOnce() -> T) -> (T, u64) {
+    let before = NOW.load(Relaxed);
+    MOST.store(before, Relaxed);
+    let done = work();
+    (done, (MOST.load(Relaxed) - before) as u64)
+}
+
+const LIMITS: DecodeConfig = DecodeConfig {
+    max_pixels: 300_000_000,
+    max_file_bytes: 500_000_000,
+    memory_bytes: 0,
+};
+
+/// Whether the picture could be decoded, and how much was said, and taken, for each step.
+fn check(name: &str, bytes: &[u8]) -> Result<(), DecodeError> {
+    let (opened, taken) = most(|| decode::open(bytes, &LIMITS));
+    let said = decode::need_to_open(bytes);
+    println!("{name}: open {taken} of {said}");
+    assert!(taken <= said, "{name} takes {taken} to open, not {said}");
+    let (_, encoded) = opened?;
+    for side in [1, 100, 300] {
+        let Some(said) = encoded.need_shrunk(side) else {
+            continue;
+        };
+        let (_, taken) = most(|| encoded.shrunk(side));
+        assert!(
+            taken <= said,
+            "{name} takes {taken} when shrunk, not {said}"
+        );
+    }
+    let said = encoded.need();
+    // A decoder that panics is told of with a backtrace, which takes more than the picture.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let (decoded, taken) = most(|| encoded.whole());
+    std::panic::set_hook(hook);
+    println!("{name}: decode {taken} of {said}");
+    assert!(taken <= said, "{name} takes {taken}, not {said}");
+    decoded.map(drop)
+}
+
+fn waves(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, y| {
+        Rgb([(x * x / 9 + y) as u8, (x * 3) as u8, (x ^ y) as u8])
+    })
+}
+
+fn written(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+fn jpeg(color: ColorType, set: impl Fn(&mut Encoder<&mut Vec<u8>>)) -> Vec<u8> {
+    let channels: usize = match color {
+        ColorType::Luma => 1,
+        ColorType::Rgb => 3,
+        _ => 4,
+    };
+    let pixels: Vec<u8> = (0..900 * 700 * channels)
+        .map(|at| (at * at / 31) as u8)
+        .collect();
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, 80);
+    set(&mut encoder);
+    encoder.encode(&pixels, 900, 700, color).unwrap();
+    bytes
+}
+
+fn be(number: u32) -> [u8; 4] {
+    number.to_be_bytes()
+}
+
+fn crc(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xEDB8_8320 * (crc & 1))
+        })
+    })
+}
+
+fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let body = [&kind[..], data].concat();
+    [&be(data.len() as u32)[..], &body, &be(crc(&body))].concat()
+}
+
+/// So many zeros as a zlib stream of stored blocks.
+fn zeros(count: usize) -> Vec<u8> {
+    let mut bytes = vec![0x78, 0x01];
+    let mut left = count;
+    while left > 0 {
+        let len = left.min(65_535) as u16;
+        left -= usize::from(len);
+        bytes.push(u8::from(left == 0));
+        bytes.extend(len.to_le_bytes());
+        bytes.extend((!len).to_le_bytes());
+        bytes.resize(bytes.len() + usize::from(len), 0);
+    }
+    bytes.extend(be((count % 65_521) as u32 * 65_536 + 1));
+    bytes
+}
+
+/// A black PNG; `kind` is its type of colour.
+fn png(
+    width: u32,
+    height: u32,
+    depth: u8,
+    kind: u8,
+    is_interlaced: bool,
+    between: &[u8],
+) -> Vec<u8> {
+    let channels = [1, 0, 3, 1, 2, 0, 4][usize::from(kind)];
+    let row = |width: u32| (width * channels * u32::from(depth)).div_ceil(8) as usize;
+    let pass = |x: u32, dx: u32, y: u32, dy: u32| {
+        let (across, down) = ((width + dx - 1 - x) / dx, (height + dy - 1 - y) / dy);
+        if across == 0 {
+            0
+        } else {
+            (row(across) + 1) * down as usize
+        }
+    };
+    let len = if is_interlaced {
+        pass(0, 8, 0, 8)
+            + pass(4, 8, 0, 8)
+            + pass(0, 4, 4, 8)
+            + pass(2, 4, 0, 4)
+            + pass(0, 2, 2, 4)
+            + pass(1, 2, 0, 2)
+            + pass(0, 1, 1, 2)
+    } else {
+        (row(width) + 1) * height as usize
+    };
+    let header = [
+        &be(width)[..],
+        &be(height),
+        &[depth, kind, 0, 0, u8::from(is_interlaced)],
+    ];
+    [
+        b"\x89PNG\r\n\x1A\n".to_vec(),
+        chunk(*b"IHDR", &header.concat()),
+        between.to_vec(),
+        chunk(*b"IDAT", &zeros(len)),
+        chunk(*b"IEND", b""),
+    ]
+    .concat()
+}
+
+/// A GIF that promises a frame and shows a pixel of it.
+fn gif(screen: (u16, u16), frame: (u16, u16)) -> Vec<u8> {
+    let mut bytes = b"GIF89a".to_vec();
+    bytes.extend([screen.0, screen.1].map(u16::to_le_bytes).concat());
+    bytes.extend([0x80, 0, 0, 0, 0, 0, 255, 255, 255, 0x2C, 0, 0, 0, 0]);
+    bytes.extend([frame.0, frame.1].map(u16::to_le_bytes).concat());
+    bytes.extend([0, 2, 2, 0x4C, 0x01, 0, 0x3B]);
+    bytes
+}
+
+/// A black TIFF in tiles, of which the last ones stand out over the edge.
+fn tiff_in_tiles(width: u32, height: u32, tile: u32) -> Vec<u8> {
+    let tiles = width.div_ceil(tile) * height.div_ceil(tile);
+    let fields: [(u16, u32, u32); 11] = [
+        (256, 1, width),
+        (257, 1, height),
+        (258, 3, 0),
+        (259, 1, 1),
+        (262, 1, 2),
+        (277, 1, 3),
+        (284, 1, 1),
+        (322, 1, tile),
+        (323, 1, tile),
+        (324, tiles, 0),
+        (325, tiles, 0),
+    ];
+    let behind = 8 + 2 + 12 * fields.len() as u32 + 4;
+    let mut bytes = b"II*\0\x08\0\0\0".to_vec();
+    bytes.extend((fields.len() as u16).to_le_bytes());
+    let (bits, offsets) = (behind, behind + 12);
+    let counts = offsets + 4 * tiles;
+    let data = counts + 4 * tiles;
+    for (tag, count, value) in fields {
+        let value = match tag {
+            258 => bits,
+            324 => offsets,
+            325 => counts,
+            _ => value,
+        };
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(4_u16.to_le_bytes());
+        bytes.extend(count.to_le_bytes());
+        bytes.extend(value.to_le_bytes());
+    }
+    bytes.extend([0; 4]);
+    bytes.extend([8_u32; 3].map(u32::to_le_bytes).concat());
+    let tile_bytes = 3 * tile * tile;
+    let each = |number: &dyn Fn(u32) -> u32| -> Vec<u8> {
+        (0..tiles).flat_map(|at| number(at).to_le_bytes()).collect()
+    };
+    bytes.extend(each(&|at| data + at * tile_bytes));
+    bytes.extend(each(&|_| tile_bytes));
+    bytes.resize(bytes.len() + (tiles * tile_bytes) as usize, 0);
+    bytes
+}
+
+/// A TIFF with a field of as many values as it likes.
+fn tiff_of_many_values(count: u32) -> Vec<u8> {
+    let mut bytes = b"II*\0\x08\0\0\0\x03\0".to_vec();
+    for (tag, kind, count, value) in [(256, 3, 1, 9), (257, 3, 1, 9), (339_u16, 3_u16, count, 50)] {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(kind.to_le_bytes());
+        bytes.extend(u32::to_le_bytes(count));
+        bytes.extend(u32::to_le_bytes(value));
+    }
+    bytes.resize(50 + 2 * count as usize, 1);
+    bytes
+}
+
+#[test]
+fn no_decoder_takes_more_than_was_said() {
+    let _alone = COUNTING.lock();
+    // What is made once for all is not the picture's.
+    let warm = written(&waves(8, 8).into(), ImageFormat::Png);
+    decode::open(&warm, &LIMITS).unwrap().1.whole().unwrap();
+
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/parity/pictures");
+    let mut fixtures: Vec<_> = std::fs::read_dir(fixtures)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    fixtures.sort();
+    assert!(fixtures.len() > 20);
+    for path in fixtures {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        check(name, &std::fs::read(&path).unwrap()).unwrap();
+    }
+
+    let picture = DynamicImage::from(waves(900, 700));
+    let sorts = [
+        ("rgb", picture.clone()),
+        ("rgba", picture.to_rgba8().into()),
+        ("grey", picture.to_luma8().into()),
+        ("rgb 16", picture.to_rgb16().into()),
+        ("rgba 16", picture.to_rgba16().into()),
+        ("grey 16", picture.to_luma16().into()),
+    ];
+    for (sort, picture) in &sorts {
+        for format in [ImageFormat::Png, ImageFormat::Tiff] {
+            check(&format!("{sort} {format:?}"), &written(picture, format)).unwrap();
+        }
+    }
+    for (sort, picture) in &sorts[..2] {
+        for format in [ImageFormat::WebP, ImageFormat::Gif, ImageFormat::Bmp] {
+            check(&format!("{sort} {format:?}"), &written(picture, format)).unwrap();
+        }
+    }
+
+    for (sort, color) in [
+        ("rgb", ColorType::Rgb),
+        ("grey", ColorType::Luma),
+        ("cmyk", ColorType::Cmyk),
+    ] {
+        check(&format!("{sort} jpeg"), &jpeg(color, |_| {})).unwrap();
+        for progressive in [false, true] {
+            for sampling in [
+                SamplingFactor::R_4_4_4,
+                SamplingFactor::R_4_2_0,
+                SamplingFactor::R_4_1_1,
+            ] {
+                let bytes = jpeg(color, |encoder| {
+                    encoder.set_progressive(progressive);
+                    encoder.set_sampling_factor(sampling);
+                });
+                // Some sorts are refused; what that takes counts all the same.
+                drop(check(
+                    &format!("{sort} jpeg {sampling:?} {progressive}"),
+                    &bytes,
+                ));
+            }
+        }
+    }
+}
+
+/// Small files that want much memory: by their header, or by what unfolds.
+#[test]
+fn no_bomb_takes_more_than_was_said() {
+    let _alone = COUNTING.lock();
+    for (depth, kind) in [(1, 0), (8, 0), (16, 2), (8, 6), (16, 6), (16, 4)] {
+        for is_interlaced in [false, true] {
+            let name = format!("png {depth} {kind} {is_interlaced}");
+            check(&name, &png(501, 333, depth, kind, is_interlaced, b"")).unwrap();
+        }
+    }
+    check("png of one row", &png(2_000_000, 1, 16, 6, false, b"")).unwrap();
+    check("png of one column", &png(1, 200_000, 16, 6, false, b"")).unwrap();
+    let profile = chunk(*b"iCCP", &[b"x\0\0", &zeros(3_000_000)[..]].concat());
+    check(
+        "png with a large profile",
+        &png(9, 9, 8, 2, false, &profile),
+    )
+    .unwrap();
+
+    for (screen, frame) in [
+        ((3_000, 3_000), (3_000, 3_000)),
+        ((1, 1), (4_000, 3_000)),
+        ((3_000, 3_000), (1, 1)),
+        ((3_000, 3_000), (2_999, 3_000)),
+    ] {
+        drop(check(
+            &format!("gif {screen:?} {frame:?}"),
+            &gif(screen, frame),
+        ));
+    }
+    check("tiff in tiles", &tiff_in_tiles(500, 300, 256)).unwrap();
+    drop(check(
+        "tiff in one large tile",
+        &tiff_in_tiles(20, 20, 2_048),
+    ));
+    drop(check("tiff of many values", &tiff_of_many_values(200_000)));
+}

@@ -103,6 +103,8 @@ pub struct DecodeConfig {
     pub max_pixels: u64,
     /// Largest file.
     pub max_file_bytes: u64,
+    /// Memory of all decoding in flight, files' bytes among it; 0 for a share of the machine's.
+    pub memory_bytes: u64,
 }
 
 /// Keywords beside pictures.

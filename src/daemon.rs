@@ -30,6 +30,7 @@ pub(crate) async fn run(
         .context("failed to write the lock file")?;
     let stop = library.stop.clone();
     let threads = library.threads.clone();
+    let pictures = library.pictures.clone();
     let roots = roots_of(&library.store, &folders)?;
     library::check_place(&config, &roots)?;
     name_roots(&library.store, &roots)?;
@@ -50,6 +51,7 @@ pub(crate) async fn run(
     info!("stopping");
     let deadline = stop.deadline();
     let left = tokio::task::spawn_blocking(move || threads.join(deadline)).await?;
+    pictures.close();
     if !left.is_empty() {
         warn!(threads = ?left, "work under way took too long and is left for the next start");
     }

@@ -11,7 +11,7 @@ use crate::config::{Config, IngestConfig};
 use crate::embed::{Embedder, Embedding, Placement};
 use crate::index::{Index, IndexSetup};
 use crate::model::{HubSettings, Model, ModelSource, Progress};
-use crate::pictures::Pictures;
+use crate::pictures::{Bytes, Pictures};
 use crate::search::Search;
 use crate::stop::{Stop, Threads};
 use crate::store::{HookId, Lock, ModelId, Root, Store, StoreError};
@@ -25,6 +25,9 @@ pub const MODEL_FACT: &str = "model";
 
 /// The fact under which it remembers that model's fingerprint.
 pub const FINGERPRINT_FACT: &str = "model fingerprint";
+
+/// The folder in which a library remembers what is being decoded.
+const READING: &str = "reading";
 
 /// An open library. Cheap to clone: every clone is the same library, and the last one gives it back.
 #[derive(Debug, Clone)]
@@ -69,6 +72,7 @@ impl Library {
         tag::prepare_folder(&labels, is_ours.then(|| tag::starter_sets(&config.model)))?;
         let mut library = Library::load(config, store, embedder, stop)?;
         library.lock = Some(Arc::new(lock));
+        library.pictures = library.pictures.remembering(folder.join(READING));
         // Before the first tag may change: from now on events are kept for them.
         let hooks = config.hooks.iter();
         let hooks: Vec<_> = hooks
@@ -101,6 +105,8 @@ impl Library {
             embedder.clone(),
         );
         let pictures = Pictures::new(config.decode.clone(), embedder.pixels_maker());
+        let memory = Bytes(pictures.budget().memory_bytes);
+        info!(%memory, "memory for decoding pictures");
         Ok(Library {
             folder: config.library_dir()?,
             store,

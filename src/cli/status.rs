@@ -7,8 +7,10 @@ use serde::Serialize;
 use super::backend::Backend;
 use super::output;
 use crate::config::Config;
+use crate::pictures::Bytes;
 use crate::wire::{
-    self, HookStatus, LabelSetStatus, RootStatus, RunningStatus, Tuned, WatchNote, WatchReport, Way,
+    self, DecodingStatus, HookStatus, LabelSetStatus, RootStatus, RunningStatus, Tuned, WatchNote,
+    WatchReport, Way,
 };
 
 /// Show how the library stands.
@@ -49,6 +51,7 @@ fn print(report: &Report) {
         println!("files     {count} {state}");
     }
     if let Some(running) = &status.running {
+        print_decoding(&running.decoding);
         print_index(running);
     }
     status.roots.iter().for_each(print_root);
@@ -65,6 +68,16 @@ fn print(report: &Report) {
     for (hook, status) in &status.hooks {
         print_hook(hook, status);
     }
+}
+
+fn print_decoding(decoding: &DecodingStatus) {
+    let DecodingStatus {
+        memory_bytes,
+        in_use_bytes,
+        waiting,
+    } = *decoding;
+    let (taken, all) = (Bytes(in_use_bytes), Bytes(memory_bytes));
+    println!("decoding  {taken} of {all} taken, {waiting} pictures wait for memory");
 }
 
 fn print_index(running: &RunningStatus) {

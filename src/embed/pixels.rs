@@ -66,6 +66,20 @@ impl PixelsMaker {
         Some(ENOUGH * edge as u32)
     }
 
+    /// Most bytes of memory that [`PixelsMaker::make`] takes for a picture of this size: every row made narrow, and the square.
+    pub fn need(&self, width: u32, height: u32) -> u64 {
+        let exact = match self.preprocessing.resize {
+            Some(Resize::Exact(size)) => Some(size),
+            Some(Resize::ShortestEdge(_)) | None => None,
+        };
+        let made = self.preprocessing.crop.or(exact);
+        let (across, down) = made.map_or((width, height), |size| {
+            (size.width as u32, size.height as u32)
+        });
+        let bytes = |width, height| 3 * u64::from(width) * u64::from(height);
+        bytes(across, height) + 2 * bytes(across, down)
+    }
+
     /// Resizes and crops one picture.
     pub fn make(&self, picture: &RgbImage) -> Result<Pixels, EmbedError> {
         let resized = match self.preprocessing.resize {

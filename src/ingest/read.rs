@@ -5,7 +5,7 @@ use std::io;
 use crossbeam_channel::{Receiver, Sender, select};
 
 use super::job::Job;
-use crate::decode::{self, Description, Metadata};
+use crate::decode::{Description, Metadata};
 use crate::embed::{Embedding, Pixels};
 use crate::library::Library;
 use crate::pictures::PictureError;
@@ -84,7 +84,7 @@ impl Reader {
             keywords: sidecar::keywords(&job.path, keywords),
         };
         if let Some((metadata, embedding)) = store.known_content(&hash, *model)? {
-            let facts = facts(metadata, decode::keywords(&bytes));
+            let facts = facts(metadata, pictures.keywords(&bytes)?);
             return Ok(Outcome::Known(facts, embedding));
         }
         if let Some(embedding) = store.imported_embedding(&hash, *model)? {

@@ -1,26 +1,43 @@
 //! The one door to pixels: what becomes of files and uploads, within the owner's limits.
 //!
 //! Whoever wants a picture asks here: ingest, thumbnails, queries with a picture, and the commands. So limits are kept in one place,
-//! and never are two large pictures in memory at once, whoever asked for them.
+//! and all that is decoded at once, whoever asked for it, stays within one budget of memory.
 
+mod budget;
+mod deadline;
+mod machine;
+mod reading;
 mod thumbnails;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use image::{ImageError, RgbImage};
 use thiserror::Error;
 
 use crate::config::DecodeConfig;
-use crate::decode::{self, DecodeError, Description, Metadata};
+use crate::decode::{self, DecodeError, Description, Encoded, Metadata};
 use crate::embed::{EmbedError, Pixels, PixelsMaker};
 
+use budget::{Budget, Turn};
+use deadline::Clock;
+use reading::Reading;
+
+pub(crate) use budget::{BudgetReport, Bytes};
 pub(crate) use thumbnails::{Thumbnails, kept_thumbnails, thumbnail_size};
 
-/// More pixels than nearly all cameras make; decoded in full, they take from 200 MB up.
-const LARGE_PIXELS: u64 = 64_000_000;
+/// The longest that a decoder may take for a picture, and what it may take longer for each million of pixels. The slowest decoder
+/// on a slow machine takes a tenth of it.
+const LONGEST: Duration = Duration::from_mins(1);
+const LONGEST_PER_MEGAPIXEL: Duration = Duration::from_secs(1);
+
+/// Pictures that take so many bytes take a while as well: that they are begun is written down.
+const RISKY: u64 = 16 << 20;
 
 /// Why there is no picture. The text is shown to people.
 #[derive(Debug, Error)]
@@ -34,53 +51,144 @@ pub enum PictureError {
     /// It could not be made small.
     #[error(transparent)]
     Resize(#[from] EmbedError),
+    /// It takes more memory than there will ever be.
+    #[error(
+        "decoding it takes {needed} of memory, and there are {given} for it: raise `decode.memory_bytes` to decode it"
+    )]
+    TooMuchMemory {
+        /// At most.
+        needed: Bytes,
+        /// To all decoders together.
+        given: Bytes,
+    },
+    /// Others hold the memory that it takes.
+    #[error("no memory became free to decode it within {} s: try again later", .0.as_secs())]
+    Busy(Duration),
+    /// The process did not live to the end of it, more than once.
+    #[error(
+        "pixdex has ended twice while it was being decoded, so it is left alone: to try again, remove `{}` and touch the file",
+        .0.display()
+    )]
+    Deadly(PathBuf),
+    /// There is no thread to decode it on.
+    #[error("no thread can be had to decode it: {0}")]
+    Thread(io::Error),
     /// It could not be made a JPEG.
     #[error("the thumbnail cannot be written: {0}")]
     Encode(ImageError),
 }
 
-/// Turns files and uploads into what a model or a person looks at. Cheap to clone; clones take turns with each other.
+/// The bytes of a file or an upload; they count among the memory of decoding while they are held. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Original {
+    held: Arc<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    bytes: Vec<u8>,
+    _turn: Turn,
+}
+
+impl Original {
+    fn new(bytes: Vec<u8>, turn: Turn) -> Original {
+        let held = Arc::new(Held { bytes, _turn: turn });
+        Original { held }
+    }
+}
+
+impl Deref for Original {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.held.bytes
+    }
+}
+
+/// Turns files and uploads into what a model or a person looks at. Cheap to clone; clones share one budget of memory.
 #[derive(Debug, Clone)]
 pub struct Pictures {
     limits: DecodeConfig,
     maker: PixelsMaker,
-    large_pixels: u64,
-    /// Held by the one who decodes a large picture.
-    large: Arc<Mutex<()>>,
+    budget: Budget,
+    reading: Reading,
 }
 
 impl Pictures {
     /// Within these limits, for the model that `maker` makes pixels for.
     pub fn new(limits: DecodeConfig, maker: PixelsMaker) -> Pictures {
         Pictures {
+            budget: Budget::new(limits.memory_bytes),
+            reading: Reading::default(),
             limits,
             maker,
-            large_pixels: LARGE_PIXELS,
-            large: Arc::default(),
         }
     }
 
+    /// The same, where a picture that ends the process is remembered in this folder, which is for nothing else.
+    #[must_use]
+    pub(crate) fn remembering(self, folder: PathBuf) -> Pictures {
+        let reading = Reading::new(folder);
+        Pictures { reading, ..self }
+    }
+
+    /// To be told when the process ends in order: what is being decoded then is not to blame for its end.
+    pub(crate) fn close(&self) {
+        self.reading.close();
+    }
+
+    /// How much memory there is for decoding, and how much of it is taken.
+    pub fn budget(&self) -> BudgetReport {
+        self.budget.report()
+    }
+
     /// The bytes of a file, unless there are too many.
-    pub fn read(&self, path: &Path) -> Result<Vec<u8>, PictureError> {
-        let mut file = File::open(path).map_err(PictureError::Read)?;
+    pub fn read(&self, path: &Path) -> Result<Original, PictureError> {
+        let file = File::open(path).map_err(PictureError::Read)?;
         let size_bytes = file.metadata().map_err(PictureError::Read)?.len();
         decode::check_size(size_bytes, &self.limits)?;
+        let turn = self.budget.file(size_bytes)?;
         let mut bytes = Vec::with_capacity(size_bytes as usize);
+        // What it has grown by since then is not asked for.
+        let mut file = file.take(size_bytes);
         file.read_to_end(&mut bytes).map_err(PictureError::Read)?;
-        Ok(bytes)
+        Ok(Original::new(bytes, turn))
+    }
+
+    /// The bytes of a picture that comes from elsewhere.
+    pub fn upload(&self, bytes: &[u8]) -> Result<Original, PictureError> {
+        decode::check_size(bytes.len() as u64, &self.limits)?;
+        let turn = self.budget.file(bytes.len() as u64)?;
+        Ok(Original::new(bytes.to_vec(), turn))
     }
 
     /// What the file of a picture says about it; pixels are not looked at.
-    pub fn describe(&self, bytes: &[u8]) -> Result<Description, DecodeError> {
-        let (description, _) = decode::open(bytes, &self.limits)?;
-        Ok(description)
+    pub fn describe(&self, original: &Original) -> Result<Description, PictureError> {
+        let (pictures, original) = (self.clone(), original.clone());
+        deadline::run(move |clock| Ok(pictures.open(&original, clock)?.0))
+    }
+
+    /// The keywords in the file of a picture that need not be decoded.
+    pub fn keywords(&self, original: &Original) -> Result<BTreeSet<String>, PictureError> {
+        let (pictures, original) = (self.clone(), original.clone());
+        deadline::run(move |clock| {
+            let _turn = pictures.turn(decode::need_to_open(&original), clock)?;
+            clock.start(LONGEST);
+            Ok(decode::keywords(&original))
+        })
     }
 
     /// The model's input, and what the file says about the picture.
-    pub fn pixels(&self, bytes: &[u8]) -> Result<(Pixels, Description), PictureError> {
-        self.reduce(bytes, self.maker.enough_side(), |picture, _| {
-            Ok(self.maker.make(picture)?)
-        })
+    pub fn pixels(&self, original: &Original) -> Result<(Pixels, Description), PictureError> {
+        let maker = self.maker.clone();
+        let of_maker = maker.clone();
+        let need = move |width, height| of_maker.need(width, height);
+        self.reduce(
+            original,
+            self.maker.enough_side(),
+            need,
+            move |picture, _| Ok(maker.make(picture)?),
+        )
     }
 
     /// The model's input from a file.
@@ -89,21 +197,58 @@ impl Pictures {
         Ok(pixels)
     }
 
-    /// Decodes a picture, or so much of it that its short side has `enough_side` pixels, and makes something small of it.
-    fn reduce<T>(
+    /// Waits for memory; the clock stands still meanwhile.
+    fn turn(&self, bytes: u64, clock: &Clock) -> Result<Turn, PictureError> {
+        clock.stop();
+        self.budget.pixels(bytes)
+    }
+
+    fn open<'a>(
         &self,
-        bytes: &[u8],
+        bytes: &'a [u8],
+        clock: &Clock,
+    ) -> Result<(Description, Encoded<'a>), PictureError> {
+        let _turn = self.turn(decode::need_to_open(bytes), clock)?;
+        clock.start(LONGEST);
+        Ok(decode::open(bytes, &self.limits)?)
+    }
+
+    /// Decodes a picture, or so much of it that its short side has `enough_side` pixels, and makes something small of it, which
+    /// takes `need` bytes more, by the width and height that are decoded at most.
+    fn reduce<T: Send + 'static>(
+        &self,
+        original: &Original,
         enough_side: Option<u32>,
-        make_small: impl FnOnce(&RgbImage, &Metadata) -> Result<T, PictureError>,
+        need: impl Fn(u32, u32) -> u64 + Send + 'static,
+        make_small: impl FnOnce(&RgbImage, &Metadata) -> Result<T, PictureError> + Send + 'static,
     ) -> Result<(T, Description), PictureError> {
-        let (description, encoded) = decode::open(bytes, &self.limits)?;
-        let shrunk = enough_side.and_then(|side| encoded.shrunk(side));
-        let is_large = shrunk.is_none() && encoded.pixels() > self.large_pixels;
-        // Held until the picture is small: memory stays bounded whatever the number of threads and of requests.
-        let _alone = is_large.then(|| locked(&self.large));
-        let pixels = shrunk.map_or_else(|| encoded.whole(), Ok)?;
-        let small = make_small(&pixels, &description.metadata)?;
-        Ok((small, description))
+        let (pictures, original) = (self.clone(), original.clone());
+        deadline::run(move |clock| {
+            let (description, encoded) = pictures.open(&original, clock)?;
+            let metadata = &description.metadata;
+            let need = need(metadata.width, metadata.height);
+            let limit = LONGEST + LONGEST_PER_MEGAPIXEL * (encoded.pixels() / 1_000_000) as u32;
+            let shrunk = enough_side.and_then(|side| Some((side, encoded.need_shrunk(side)?)));
+            if let Some((side, shrunk)) = shrunk {
+                // Held, as the other turn below, until the picture is small.
+                let _turn = pictures.turn(shrunk.saturating_add(need), clock)?;
+                clock.start(limit);
+                if let Some(pixels) = encoded.shrunk(side) {
+                    return Ok((make_small(&pixels, metadata)?, description));
+                }
+            }
+            let need = encoded.need().saturating_add(need);
+            let _turn = pictures.turn(need, clock)?;
+            let is_risky = need >= RISKY;
+            let _begun = if is_risky {
+                pictures.reading.begin(&original)?
+            } else {
+                None
+            };
+            clock.start(limit);
+            let small = make_small(&encoded.whole()?, metadata)?;
+            Ok((small, description))
+        })
     }
 }
 
@@ -121,11 +266,12 @@ mod tests {
     use super::*;
     use crate::model::{Filter, Preprocessing};
 
-    /// For pictures of which one of more than `large_pixels` is large.
-    pub(super) fn pictures(large_pixels: u64) -> Pictures {
+    /// With so many bytes to decode in.
+    pub(super) fn pictures(memory_bytes: u64) -> Pictures {
         let limits = DecodeConfig {
             max_pixels: 1_000_000,
             max_file_bytes: 100_000,
+            memory_bytes,
         };
         let preprocessing = Preprocessing {
             resize: None,
@@ -135,10 +281,7 @@ mod tests {
             image_mean: [0.0; 3],
             image_std: [1.0; 3],
         };
-        Pictures {
-            large_pixels,
-            ..Pictures::new(limits, PixelsMaker::new(preprocessing))
-        }
+        Pictures::new(limits, PixelsMaker::new(preprocessing))
     }
 
     pub(super) fn file(side: u32, format: ImageFormat) -> Vec<u8> {
@@ -150,32 +293,73 @@ mod tests {
     }
 
     #[test]
-    fn a_large_picture_is_decoded_by_one_at_a_time() {
-        let pictures = pictures(100);
-        let other = pictures.clone();
-        let is_free = || other.large.try_lock().is_ok();
-        let meanwhile = |bytes: &[u8], enough_side| {
-            let looked = pictures.reduce(bytes, enough_side, |_, _| Ok(is_free()));
-            looked.unwrap().0
+    fn a_picture_holds_its_memory_until_it_is_small() {
+        let pictures = pictures(100 << 20);
+        let taken = |bytes: &[u8], enough_side| {
+            let budget = || pictures.budget().in_use_bytes;
+            assert_eq!(budget(), 0);
+            let original = pictures.upload(bytes).unwrap();
+            let file = budget();
+            let other = pictures.clone();
+            let look = move |_: &RgbImage, _: &Metadata| Ok(other.budget().in_use_bytes);
+            let looked = pictures.reduce(&original, enough_side, |_, _| 7_000, look);
+            drop(original);
+            looked.unwrap().0 - file
         };
-        let large = file(16, ImageFormat::Jpeg);
+        let (jpeg, png) = (file(800, ImageFormat::Jpeg), file(800, ImageFormat::Png));
+        let pixels = 3 * 800 * 800;
+        assert!(taken(&png, None) > pixels + 7_000);
+        assert!(taken(&jpeg, None) > pixels);
+        assert!(taken(&jpeg, Some(800)) > pixels, "no less is enough");
+        let eighth = taken(&jpeg, Some(1));
         assert!(
-            !meanwhile(&large, None),
-            "another could decode a second one"
+            eighth > pixels / 64 && eighth < taken(&jpeg, None),
+            "{eighth}"
         );
-        assert!(!meanwhile(&large, Some(16)), "no less is enough");
-        assert!(!meanwhile(&file(16, ImageFormat::Png), Some(1)));
-        // What does not take much memory does not wait.
-        assert!(meanwhile(&large, Some(1)), "one eighth is not large");
-        assert!(meanwhile(&file(10, ImageFormat::Png), None));
-        assert!(is_free());
+        // Damage costs no memory for good.
+        let half = pictures.upload(&jpeg[..jpeg.len() / 2]).unwrap();
+        assert!(pictures.pixels(&half).is_err());
+        drop(half);
+        assert_eq!(pictures.budget().in_use_bytes, 0);
+    }
+
+    #[test]
+    fn a_picture_that_never_fits_is_refused_with_its_need() {
+        let error = |error: PictureError| error.to_string();
+        let pictures = pictures(4 << 20);
+        let pixels = |side| {
+            let original = pictures.upload(&file(side, ImageFormat::Png)).unwrap();
+            pictures.pixels(&original)
+        };
+        let told = error(pixels(900).unwrap_err());
+        assert!(
+            told.contains("MiB") && told.contains("decode.memory_bytes"),
+            "{told}"
+        );
+        pixels(100).unwrap();
+        assert_eq!(pictures.budget().in_use_bytes, 0);
+    }
+
+    #[test]
+    fn a_file_counts_while_it_is_held() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        std::fs::write(&path, [7; 60]).unwrap();
+        let pictures = pictures(400);
+        let held = pictures.read(&path).unwrap();
+        assert_eq!((held.len(), pictures.budget().in_use_bytes), (60, 60));
+        drop(held);
+        assert_eq!(pictures.budget().in_use_bytes, 0);
+        std::fs::write(&path, [7; 101]).unwrap();
+        let error = pictures.read(&path).unwrap_err().to_string();
+        assert!(error.contains("decode.memory_bytes"), "{error}");
     }
 
     #[test]
     fn a_file_that_is_too_long_is_not_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.jpg");
-        let error = |path| pictures(100).read(path).unwrap_err().to_string();
+        let error = |path| pictures(0).read(path).unwrap_err().to_string();
         assert!(error(&path).starts_with("the file cannot be read: "));
         File::create(&path).unwrap().set_len(100_001).unwrap();
         assert!(error(&path).contains("decode.max_file_bytes"));

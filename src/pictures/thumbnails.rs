@@ -73,11 +73,12 @@ impl Thumbnails {
         }
         let original = self.pictures.read(original)?;
         let enough_side = Some(ENOUGH * size);
-        let (bytes, _) = self
-            .pictures
-            .reduce(&original, enough_side, |picture, metadata| {
-                shrink(picture, metadata, size)
-            })?;
+        let (bytes, _) = self.pictures.reduce(
+            &original,
+            enough_side,
+            need(size),
+            move |picture, metadata| shrink(picture, metadata, size),
+        )?;
         let path = self.path(image, size);
         // A full disk costs the keeping, not the answer.
         if let Err(error) = keep(&path, &bytes) {
@@ -107,6 +108,14 @@ pub(crate) fn kept_thumbnails(library: &Path) -> impl Iterator<Item = Vec<(Strin
         });
         Some(named.collect())
     })
+}
+
+/// What [`shrink`] takes at most: every row made narrow, the thumbnail, and its JPEG.
+fn need(size: u32) -> impl Fn(u32, u32) -> u64 {
+    move |width, height| {
+        let size = u64::from(size);
+        3 * u64::from(width).min(size) * u64::from(height) + 6 * size * size
+    }
 }
 
 /// The longer side gets `size` pixels, of a picture that may be decoded at a fraction of what `metadata` says.
@@ -144,7 +153,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let original = folder.path().join("a.png");
         std::fs::write(&original, file(200, ImageFormat::Png)).unwrap();
-        let thumbnails = Thumbnails::new(folder.path(), pictures(1_000_000));
+        let thumbnails = Thumbnails::new(folder.path(), pictures(0));
         assert_eq!(thumbnails.kept("00aa", 160), None);
         let made = thumbnails.make("00aa", 160, &original).unwrap();
         let decoded = image::load_from_memory(&made).unwrap();

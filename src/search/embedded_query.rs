@@ -74,7 +74,7 @@ impl Search {
     }
 
     fn embed_upload(&self, Upload(bytes): &Upload) -> Result<Vec<f32>, SearchError> {
-        let (pixels, _) = self.pictures.pixels(bytes)?;
+        let (pixels, _) = self.pictures.pixels(&self.pictures.upload(bytes)?)?;
         let embedding = self.embedder.embed_images(vec![pixels])?.pop();
         Ok(embedding.ok_or(EmbedError::Stopped)?.into_vec())
     }

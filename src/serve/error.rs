@@ -9,6 +9,7 @@ use warp::reject::{LengthRequired, MethodNotAllowed, PayloadTooLarge, Reject};
 use warp::reply::{self, Reply, Response};
 
 use super::guard::Refused;
+use crate::pictures::PictureError;
 use crate::search::SearchError;
 use crate::store::{NameError, StoreError};
 use crate::tag::TagError;
@@ -43,7 +44,10 @@ impl ApiError {
     }
 
     pub(super) fn busy() -> ApiError {
-        let message = "too many requests at once, try again in a moment".to_owned();
+        ApiError::busy_for("too many requests at once, try again in a moment".to_owned())
+    }
+
+    fn busy_for(message: String) -> ApiError {
         ApiError {
             status: StatusCode::SERVICE_UNAVAILABLE,
             code: "busy",
@@ -79,6 +83,28 @@ impl ApiError {
     }
 }
 
+fn unusable(code: &'static str, message: String) -> ApiError {
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    ApiError {
+        status,
+        code,
+        message,
+    }
+}
+
+/// Of a picture of the library, of which no thumbnail can be made.
+impl From<PictureError> for ApiError {
+    fn from(error: PictureError) -> ApiError {
+        let message = error.to_string();
+        match error {
+            PictureError::Busy(_) => ApiError::busy_for(message),
+            PictureError::TooMuchMemory { .. } => unusable("picture_too_large", message),
+            PictureError::Deadly(_) => unusable("picture_set_aside", message),
+            _ => ApiError::internal(message),
+        }
+    }
+}
+
 impl From<SearchError> for ApiError {
     fn from(error: SearchError) -> ApiError {
         let message = error.to_string();
@@ -90,6 +116,7 @@ impl From<SearchError> for ApiError {
             | SearchError::TooLong(_) => ApiError::bad_request("bad_query", message),
             SearchError::TooMuchFilter(_) => ApiError::bad_request("bad_filter", message),
             SearchError::BadSimilarity(_) => ApiError::bad_request("bad_likeness", message),
+            SearchError::BadPicture(PictureError::Busy(_)) => ApiError::busy_for(message),
             SearchError::BadPicture(_) => ApiError::bad_request("bad_picture", message),
             SearchError::BadCursor(_) => ApiError::bad_request("bad_cursor", message),
             SearchError::OtherModel => ApiError {

@@ -85,8 +85,7 @@ pub(super) fn thumbnail(Request { api, params, .. }: &Request, id: &str) -> Resu
     } else {
         let originals = api.library.store.readable_paths(row.id)?;
         let original = originals.first().ok_or_else(offline)?;
-        let made = api.thumbnails.make(&image, size, original);
-        made.map_err(ApiError::internal)?
+        api.thumbnails.make(&image, size, original)?
     };
     let mut response = Response::new(bytes.into());
     let headers = response.headers_mut();

@@ -24,6 +24,7 @@ pub(super) fn status(Request { api, .. }: &Request) -> Result<Status> {
     let running = RunningStatus {
         progress: api.progress.report(),
         watching: watching(api),
+        decoding: library.pictures.budget().into(),
         index,
         label_sets: label_sets.map(|(name, set)| (name, set.into())).collect(),
     };

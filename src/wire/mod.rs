@@ -26,7 +26,9 @@ pub use search::{
     BadSearch, DEFAULT_LIMIT, FilterRequest, MAX_LIMIT, SearchRequest, TagsRequest, TermRequest,
     read_limit,
 };
-pub use status::{LabelSetStatus, LoadedModel, ModelStatus, RootStatus, RunningStatus, Status};
+pub use status::{
+    DecodingStatus, LabelSetStatus, LoadedModel, ModelStatus, RootStatus, RunningStatus, Status,
+};
 pub use upkeep::{Forget, Purge, Roots};
 
 #[cfg(test)]

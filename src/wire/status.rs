@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::index::IndexStatus;
 use crate::ingest::ProgressReport;
+use crate::pictures::BudgetReport;
 use crate::store::{HookStatus, Root, Store, StoreError};
 use crate::tag::SetStatus;
 use crate::watch::WatchReport;
@@ -71,10 +72,23 @@ pub struct RunningStatus {
     pub progress: ProgressReport,
     /// The watches on the roots and on the labels folder.
     pub watching: WatchReport,
+    /// The memory for pictures that are read and decoded.
+    pub decoding: DecodingStatus,
     /// The index of the images' embeddings.
     pub index: IndexStatus,
     /// Label sets by name.
     pub label_sets: BTreeMap<String, LabelSetStatus>,
+}
+
+/// How the memory for decoding stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecodingStatus {
+    /// All of it, in bytes.
+    pub memory_bytes: u64,
+    /// What is taken of it now.
+    pub in_use_bytes: u64,
+    /// Pictures that wait for some of it.
+    pub waiting: usize,
 }
 
 /// How a label set stands.
@@ -109,6 +123,21 @@ impl From<Root> for RootStatus {
             path: root.path.display().to_string(),
             online: root.online,
             watched: root.is_named(),
+        }
+    }
+}
+
+impl From<BudgetReport> for DecodingStatus {
+    fn from(report: BudgetReport) -> DecodingStatus {
+        let BudgetReport {
+            memory_bytes,
+            in_use_bytes,
+            waiting,
+        } = report;
+        DecodingStatus {
+            memory_bytes,
+            in_use_bytes,
+            waiting,
         }
     }
 }

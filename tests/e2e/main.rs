@@ -1,6 +1,7 @@
 //! The real program over real files, real HTTP and the bundled model.
 
 mod api;
+mod bombs;
 mod bounds;
 mod cli;
 mod cutoff;

@@ -100,8 +100,8 @@ pub(super) fn plan(found: Found, mut known: HashMap<PathBuf, KnownFile>) -> Plan
     let mut plan = Plan::default();
     for (path, stat) in found.files {
         let known = known.remove(&path);
-        let beside = sidecar::places(&path).map(|place| found.sidecars.get(&place).copied());
-        if must_read(stat, &SidecarStamp::of(beside), known.as_ref()) {
+        let stamp = sidecar::stamp_among(&path, |name| found.sidecars.get(name).copied());
+        if must_read(stat, &stamp, known.as_ref()) {
             plan.to_read.push((path, stat));
         } else if known.is_some_and(|known| known.state == FileState::Failed) {
             plan.failed += 1;

@@ -93,6 +93,14 @@ pub struct IngestConfig {
     pub poll_interval_s: u64,
     /// Names of files and folders that are never looked at.
     pub exclude: Vec<String>,
+    /// Whether links to files and folders are followed, also out of the watched folders.
+    pub follow_links: bool,
+    /// Share of a root's files that is not believed to be deleted when it goes at once, 0 to 1.
+    pub suspect_share: f64,
+    /// Files from which on that is so.
+    pub suspect_files: usize,
+    /// Time after which files that are missed are taken to be deleted, in days.
+    pub keep_absent_days: u32,
 }
 
 /// Limits on what is decoded.
@@ -271,6 +279,10 @@ impl Config {
         ensure!(
             self.ingest.rescan_interval_s > 0 && self.ingest.poll_interval_s > 0,
             "ingest.rescan_interval_s and ingest.poll_interval_s must be at least 1"
+        );
+        ensure!(
+            (0.0..=1.0).contains(&self.ingest.suspect_share),
+            "ingest.suspect_share must be from 0 to 1"
         );
         let targets = [
             self.index.target_recall_text,

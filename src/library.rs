@@ -15,7 +15,7 @@ use crate::pictures::{Bytes, Pictures};
 use crate::search::Search;
 use crate::stop::{Stop, Threads};
 use crate::store::{HookId, Lock, ModelId, Root, Store, StoreError};
-use crate::tag::{self, Tagger};
+use crate::tag::{self, TagError, Tagger};
 
 /// Texts such as people search for, one a line.
 const QUERIES: &str = include_str!("../config/queries.txt");
@@ -69,7 +69,12 @@ impl Library {
         store.set_fact(FINGERPRINT_FACT, embedder.fingerprint())?;
         let labels = config.labels_folder()?;
         let is_ours = config.labels_dir.as_os_str().is_empty();
-        tag::prepare_folder(&labels, is_ours.then(|| tag::starter_sets(&config.model)))?;
+        let starters = is_ours.then(|| tag::starter_sets(&config.model));
+        match tag::prepare_folder(&labels, starters) {
+            // Its drive is away: the sets stay as they were last applied.
+            Err(TagError::NoFolder(_)) if !store.label_sets()?.is_empty() => {}
+            prepared => prepared?,
+        }
         let mut library = Library::load(config, store, embedder, stop)?;
         library.lock = Some(Arc::new(lock));
         library.pictures = library.pictures.remembering(folder.join(READING));
@@ -104,7 +109,8 @@ impl Library {
             index.vectors().clone(),
             embedder.clone(),
         );
-        let pictures = Pictures::new(config.decode.clone(), embedder.pixels_maker());
+        let pictures = Pictures::new(config.decode.clone(), embedder.pixels_maker())
+            .following_links(config.ingest.follow_links);
         let memory = Bytes(pictures.budget().memory_bytes);
         info!(%memory, "memory for decoding pictures");
         Ok(Library {
@@ -163,6 +169,7 @@ pub fn load_model(
         Some(store) => load_checked(model, placement, store)?,
         None => Embedder::load(model, placement)?,
     };
+    embedder.check_sense()?;
     info!(
         model = embedder.name(),
         device = embedder.placement().device(),

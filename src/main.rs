@@ -5,14 +5,21 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use pixdex::cli::Cli;
+use pixdex::cli::{Cli, FilesWait};
+
+/// All went well but for what may pass by itself: whoever runs pixdex regularly need not be called.
+const FILES_WAIT: u8 = 3;
 
 fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            if error.is::<FilesWait>() {
+                ExitCode::from(FILES_WAIT)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }

@@ -106,7 +106,7 @@ impl Backend<'_> {
     pub(super) fn failures(&self) -> Result<Failures> {
         match self {
             Backend::Daemon(client) => client.get("failures", &[]),
-            Backend::Own { store, .. } => Ok(store.failures()?.into()),
+            Backend::Own { store, .. } => Ok(Failures::stored(store)?),
         }
     }
 

@@ -137,7 +137,7 @@ fn wait_until_indexed(client: &Client, pictures: usize) -> Result<Status> {
         let waiting = status
             .running
             .as_ref()
-            .map(|running| running.progress.waiting);
+            .map(|running| running.progress.queued);
         if files(&status, "indexed") >= pictures as i64 && waiting == Some(0) {
             return Ok(status);
         }

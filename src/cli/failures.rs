@@ -1,4 +1,4 @@
-//! `pixdex failures`: what could not be indexed, and why.
+//! `pixdex failures`: what is not indexed, and why.
 
 use anyhow::Result;
 use clap::Args;
@@ -8,9 +8,10 @@ use super::output;
 use crate::config::Config;
 use crate::wire;
 
-/// List files that could not be indexed, each with the reason.
+/// List files that are not indexed, each with the reason.
 ///
-/// A file is tried again when it changes.
+/// A file that is no picture is read again when it changes, and by a pixdex that reads more. One that could not be read for the
+/// time being keeps the picture that it had, and is tried again with growing pauses, or at once when anything about it changes.
 #[derive(Debug, Args)]
 pub(super) struct Failures {
     /// Print one JSON document
@@ -25,10 +26,16 @@ impl Failures {
 }
 
 fn print(answer: &wire::Failures) {
-    if answer.failures.is_empty() {
+    if answer.failures.is_empty() && answer.waiting.is_empty() {
         println!("no file failed");
     }
     for file in &answer.failures {
         println!("{}: {}", file.path, file.reason);
+    }
+    for file in &answer.waiting {
+        println!(
+            "{}: {} (waits, {} attempts)",
+            file.path, file.reason, file.attempts
+        );
     }
 }

@@ -6,17 +6,19 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
+use super::FilesWait;
 use super::output::{self, IndexBar};
 use crate::config::Config;
 use crate::ingest::{self, ProgressReport};
 use crate::library::{self, Library};
 use crate::sidecar::Sidecars;
 use crate::stop::Stop;
-use crate::store::Failure;
+use crate::wire::Failures;
 
 /// Bring the library to the state of folders once, then exit.
 ///
-/// Pictures that are known already, under whatever name, are not read again.
+/// Pictures that are known already, under whatever name, are not read again. Exit code 3 where files could not be read for the
+/// time being: they keep the pictures that they had, and the next run tries them again.
 #[derive(Debug, Args)]
 pub(super) struct Index {
     /// The folders
@@ -33,6 +35,8 @@ struct Report {
     progress: ProgressReport,
     /// Images in the library now.
     images: usize,
+    /// Files that could not be read for the time being.
+    waiting: usize,
 }
 
 impl Index {
@@ -51,25 +55,33 @@ impl Index {
         let report = Report {
             progress: progress.report(),
             images: index.vectors().len(),
+            waiting: store.waiting()?.len(),
         };
-        let failures = store.failures()?;
-        output::print(&report, self.json, |report| print(report, &failures))
+        let failures = Failures::stored(&store)?;
+        output::print(&report, self.json, |report| print(report, &failures))?;
+        match report.waiting {
+            0 => Ok(()),
+            files => Err(FilesWait { files }.into()),
+        }
     }
 }
 
-fn print(report: &Report, failures: &[Failure]) {
+fn print(report: &Report, failures: &Failures) {
     let ProgressReport {
         indexed,
         unchanged,
         failed,
         removed,
         ..
-    } = report.progress;
+    } = &report.progress;
     println!(
         "{indexed} indexed, {unchanged} unchanged, {failed} failed, {removed} removed; {} images",
         report.images
     );
-    for Failure { path, reason } in failures {
-        println!("  {}: {reason}", path.display());
+    for file in &failures.failures {
+        println!("  {}: {}", file.path, file.reason);
+    }
+    for file in &failures.waiting {
+        println!("  {}: {} (waits)", file.path, file.reason);
     }
 }

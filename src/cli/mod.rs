@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
+use thiserror::Error;
 use toml::Value;
 use tracing_subscriber::EnvFilter;
 
@@ -110,6 +111,15 @@ enum Command {
     Eval(eval::Eval),
     /// Try pixdex on a library of drawn pictures that it makes by itself; needs no network
     Demo(demo::Demo),
+}
+
+/// All was done but for files that could not be read for the time being.
+#[derive(Debug, Error)]
+#[error(
+    "{files} files could not be read for the time being; `pixdex failures` lists them, and the next run tries them again"
+)]
+pub struct FilesWait {
+    files: usize,
 }
 
 impl Cli {

@@ -118,7 +118,7 @@ impl IndexBar {
     pub(super) fn show(&self, progress: &Progress) {
         let report = progress.report();
         let done = report.indexed + report.failed;
-        self.bar.set_length((done + report.waiting) as u64);
+        self.bar.set_length((done + report.queued) as u64);
         self.bar.set_position(done as u64);
         if report.failed > 0 {
             self.bar.set_message(format!("{} failed", report.failed));

@@ -1,6 +1,6 @@
 //! What a number format costs: a few drawn pictures and a few texts, embedded in it and in f32.
 
-use super::Pixels;
+use super::{Embedding, Pixels};
 
 /// What `auto` asks of a format.
 pub(super) const SMALLEST_COSINE: f32 = 0.9999;
@@ -41,6 +41,19 @@ pub(super) fn pictures(side: usize) -> Vec<Pixels> {
         draw(side, |x, y| [disc(x, y), shade(y), 90]),
         draw(side, |_, _| [noise(), noise(), noise()]),
     ]
+}
+
+/// Closer than any two things that have nothing in common.
+const ALIKE_COSINE: f32 = 0.999_999;
+
+/// Whether these embeddings are all the same.
+pub(super) fn are_all_alike(embeddings: &[Embedding]) -> bool {
+    let mut pairs = embeddings.iter().zip(embeddings.iter().skip(1));
+    let cosine = |one: &Embedding, other: &Embedding| -> f32 {
+        let products = one.as_slice().iter().zip(other.as_slice());
+        products.map(|(one, other)| one * other).sum()
+    };
+    embeddings.len() > 1 && pairs.all(|(one, other)| cosine(one, other) > ALIKE_COSINE)
 }
 
 fn draw(side: usize, mut colour: impl FnMut(usize, usize) -> [u8; 3]) -> Pixels {

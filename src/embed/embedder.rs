@@ -8,7 +8,7 @@ use candle_core::DType;
 use super::towers::Towers;
 use super::workers::Answer;
 use super::{
-    EmbedError, Pixels, PixelsMaker, Placement, Similarity, check_text, checkpoint, weights,
+    EmbedError, Pixels, PixelsMaker, Placement, Similarity, check, check_text, checkpoint, weights,
 };
 use crate::kernels::NumberFormat;
 use crate::model::{Model, Preprocessing};
@@ -24,6 +24,7 @@ pub struct Embedder {
 struct Facts {
     name: String,
     fingerprint: String,
+    image_size: usize,
     embedding_dim: usize,
     similarity: Similarity,
     preprocessing: Preprocessing,
@@ -47,6 +48,7 @@ impl Embedder {
         let facts = Facts {
             name: model.name,
             fingerprint: fingerprint(model.fingerprint, &placement),
+            image_size: model.architecture.vision.image_size,
             embedding_dim: model.architecture.projection_dim,
             similarity: weights::load_similarity(&tensors)?,
             preprocessing: model.preprocessing,
@@ -67,6 +69,24 @@ impl Embedder {
     pub fn embed_texts(&self, texts: Vec<String>) -> Answer {
         texts.iter().try_for_each(|text| check_text(text))?;
         self.towers.texts.ask(texts)
+    }
+
+    /// Embeds a few things that have nothing in common, and refuses a model that gives no embeddings of them, or one and the same
+    /// for all: its files are damaged, and a library would lose its pictures to it.
+    pub fn check_sense(&self) -> Result<(), EmbedError> {
+        let nonsense = |reason| EmbedError::Nonsense {
+            model: self.name().to_owned(),
+            reason,
+        };
+        let pictures = self.embed_images(check::pictures(self.facts.image_size));
+        let texts = self.embed_texts(check::TEXTS.map(str::to_owned).to_vec());
+        for (what, embeddings) in [("pictures", pictures), ("texts", texts)] {
+            let embeddings = embeddings.map_err(|error| nonsense(error.to_string()))?;
+            if check::are_all_alike(&embeddings) {
+                return Err(nonsense(format!("it finds all {what} alike")));
+            }
+        }
+        Ok(())
     }
 
     /// Brings pictures to the size of the model's input.

@@ -15,6 +15,16 @@ pub enum EmbedError {
         /// The cause, which names the weight.
         source: candle_core::Error,
     },
+    /// A model whose files load, and that cannot work.
+    #[error(
+        "the model `{model}` is damaged: {reason}; download it again, or take another one with --model"
+    )]
+    Nonsense {
+        /// The model as its owner named it.
+        model: String,
+        /// What it does.
+        reason: String,
+    },
     /// The device that was asked for is not there.
     #[error("the device `{device}` cannot be used: {reason}; --device cpu always works")]
     Device {

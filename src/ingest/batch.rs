@@ -1,32 +1,34 @@
 //! The second stage: fills batches and has them embedded.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::anyhow;
 use crossbeam_channel::{Receiver, Sender};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::Progress;
-use super::job::{Job, Trouble};
+use super::breaker::{Breaker, Stage};
+use super::job::{Job, Returned, ReturnedSender};
 use super::read::{Facts, Outcome, Read};
 use crate::config::IngestConfig;
 use crate::embed::{EmbedError, Embedder, Embedding, Pixels};
+use crate::store::DecoderVerdict;
 
 /// Files written in one transaction even where none of them has to be embedded.
 const LARGEST_BATCH: usize = 256;
 
-/// A file with its content, or with the reason why it has none.
-pub(super) type Finding = (Job, Result<(Facts, Embedding), String>);
+/// A file with what became of it.
+pub(super) type Finding = (Job, Found);
 
-/// Files that are written in one transaction.
-pub(super) struct Batch {
-    /// Of all its files.
-    pub(super) paths: Vec<PathBuf>,
-    pub(super) findings: Vec<Finding>,
-    pub(super) vanished: Vec<PathBuf>,
+/// What became of a file.
+pub(super) enum Found {
+    /// It holds a picture.
+    Image(Box<Facts>, Embedding),
+    /// A decoder's word that it holds none.
+    Failed(DecoderVerdict),
+    /// It cannot be read for the time being.
+    Waiting(String),
 }
 
 /// The thread that fills batches and has them embedded.
@@ -36,28 +38,21 @@ pub(super) struct Batcher {
     pub(super) progress: Progress,
     /// Files that have left this stage and are not written yet.
     pub(super) being_written: Arc<AtomicUsize>,
-    pub(super) trouble: Trouble,
+    pub(super) breaker: Breaker,
+    pub(super) returned: ReturnedSender,
 }
 
 impl Batcher {
-    pub(super) fn run(self, read: &Receiver<Read>, batches: &Sender<Batch>) {
+    pub(super) fn run(self, read: &Receiver<Read>, batches: &Sender<Vec<Finding>>) {
         while let Ok(first) = read.recv() {
-            let read = self.fill(first, read);
-            let paths: Vec<PathBuf> = read.iter().map(|(job, _)| job.path.clone()).collect();
-            match self.embed(read) {
-                Ok((findings, vanished)) => {
-                    self.being_written.fetch_add(paths.len(), Ordering::Relaxed);
-                    let batch = Batch {
-                        paths,
-                        findings,
-                        vanished,
-                    };
-                    if let Err(unsent) = batches.send(batch) {
-                        let error = anyhow!("the thread that writes has ended");
-                        return self.trouble.give_up(&unsent.into_inner().paths, error);
-                    }
-                }
-                Err(error) => self.trouble.give_up(&paths, error.into()),
+            let findings = self.embed(self.fill(first, read));
+            if findings.is_empty() {
+                continue;
+            }
+            self.being_written
+                .fetch_add(findings.len(), Ordering::Relaxed);
+            if batches.send(findings).is_err() {
+                return error!("the thread that writes has ended");
             }
         }
     }
@@ -80,57 +75,86 @@ impl Batcher {
     /// Files that this stage has or will get.
     fn on_their_way(&self) -> usize {
         let being_written = self.being_written.load(Ordering::Relaxed);
-        self.progress.waiting().saturating_sub(being_written)
+        self.progress.queued().saturating_sub(being_written)
     }
 
-    fn embed(&self, read: Vec<Read>) -> Result<(Vec<Finding>, Vec<PathBuf>), EmbedError> {
+    /// What became of these files; those that nothing can be done about now go back.
+    fn embed(&self, read: Vec<Read>) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut pictures = Vec::new();
-        let mut vanished = Vec::new();
         for (job, outcome) in read {
             match outcome {
-                Outcome::Known(facts, embedding) => findings.push((job, Ok((facts, embedding)))),
-                Outcome::Failed(reason) => findings.push((job, Err(reason))),
+                Outcome::Known(facts, embedding) => {
+                    findings.push((job, Found::Image(Box::new(facts), embedding)));
+                }
+                Outcome::Failed(verdict) => findings.push((job, Found::Failed(verdict))),
+                Outcome::Waiting(reason) => findings.push((job, Found::Waiting(reason))),
                 Outcome::New(facts, pixels) => pictures.push((job, facts, pixels)),
-                Outcome::Vanished => vanished.push(job.path),
             }
         }
-        findings.extend(self.embed_pictures(pictures)?);
-        Ok((findings, vanished))
+        match self.embed_pictures(pictures) {
+            Ok(embedded) => findings.extend(embedded),
+            Err((jobs, reason)) => {
+                self.breaker.trip(Stage::Embed, reason);
+                for job in jobs {
+                    // Nobody listens: the process ends, and the file is pending.
+                    let _ = self.returned.send(Returned::Later(job));
+                }
+            }
+        }
+        findings
     }
 
-    /// Embeds pictures together; where that fails, each alone, so that one bad picture costs only itself.
+    /// Embeds pictures together; where that fails, each alone, so that one bad picture costs only itself. Where it fails for
+    /// several and for each of them, it is not the pictures.
     fn embed_pictures(
         &self,
         pictures: Vec<(Job, Facts, Pixels)>,
-    ) -> Result<Vec<Finding>, EmbedError> {
+    ) -> Result<Vec<Finding>, (Vec<Job>, String)> {
         if pictures.is_empty() {
             return Ok(Vec::new());
         }
         let started = Instant::now();
-        let (files, pixels): (Vec<_>, Vec<Pixels>) = pictures
-            .into_iter()
-            .map(|(job, facts, pixels)| ((job, facts), pixels))
-            .unzip();
-        let embeddings: Vec<Result<Embedding, EmbedError>> =
-            match self.embedder.embed_images(pixels.clone()) {
-                Ok(embeddings) => embeddings.into_iter().map(Ok).collect(),
-                Err(EmbedError::Stopped) => return Err(EmbedError::Stopped),
-                Err(error) => {
-                    warn!(%error, "a batch failed, embedding its pictures one by one");
-                    pixels
-                        .into_iter()
-                        .map(|pixels| self.embed_one(pixels))
-                        .collect()
-                }
-            };
-        let duration_ms = started.elapsed().as_millis() as u64;
-        info!(pictures = files.len(), duration_ms, "batch embedded");
-        let finding = |((job, facts), embedding): (_, Result<Embedding, EmbedError>)| {
-            let content = embedding.map(|embedding| (facts, embedding));
-            (job, content.map_err(|error| error.to_string()))
+        let mut jobs = Vec::new();
+        let mut facts = Vec::new();
+        let mut pixels = Vec::new();
+        for (job, of_picture, of_model) in pictures {
+            jobs.push(job);
+            facts.push(of_picture);
+            pixels.push(of_model);
+        }
+        let mut embeddings = match self.embed_all(pixels) {
+            Ok(embeddings) => embeddings,
+            Err(error) => return Err((jobs, error.to_string())),
         };
-        Ok(files.into_iter().zip(embeddings).map(finding).collect())
+        if embeddings.len() > 1 && embeddings.iter().all(Result::is_err) {
+            let error = embeddings.pop().and_then(Result::err);
+            return Err((jobs, error.unwrap_or(EmbedError::Stopped).to_string()));
+        }
+        self.breaker.succeed(Stage::Embed);
+        let duration_ms = started.elapsed().as_millis() as u64;
+        info!(pictures = jobs.len(), duration_ms, "batch embedded");
+        let found = |(facts, embedding): (Facts, Result<Embedding, EmbedError>)| match embedding {
+            Ok(embedding) => Found::Image(Box::new(facts), embedding),
+            Err(error) => Found::Waiting(error.to_string()),
+        };
+        let found = facts.into_iter().zip(embeddings).map(found);
+        Ok(jobs.into_iter().zip(found).collect())
+    }
+
+    fn embed_all(
+        &self,
+        pixels: Vec<Pixels>,
+    ) -> Result<Vec<Result<Embedding, EmbedError>>, EmbedError> {
+        match self.embedder.embed_images(pixels.clone()) {
+            Ok(embeddings) => Ok(embeddings.into_iter().map(Ok).collect()),
+            Err(EmbedError::Stopped) => Err(EmbedError::Stopped),
+            Err(error) => {
+                warn!(%error, "a batch failed, embedding its pictures one by one");
+                let each = pixels.into_iter().map(|pixels| self.embed_one(pixels));
+                Ok(each.collect())
+            }
+        }
     }
 
     fn embed_one(&self, pixels: Pixels) -> Result<Embedding, EmbedError> {

@@ -1,35 +1,39 @@
 //! Looks at folders and paths, and queues what must be read. One thread; it never waits for the pipeline, so that a
 //! picture dropped into a folder during a first scan is not last in the line.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use crossbeam_channel::{Receiver, never, select};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
-use super::job::Job;
+use super::job::{Job, Returned};
 use super::pipeline::Pipeline;
 use super::roots::{Roots, WatchedRoot};
-use super::scan::{self, Plan, stat};
+use super::scan::{self, AbsenceRules, Found, Plan, ReadRules, stat};
 use super::schedule::{Round, Schedule};
 use super::settling::Settling;
 use super::{Progress, count, forget_files};
 use crate::library::Library;
+use crate::pictures::OriginalFile;
 use crate::sidecar;
 use crate::stop::Threads;
-use crate::store::{FileStat, RootId};
-use crate::watch::{self, Hint, Watch};
+use crate::store::{FileStat, KnownFile, SeenFile};
+use crate::watch::{Hint, Walk, Watch};
 
-/// How soon the pipeline is offered jobs again when its line was full.
-const FEED_INTERVAL: Duration = Duration::from_millis(20);
+/// Looks at a file that changes again and again, after which one pass over folders leaves it to the next one.
+const MOST_LOOKS: usize = 3;
+
+const DAY_S: i64 = 24 * 3600;
 
 pub(super) struct Looker {
     library: Library,
     roots: Roots,
-    exclude: HashSet<String>,
+    walk: Walk,
     settling: Settling,
     pipeline: Pipeline,
     progress: Progress,
@@ -37,6 +41,10 @@ pub(super) struct Looker {
     is_poll: bool,
     /// The last scan that could not be done.
     failure: Option<anyhow::Error>,
+    /// When the next file that waits is tried again.
+    next_try: Option<Instant>,
+    /// Whether what waits is tried at once.
+    is_impatient: bool,
 }
 
 impl Looker {
@@ -49,12 +57,14 @@ impl Looker {
     ) -> Result<Looker> {
         Ok(Looker {
             roots: Roots::new(library.store.clone(), roots)?,
-            exclude: library.ingest.exclude.iter().cloned().collect(),
+            walk: Walk::new(&library.ingest),
             settling: Settling::new(Duration::from_millis(library.ingest.settle_ms)),
             pipeline: Pipeline::start(&library, &progress, threads)?,
             progress,
             is_poll: false,
             failure: None,
+            next_try: None,
+            is_impatient: false,
             library,
         })
     }
@@ -63,12 +73,31 @@ impl Looker {
     pub(super) fn run_once(
         mut self,
         threads: &Threads,
-        tick: impl FnMut(&Progress),
+        mut tick: impl FnMut(&Progress),
     ) -> Result<Progress> {
         // Nobody watches: whatever is there is read now.
         self.settling.end();
+        self.is_impatient = true;
         self.scan_all();
-        self.pipeline.finish(threads, tick)?;
+        let mut looks: HashMap<PathBuf, usize> = HashMap::new();
+        while !self.pipeline.is_done() {
+            let returned: Vec<Returned> = self.pipeline.returned().try_iter().collect();
+            for returned in returned {
+                if let Some(path) = self.pipeline.take(returned) {
+                    let count = looks.entry(path.clone()).or_default();
+                    *count += 1;
+                    if *count <= MOST_LOOKS {
+                        self.look(&path);
+                    }
+                }
+            }
+            self.look_at_due();
+            self.pipeline.feed();
+            tick(&self.progress);
+            self.pipeline.check()?;
+            self.pipeline.wait(threads)?;
+        }
+        tick(&self.progress);
         self.failure.map_or(Ok(self.progress), Err)
     }
 
@@ -76,6 +105,7 @@ impl Looker {
     pub(super) fn run(mut self, watch: &Watch, rescans: &Receiver<()>) {
         let mut hints = watch.hints().clone();
         let stop = self.library.stop.clone();
+        let returned = self.pipeline.returned();
         let [scan_interval, poll_interval] = {
             let ingest = &self.library.ingest;
             [ingest.rescan_interval_s, ingest.poll_interval_s].map(Duration::from_secs)
@@ -90,17 +120,17 @@ impl Looker {
                 }
                 schedule.done(round, started, Instant::now());
             }
-            let next_round = schedule.next_due();
-            let due = self.settling.next_due().into_iter().chain([next_round]);
-            let due = due.min().unwrap_or(next_round);
+            let due = self.settling.next_due().into_iter().chain(self.next_try);
+            let due = due.fold(schedule.next_due(), Instant::min);
             let mut wait = due.saturating_duration_since(Instant::now());
-            if self.pipeline.feed() {
-                wait = wait.min(FEED_INTERVAL);
+            if let Some(next_feed) = self.pipeline.feed() {
+                wait = wait.min(next_feed);
             }
-            // It is in the log already, and its files are pending: the next scan tries them again.
-            drop(self.pipeline.check());
             select! {
                 recv(stop.closed()) -> _ => return,
+                recv(returned) -> returned => if let Ok(returned) = returned {
+                    self.take_back(returned);
+                },
                 recv(rescans) -> _ => self.scan_watched(watch),
                 recv(hints) -> hint => match hint {
                     Ok(Hint::Everything) => schedule.scan_soon(),
@@ -111,7 +141,47 @@ impl Looker {
                 default(wait) => {}
             }
             self.look_at_due();
+            self.try_again();
         }
+    }
+
+    /// Takes back what came out of the pipeline without an outcome.
+    fn take_back(&mut self, returned: Returned) {
+        if let Returned::Waits = returned {
+            self.find_next_try();
+        }
+        if let Some(path) = self.pipeline.take(returned) {
+            self.let_settle(path);
+        }
+    }
+
+    /// Looks at files whose time to be tried again has come.
+    fn try_again(&mut self) {
+        if self
+            .next_try
+            .is_none_or(|next_try| Instant::now() < next_try)
+        {
+            return;
+        }
+        match self.library.store.waiting_until(now_s()) {
+            Ok(files) => files.iter().for_each(|file| self.look(&file.path)),
+            Err(error) => error!(%error, "cannot find what is to be tried again"),
+        }
+        self.find_next_try();
+    }
+
+    /// Those whose time has come are under way, and tell what became of them.
+    fn find_next_try(&mut self) {
+        let now_s = now_s();
+        self.next_try = match self.library.store.next_try_after(now_s) {
+            Ok(next) => next.map(|next_s| {
+                Instant::now() + Duration::from_secs(next_s.saturating_sub(now_s).max(0) as u64)
+            }),
+            Err(error) => {
+                error!(%error, "cannot find what is to be tried again");
+                None
+            }
+        };
     }
 
     fn on_hint(&mut self, path: PathBuf, is_final: bool) {
@@ -156,70 +226,79 @@ impl Looker {
         if sidecar::is_sidecar_name(path) && !path.is_dir() {
             return self.look_beside(root, path);
         }
-        match std::fs::symlink_metadata(path) {
+        match self.metadata(root, path) {
             Ok(metadata) if metadata.is_dir() => self.scan_folder(root, path),
             Ok(metadata) if metadata.is_file() => {
-                self.look_at_file(root, path, FileStat::of(&metadata))
+                let seen = SeenFile {
+                    path: path.to_owned(),
+                    stat: FileStat::of(&metadata),
+                    is_mounted: scan::device(&metadata) != root.device(),
+                };
+                self.look_at_file(root, seen)
             }
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.forget(root, path),
+            // A link or a pipe in its place: what was there is there no more.
+            Ok(_) => self.forget(root, path),
+            Err(error) if is_absent(&error) => self.forget(root, path),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// What lies at a path below a root: what is behind a link does not lie there, unless links are followed.
+    fn metadata(&self, root: &WatchedRoot, path: &Path) -> io::Result<Metadata> {
+        if self.library.ingest.follow_links {
+            return std::fs::metadata(path);
+        }
+        let folders = path.ancestors().skip(1);
+        for folder in
+            folders.take_while(|folder| folder.starts_with(&root.path) && **folder != root.path)
+        {
+            if std::fs::symlink_metadata(folder)?.is_symlink() {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+        }
+        std::fs::symlink_metadata(path)
     }
 
     /// A sidecar came, changed or went: looks at the pictures it belongs to.
     fn look_beside(&mut self, root: &WatchedRoot, sidecar: &Path) -> Result<()> {
         for picture in sidecar::pictures(&self.library.store, sidecar)? {
-            if let Some(stat) = stat(&picture) {
-                self.look_at_file(root, &picture, stat)?;
-            }
+            self.look_below(root, &picture)?;
         }
         Ok(())
     }
 
-    fn look_at_file(&mut self, root: &WatchedRoot, path: &Path, stat: FileStat) -> Result<()> {
-        if !scan::is_picture_name(path) || watch::is_excluded(path, &self.exclude) {
+    fn look_at_file(&mut self, root: &WatchedRoot, file: SeenFile) -> Result<()> {
+        let path = &file.path;
+        if !scan::is_picture_name(path) || self.walk.excludes(path) {
             return Ok(());
         }
         let known = self.library.store.known_file(path, self.library.model)?;
-        if scan::must_read(stat, &sidecar::stamp(path), known.as_ref()) {
+        let rules = self.read_rules();
+        if rules.must_read(&file.stat, &sidecar::stamp(path), known.as_ref()) {
             self.library
                 .store
-                .add_pending(root.id, &[(path.to_owned(), stat)])?;
-            self.enqueue(root.id, path.to_owned(), stat, true);
+                .add_pending(root.id, std::slice::from_ref(&file))?;
+            self.enqueue(root, file, true);
         }
         Ok(())
     }
 
-    /// A file, or a folder with all that was in it, is no longer there.
+    /// A file, or a folder with all that was in it, is no longer there. Who deletes is believed, however much it is: the folder
+    /// it was in has just told of it.
     fn forget(&mut self, root: &WatchedRoot, path: &Path) -> Result<()> {
         // With its root away it may well come back.
         if !scan::has_entries(&root.path) {
             return self.scan_root(root);
         }
-        let mut gone: Vec<PathBuf> = self
-            .library
-            .store
-            .known_files(root.id, path, self.library.model)?
-            .into_keys()
-            .collect();
-        if self
-            .library
-            .store
-            .known_file(path, self.library.model)?
-            .is_some()
-        {
-            gone.push(path.to_owned());
-        }
-        self.mark_gone(&gone)
-    }
-
-    fn mark_gone(&self, gone: &[PathBuf]) -> Result<()> {
-        if !gone.is_empty() {
-            forget_files(&self.library, gone)?;
-            count(&self.progress.counts.removed, gone.len());
-            info!(files = gone.len(), "files are gone");
-        }
+        let Library { store, model, .. } = &self.library;
+        let mut known = store.known_files(root.id, path, *model)?;
+        known.extend(
+            store
+                .known_file(path, *model)?
+                .map(|file| (path.to_owned(), file)),
+        );
+        let found = Found::nothing_at(path, root.device());
+        self.carry_out(root, &found, known, usize::MAX)?;
         Ok(())
     }
 
@@ -246,62 +325,136 @@ impl Looker {
     }
 
     fn scan_root(&mut self, root: &WatchedRoot) -> Result<()> {
-        let is_there = scan::has_entries(&root.path);
-        if is_there || self.knows_files(root)? {
-            // A root that is missing or empty while files in it are known is taken to be away, not emptied.
-            self.roots.set_online(root.id, is_there)?;
+        let known_files = self.library.store.count_files(root.id)?;
+        if !scan::has_entries(&root.path) {
+            // One that is missing or empty while files in it are known is taken to be away, not emptied.
+            if known_files > 0 {
+                self.roots.set_online(root.id, false)?;
+            }
+            return Ok(());
         }
-        if is_there {
-            self.scan_folder(root, &root.path)
+        let found = scan::find(&root.path, &self.walk, root.device());
+        let inode = stat(&root.path).map(|stat| stat.inode);
+        let is_other_folder = root.inode.is_some() && inode != root.inode;
+        if is_other_folder && known_files > 0 && found.files.is_empty() {
+            // Another folder lies there, with no pictures in it: what a drive is mounted on when it is away.
+            return Ok(self.roots.set_online(root.id, false)?);
+        }
+        self.roots.set_online(root.id, true)?;
+        let share = self.library.ingest.suspect_share * known_files as f64;
+        let suspect_files = self.library.ingest.suspect_files.max(share.ceil() as usize);
+        let Library { store, model, .. } = &self.library;
+        let known = store.known_files(root.id, &root.path, *model)?;
+        let is_ours = known.is_empty()
+            || found
+                .files
+                .iter()
+                .any(|file| known.contains_key(&file.path));
+        let suspect_files = if is_other_folder && !is_ours {
+            0
         } else {
-            Ok(())
+            suspect_files
+        };
+        self.carry_out(root, &found, known, suspect_files)?;
+        if let (true, Some(inode)) = (is_ours, inode) {
+            self.roots.set_inode(root.id, inode)?;
         }
-    }
-
-    fn knows_files(&self, root: &WatchedRoot) -> Result<bool> {
-        Ok(self.library.store.knows_files(root.id)?)
+        self.find_next_try();
+        Ok(())
     }
 
     fn scan_folder(&mut self, root: &WatchedRoot, folder: &Path) -> Result<()> {
-        let started = Instant::now();
-        let found = scan::find(folder, &self.exclude);
-        let known = self
-            .library
-            .store
-            .known_files(root.id, folder, self.library.model)?;
+        let found = scan::find(folder, &self.walk, root.device());
+        let Library { store, model, .. } = &self.library;
+        let known = store.known_files(root.id, folder, *model)?;
+        self.carry_out(root, &found, known, usize::MAX)
+    }
+
+    /// Brings the library to what was found; so many files or more that are gone at once are not believed to be deleted.
+    fn carry_out(
+        &mut self,
+        root: &WatchedRoot,
+        found: &Found,
+        known: HashMap<PathBuf, KnownFile>,
+        suspect_files: usize,
+    ) -> Result<()> {
+        let keep_s = i64::from(self.library.ingest.keep_absent_days) * DAY_S;
+        let absence = AbsenceRules {
+            suspect_files,
+            believed_until_s: now_s() - keep_s,
+        };
         let Plan {
             to_read,
+            to_note,
             gone,
+            absent,
             unchanged,
             failed,
-        } = scan::plan(found, known);
-        self.mark_gone(&gone)?;
+        } = scan::plan(found, known, &self.read_rules(), &absence);
+        let store = &self.library.store;
+        if !gone.is_empty() {
+            forget_files(&self.library, &gone)?;
+        }
+        store.mark_absent(&absent)?;
+        store.note_seen(&to_note)?;
+        store.add_pending(root.id, &to_read)?;
+        count(&self.progress.counts.removed, gone.len());
         count(&self.progress.counts.unchanged, unchanged);
         count(&self.progress.counts.failed, failed);
-        self.library.store.add_pending(root.id, &to_read)?;
-        let to_read_count = to_read.len();
-        let duration_ms = started.elapsed().as_millis() as u64;
+        let root_path = root.path.display();
         // The clock looks often, and mostly finds nothing new.
-        if !self.is_poll || to_read_count + gone.len() > 0 {
-            info!(folder = %folder.display(), unchanged, to_read = to_read_count, gone = gone.len(), duration_ms, "scanned");
+        if !self.is_poll || to_read.len() + gone.len() > 0 {
+            info!(root = %root_path, unchanged, to_read = to_read.len(), gone = gone.len(), "scanned");
+        }
+        if !absent.is_empty() {
+            warn!(root = %root_path, files = absent.len(), "files are missing and may come back: they stay, marked as offline");
         }
         let now = SystemTime::now();
-        for (path, stat) in to_read {
-            if self.settling.is_still(&stat, now) {
-                self.enqueue(root.id, path, stat, false);
+        for file in to_read {
+            if self.settling.is_still(&file.stat, now) {
+                self.enqueue(root, file, false);
             } else {
-                self.let_settle(path);
+                self.let_settle(file.path);
             }
         }
         Ok(())
     }
 
-    fn enqueue(&mut self, root: RootId, path: PathBuf, stat: FileStat, is_urgent: bool) {
-        if self.progress.claim(&path) {
-            self.pipeline.queue(Job { root, path, stat }, is_urgent);
-        } else {
-            // It is being read as it was before: look again when that is written.
-            self.let_settle(path);
+    fn read_rules(&self) -> ReadRules {
+        ReadRules {
+            decoders: self.library.pictures.decoders(),
+            now_s: now_s(),
+            is_impatient: self.is_impatient,
         }
     }
+
+    fn enqueue(&mut self, root: &WatchedRoot, file: SeenFile, is_urgent: bool) {
+        if !self.progress.claim(&file.path) {
+            // It is being read as it was before: look again when that is written.
+            return self.let_settle(file.path);
+        }
+        let job = Job {
+            root: root.id,
+            original: OriginalFile {
+                root: root.path.clone(),
+                path: file.path,
+                stat: file.stat,
+            },
+            is_mounted: file.is_mounted,
+        };
+        self.pipeline.queue(job, is_urgent);
+    }
+}
+
+/// Whether that means that nothing is there, and not that it cannot be told.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+fn now_s() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs() as i64)
 }

@@ -5,6 +5,7 @@
 //! store: files wait there as `pending`, so that a killed process loses nothing.
 
 mod batch;
+mod breaker;
 mod job;
 mod look;
 mod pipeline;
@@ -27,7 +28,9 @@ use serde::{Deserialize, Serialize};
 use crate::library::Library;
 use crate::stop::Threads;
 use crate::store::StoreError;
-use crate::watch::Watch;
+use crate::watch::{Walk, Watch};
+use breaker::Breaker;
+pub use breaker::{Stage, Trouble};
 use look::Looker;
 
 /// The running ingest of a daemon. It ends with the library's threads.
@@ -47,8 +50,8 @@ impl Ingest {
         let threads = library.threads.clone();
         let progress = Progress::default();
         let looker = Looker::new(library.clone(), roots, progress.clone(), &threads)?;
-        let exclude = &library.ingest.exclude;
-        let watch = Watch::trees(roots, exclude, &library.stop, &threads)?;
+        let walk = Walk::new(&library.ingest);
+        let watch = Watch::trees(roots, &walk, &library.stop, &threads)?;
         let (rescans, rescan_asked) = bounded(1);
         let watched = watch.clone();
         threads.spawn("look", move || looker.run(&watched, &rescan_asked))?;
@@ -97,10 +100,11 @@ struct Counts {
     failed: AtomicUsize,
     removed: AtomicUsize,
     in_flight: Mutex<HashSet<PathBuf>>,
+    breaker: Breaker,
 }
 
 /// [`Progress`] at one moment, in files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgressReport {
     /// Read and found to hold an image.
     pub indexed: usize,
@@ -110,8 +114,11 @@ pub struct ProgressReport {
     pub failed: usize,
     /// Known and no longer there.
     pub removed: usize,
-    /// Waiting to be read or being read.
-    pub waiting: usize,
+    /// In line to be read or being read.
+    pub queued: usize,
+    /// What stands in the way of all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Trouble>,
 }
 
 impl Progress {
@@ -129,7 +136,8 @@ impl Progress {
             unchanged: unchanged.load(Ordering::Relaxed),
             failed: failed.load(Ordering::Relaxed),
             removed: removed.load(Ordering::Relaxed),
-            waiting: self.in_flight().len(),
+            queued: self.queued(),
+            trouble: self.counts.breaker.trouble(),
         }
     }
 
@@ -145,7 +153,7 @@ impl Progress {
         }
     }
 
-    fn waiting(&self) -> usize {
+    fn queued(&self) -> usize {
         self.in_flight().len()
     }
 

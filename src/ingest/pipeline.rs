@@ -5,17 +5,19 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
-use crossbeam_channel::{Sender, bounded};
+use anyhow::{bail, ensure};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::Progress;
 use super::batch::Batcher;
-use super::job::{Job, Trouble};
+use super::breaker::Breaker;
+use super::job::{Job, Returned};
 use super::read::Reader;
 use super::write::Writer;
 use crate::library::Library;
@@ -27,8 +29,11 @@ const JOB_QUEUE: usize = 64;
 /// Batches that wait to be written.
 const WRITE_QUEUE: usize = 2;
 
-/// How often who waits for the end is told how far it is.
-const TICK: Duration = Duration::from_millis(100);
+/// How soon the threads are offered jobs again when their line was full.
+const FEED_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Attempts after which one pass over folders gives up, where something stands in the way of all files: after half a minute.
+const MOST_ATTEMPTS: u32 = 6;
 
 /// The way into the running threads. They end when this is dropped, having written what was handed to them, and sooner
 /// when told to stop: what was not begun then stays pending in the store.
@@ -37,8 +42,10 @@ pub(super) struct Pipeline {
     /// Not handed to the threads yet; without a bound, as the store's own list of pending files.
     queue: VecDeque<Job>,
     jobs: Sender<Job>,
+    /// What comes back; never more than was handed to the threads.
+    returned: Receiver<Returned>,
     progress: Progress,
-    trouble: Trouble,
+    breaker: Breaker,
 }
 
 impl Pipeline {
@@ -51,9 +58,14 @@ impl Pipeline {
         let (read_sender, read) = bounded(2 * library.ingest.batch_size);
         let (batch_sender, embedded) = bounded(WRITE_QUEUE);
         let being_written = Arc::<AtomicUsize>::default();
-        let trouble = Trouble::new(progress.clone());
+        let (returned_sender, returned) = unbounded();
+        let breaker = progress.counts.breaker.clone();
         for _ in 0..decode_threads(library.ingest.decode_threads) {
-            let reader = Reader::new(library.clone());
+            let reader = Reader {
+                library: library.clone(),
+                breaker: breaker.clone(),
+                returned: returned_sender.clone(),
+            };
             let jobs = jobs.clone();
             let read_sender = read_sender.clone();
             threads.spawn("decode", move || reader.run(&jobs, &read_sender))?;
@@ -63,21 +75,24 @@ impl Pipeline {
             embedder: library.embedder.clone(),
             progress: progress.clone(),
             being_written: Arc::clone(&being_written),
-            trouble: trouble.clone(),
+            breaker: breaker.clone(),
+            returned: returned_sender.clone(),
         };
         threads.spawn("embed", move || batcher.run(&read, &batch_sender))?;
         let writer = Writer {
             library: library.clone(),
             progress: progress.clone(),
             being_written,
-            trouble: trouble.clone(),
+            breaker: breaker.clone(),
+            returned: returned_sender,
         };
         threads.spawn("write", move || writer.run(&embedded))?;
         Ok(Pipeline {
             queue: VecDeque::new(),
             jobs: job_sender,
+            returned,
             progress: progress.clone(),
-            trouble,
+            breaker,
         })
     }
 
@@ -90,50 +105,66 @@ impl Pipeline {
         }
     }
 
-    /// Hands jobs to the threads while they take them; whether some are left.
-    pub(super) fn feed(&mut self) -> bool {
-        while let Some(job) = self.queue.pop_front() {
+    /// Hands jobs to the threads while they take them, and tells in how long to come again, where some are left.
+    pub(super) fn feed(&mut self) -> Option<Duration> {
+        while !self.queue.is_empty() {
+            let may_go = match self.breaker.pause() {
+                None => true,
+                Some(pause) if !pause.is_zero() => return Some(pause),
+                // One alone, to see whether it gets through.
+                Some(_) => self.progress.queued() <= self.queue.len(),
+            };
+            let job = self.queue.pop_front().filter(|_| may_go);
+            let Some(job) = job else {
+                return Some(FEED_INTERVAL);
+            };
             if let Err(unsent) = self.jobs.try_send(job) {
                 self.queue.push_front(unsent.into_inner());
-                return true;
+                return Some(FEED_INTERVAL);
             }
         }
-        false
+        None
     }
 
-    /// The first failure that was not one file's.
+    /// What comes back from the threads.
+    pub(super) fn returned(&self) -> Receiver<Returned> {
+        self.returned.clone()
+    }
+
+    /// Takes one of these back: the path where it must be looked at again.
+    pub(super) fn take(&mut self, returned: Returned) -> Option<PathBuf> {
+        match returned {
+            // Last in the line: should it be the one that stands in the way, others get their turn.
+            Returned::Later(job) => self.queue.push_back(job),
+            Returned::Look(path) => {
+                self.progress.release(std::slice::from_ref(&path));
+                return Some(path);
+            }
+            Returned::Waits => {}
+        }
+        None
+    }
+
+    /// Whether nothing is under way any more.
+    pub(super) fn is_done(&self) -> bool {
+        self.returned.is_empty() && self.progress.queued() == 0
+    }
+
+    /// What stands in the way of all files, once that was tried often enough for who waits.
     pub(super) fn check(&self) -> anyhow::Result<()> {
-        self.trouble.check()
+        match self.breaker.trouble() {
+            Some(trouble) if trouble.attempts >= MOST_ATTEMPTS => {
+                bail!("{}; what is not indexed yet stays pending", trouble.reason)
+            }
+            _ => Ok(()),
+        }
     }
 
-    /// Waits until all that was queued is written and `threads` have ended, calling `tick` now and then.
-    pub(super) fn finish(
-        self,
-        threads: &Threads,
-        mut tick: impl FnMut(&Progress),
-    ) -> anyhow::Result<()> {
-        let Pipeline {
-            queue,
-            jobs,
-            progress,
-            trouble,
-        } = self;
-        for job in queue {
-            tick(&progress);
-            trouble.check()?;
-            jobs.send(job)
-                .ok()
-                .context("the threads that decode have ended")?;
-        }
-        drop(jobs);
-        while !threads.join(Instant::now() + TICK).is_empty() {
-            tick(&progress);
-            trouble.check()?;
-        }
-        tick(&progress);
-        trouble.check()?;
+    /// Waits for a moment while the threads work.
+    pub(super) fn wait(&self, threads: &Threads) -> anyhow::Result<()> {
+        let running = threads.join(Instant::now() + FEED_INTERVAL);
         ensure!(
-            progress.waiting() == 0,
+            !running.is_empty() || self.is_done(),
             "a thread of the pipeline ended before its work"
         );
         Ok(())

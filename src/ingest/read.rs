@@ -1,16 +1,15 @@
 //! The first stage: a file's bytes, read once, to its hash and, where that is new, to the model's input.
 
-use std::io;
-
 use crossbeam_channel::{Receiver, Sender, select};
 
-use super::job::Job;
+use super::breaker::{Breaker, Stage};
+use super::job::{Job, Returned, ReturnedSender};
 use crate::decode::{Description, Metadata};
 use crate::embed::{Embedding, Pixels};
 use crate::library::Library;
-use crate::pictures::PictureError;
+use crate::pictures::{FileError, PictureError};
 use crate::sidecar;
-use crate::store::{ContentHash, FileKeywords};
+use crate::store::{ContentHash, DecoderVerdict, FileKeywords, StoreError};
 
 /// What reading a file brought.
 pub(super) enum Outcome {
@@ -18,8 +17,24 @@ pub(super) enum Outcome {
     Known(Facts, Embedding),
     /// A picture to embed.
     New(Facts, Pixels),
-    Failed(String),
-    Vanished,
+    /// A decoder's word on its bytes.
+    Failed(DecoderVerdict),
+    /// It cannot be read for the time being.
+    Waiting(String),
+}
+
+/// Why there is no outcome.
+enum Failure {
+    /// It is not what was looked at.
+    Changed,
+    /// Something stands in the way of all files.
+    Trouble(String),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        Failure::Trouble(error.to_string())
+    }
 }
 
 /// What a file tells about itself and its picture.
@@ -33,14 +48,12 @@ pub(super) type Read = (Job, Outcome);
 
 /// A decoding thread.
 pub(super) struct Reader {
-    library: Library,
+    pub(super) library: Library,
+    pub(super) breaker: Breaker,
+    pub(super) returned: ReturnedSender,
 }
 
 impl Reader {
-    pub(super) fn new(library: Library) -> Reader {
-        Reader { library }
-    }
-
     pub(super) fn run(self, jobs: &Receiver<Job>, read: &Sender<Read>) {
         let stop = &self.library.stop;
         // Asked first: while jobs wait, `select!` takes one of them as well as the word to stop.
@@ -50,48 +63,92 @@ impl Reader {
                 recv(jobs) -> job => job,
             };
             let Ok(job) = job else { return };
-            let outcome = self.read(&job);
-            if read.send((job, outcome)).is_err() {
+            let is_sent = match self.read(&job) {
+                Ok(outcome) => read.send((job, outcome)).is_ok(),
+                Err(Failure::Changed) => self
+                    .returned
+                    .send(Returned::Look(job.original.path))
+                    .is_ok(),
+                Err(Failure::Trouble(reason)) => {
+                    self.breaker.trip(Stage::Read, reason);
+                    self.returned.send(Returned::Later(job)).is_ok()
+                }
+            };
+            if !is_sent {
                 return;
             }
         }
     }
 
-    fn read(&self, job: &Job) -> Outcome {
-        match self.try_read(job) {
-            Ok(outcome) => outcome,
-            Err(error) => Outcome::Failed(format!("{error:#}")),
-        }
-    }
-
-    fn try_read(&self, job: &Job) -> anyhow::Result<Outcome> {
+    fn read(&self, job: &Job) -> Result<Outcome, Failure> {
         let Library {
             store,
             model,
             pictures,
             ..
         } = &self.library;
-        let bytes = match pictures.read(&job.path) {
-            Err(PictureError::Read(error)) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Outcome::Vanished);
-            }
-            bytes => bytes?,
+        let bytes = match pictures.read(&job.original) {
+            Ok(bytes) => bytes,
+            Err(error) => return self.without_picture(error),
         };
+        self.breaker.succeed(Stage::Read);
         let hash = ContentHash::of(&bytes);
         let facts = |metadata, keywords| Facts {
             hash,
             metadata,
-            keywords: sidecar::keywords(&job.path, keywords),
+            keywords: sidecar::keywords(&job.original.path, keywords),
         };
         if let Some((metadata, embedding)) = store.known_content(&hash, *model)? {
-            let facts = facts(metadata, pictures.keywords(&bytes)?);
-            return Ok(Outcome::Known(facts, embedding));
+            return match pictures.keywords(&bytes) {
+                Ok(keywords) => Ok(Outcome::Known(facts(metadata, keywords), embedding)),
+                Err(error) => self.without_picture(error),
+            };
         }
         if let Some(embedding) = store.imported_embedding(&hash, *model)? {
-            let Description { metadata, keywords } = pictures.describe(&bytes)?;
-            return Ok(Outcome::Known(facts(metadata, keywords), embedding));
+            return match pictures.describe(&bytes) {
+                Ok(Description { metadata, keywords }) => {
+                    Ok(Outcome::Known(facts(metadata, keywords), embedding))
+                }
+                Err(error) => self.without_picture(error),
+            };
         }
-        let (pixels, Description { metadata, keywords }) = pictures.pixels(&bytes)?;
-        Ok(Outcome::New(facts(metadata, keywords), pixels))
+        match pictures.pixels(&bytes) {
+            Ok((pixels, Description { metadata, keywords })) => {
+                Ok(Outcome::New(facts(metadata, keywords), pixels))
+            }
+            Err(error) => self.without_picture(error),
+        }
     }
+
+    /// A decoder's word on bytes that were read whole is a verdict; whatever else goes wrong may pass, and is tried again.
+    fn without_picture(&self, error: PictureError) -> Result<Outcome, Failure> {
+        match error {
+            error @ (PictureError::Decode(_)
+            | PictureError::TooMuchMemory { .. }
+            | PictureError::Deadly(_)) => Ok(Outcome::Failed(DecoderVerdict {
+                reason: error.to_string(),
+                decoders: self.library.pictures.decoders(),
+            })),
+            PictureError::File(FileError::Gone | FileError::Changed) => Err(Failure::Changed),
+            PictureError::File(FileError::Io(error)) if is_of_the_machine(&error) => {
+                Err(Failure::Trouble(error.to_string()))
+            }
+            error => Ok(Outcome::Waiting(error.to_string())),
+        }
+    }
+}
+
+/// Whether whatever file is opened next meets the same error.
+#[cfg(unix)]
+fn is_of_the_machine(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    let all = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+    error
+        .raw_os_error()
+        .is_some_and(|code| all.contains(&Errno::from_raw_os_error(code)))
+}
+
+#[cfg(not(unix))]
+fn is_of_the_machine(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::OutOfMemory
 }

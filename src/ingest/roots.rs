@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tracing::{info, warn};
 
+use super::scan;
 use crate::store::{RootId, Store, StoreError};
 
 /// A watched folder.
@@ -13,6 +14,15 @@ pub(super) struct WatchedRoot {
     pub(super) path: PathBuf,
     /// As the store has it, which nobody else changes while the library is open.
     pub(super) is_online: bool,
+    /// The number of its folder when it was last scanned and found to be itself.
+    pub(super) inode: Option<i64>,
+}
+
+impl WatchedRoot {
+    /// The number of the file system that it lies on now; 0 where it is not there.
+    pub(super) fn device(&self) -> u64 {
+        std::fs::symlink_metadata(&self.path).map_or(0, |metadata| scan::device(&metadata))
+    }
 }
 
 /// All watched folders; none lies in another.
@@ -35,6 +45,7 @@ impl Roots {
                 id: root.id,
                 path: root.path,
                 is_online: root.online,
+                inode: root.inode,
             })
             .collect();
         Ok(Roots { store, roots })
@@ -48,6 +59,17 @@ impl Roots {
     pub(super) fn of(&self, path: &Path) -> Option<WatchedRoot> {
         let mut roots = self.roots.iter();
         roots.find(|root| path.starts_with(&root.path)).cloned()
+    }
+
+    /// Remembers the number of a root's folder.
+    pub(super) fn set_inode(&mut self, id: RootId, inode: i64) -> Result<(), StoreError> {
+        let mut roots = self.roots.iter_mut();
+        let Some(root) = roots.find(|root| root.id == id && root.inode != Some(inode)) else {
+            return Ok(());
+        };
+        self.store.set_root_inode(id, inode)?;
+        root.inode = Some(inode);
+        Ok(())
     }
 
     /// Marks a root, with the files in it, as back or as away.

@@ -74,6 +74,7 @@ mod tests {
         FileStat {
             size_bytes: 1,
             modified_ns,
+            changed_ns: 1,
             inode: 1,
         }
     }

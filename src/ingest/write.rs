@@ -1,5 +1,6 @@
 //! The last stage: each batch in one transaction, and into the index after it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,11 +9,12 @@ use std::time::Instant;
 use crossbeam_channel::Receiver;
 use tracing::{debug, info, warn};
 
-use super::batch::{Batch, Finding};
-use super::job::{Job, Trouble};
-use super::{Progress, count, forget_files};
+use super::batch::{Finding, Found};
+use super::breaker::{Breaker, Stage};
+use super::job::{Job, Returned, ReturnedSender};
+use super::{Progress, count};
 use crate::library::Library;
-use crate::store::{Content, Event, FileRecord, Recorded};
+use crate::store::{Content, Event, FileRecord, Reading, Recorded, StoreError};
 use crate::tag::{Sets, TagError};
 
 /// The thread that writes.
@@ -20,37 +22,40 @@ pub(super) struct Writer {
     pub(super) library: Library,
     pub(super) progress: Progress,
     pub(super) being_written: Arc<AtomicUsize>,
-    pub(super) trouble: Trouble,
+    pub(super) breaker: Breaker,
+    pub(super) returned: ReturnedSender,
 }
 
 impl Writer {
-    pub(super) fn run(self, batches: &Receiver<Batch>) {
-        for Batch {
-            paths,
-            findings,
-            vanished,
-        } in batches
-        {
+    pub(super) fn run(self, batches: &Receiver<Vec<Finding>>) {
+        for findings in batches {
             let started = Instant::now();
-            match self.record(findings).and_then(|()| self.forget(&vanished)) {
-                Ok(()) => self.progress.release(&paths),
-                Err(error) => self.trouble.give_up(&paths, error),
+            let jobs: Vec<Job> = findings.iter().map(|(job, _)| job.clone()).collect();
+            let files = jobs.len();
+            match self.record(findings) {
+                Ok(()) => {
+                    self.breaker.succeed(Stage::Write);
+                    let paths: Vec<PathBuf> =
+                        jobs.into_iter().map(|job| job.original.path).collect();
+                    self.progress.release(&paths);
+                }
+                Err(error) => self.put_back(jobs, &error),
             }
-            self.being_written.fetch_sub(paths.len(), Ordering::Relaxed);
+            self.being_written.fetch_sub(files, Ordering::Relaxed);
             self.library.tagger.tell_news();
+            let queued = self.progress.queued();
             let duration_ms = started.elapsed().as_millis() as u64;
-            info!(
-                files = paths.len(),
-                waiting = self.progress.waiting(),
-                duration_ms,
-                "batch written"
-            );
+            info!(files, queued, duration_ms, "batch written");
         }
     }
 
-    fn forget(&self, vanished: &[PathBuf]) -> anyhow::Result<()> {
-        count(&self.progress.counts.removed, vanished.len());
-        Ok(forget_files(&self.library, vanished)?)
+    /// Nothing of them was written: they are read again when there is room.
+    fn put_back(&self, jobs: Vec<Job>, error: &anyhow::Error) {
+        self.breaker.trip(Stage::Write, format!("{error:#}"));
+        for job in jobs {
+            // Nobody listens: the process ends, and the file is pending.
+            let _ = self.returned.send(Returned::Later(job));
+        }
     }
 
     /// Writes files and images in one transaction, and the index after it.
@@ -62,21 +67,49 @@ impl Writer {
             .map(|finding| file_record(finding, &sets))
             .collect::<Result<_, _>>()?;
         let recorded = self.library.store.record(self.library.model, &records)?;
-        let contents = records.iter().map(|record| record.content.as_ref().ok());
+        let contents = records.iter().map(|record| record.reading.content());
         let images = recorded.images.iter().zip(contents);
         self.library
             .index
             .insert(images.filter_map(|(image, content)| Some(((*image)?, &content?.embedding))));
         self.library.index.remove(&recorded.orphaned);
-        let indexed = recorded.images.iter().flatten().count();
-        count(&self.progress.counts.indexed, indexed);
-        count(&self.progress.counts.failed, records.len() - indexed);
-        self.announce(&recorded)
+        self.tell(&records);
+        if let Err(error) = self.announce(&recorded) {
+            warn!(%error, "the event stream is not told of images");
+        }
+        Ok(())
+    }
+
+    /// Counts what became of files, and tells the owner: what stands in the way of many is one line.
+    fn tell(&self, records: &[FileRecord]) {
+        let counts = &self.progress.counts;
+        let mut waiting: BTreeMap<&str, Vec<&FileRecord>> = BTreeMap::new();
+        for record in records {
+            let path = record.file.path.display();
+            match &record.reading {
+                Reading::Image(_) => {
+                    debug!(%path, "indexed");
+                    count(&counts.indexed, 1);
+                }
+                Reading::Failed(verdict) => {
+                    warn!(%path, reason = verdict.reason, "not indexed");
+                    count(&counts.failed, 1);
+                }
+                Reading::Waiting(reason) => waiting.entry(reason).or_default().push(record),
+            }
+        }
+        if !waiting.is_empty() {
+            let _ = self.returned.send(Returned::Waits);
+        }
+        for (reason, files) in waiting {
+            let first = files[0].file.path.display();
+            warn!(reason, files = files.len(), %first, "cannot be read now, to be tried again");
+        }
     }
 
     /// Tells readers of the event stream which images are there to be found. Read from the store, and only where there are
     /// readers: an event names all files that hold the image, and tags with their sources, which the batch does not know.
-    fn announce(&self, recorded: &Recorded) -> anyhow::Result<()> {
+    fn announce(&self, recorded: &Recorded) -> Result<(), StoreError> {
         let store = &self.library.store;
         if !store.feed().has_readers() {
             return Ok(());
@@ -89,26 +122,21 @@ impl Writer {
     }
 }
 
-fn file_record((job, content): Finding, sets: &Sets<'_>) -> Result<FileRecord, TagError> {
-    let Job { root, path, stat } = job;
-    match &content {
-        Ok(_) => debug!(path = %path.display(), "indexed"),
-        Err(reason) => warn!(path = %path.display(), reason, "not indexed"),
-    }
-    let content = match content {
-        Ok((facts, embedding)) => Ok(Content {
+fn file_record((job, found): Finding, sets: &Sets<'_>) -> Result<FileRecord, TagError> {
+    let reading = match found {
+        Found::Image(facts, embedding) => Reading::Image(Box::new(Content {
             tags: sets.tags(facts.hash, embedding.as_slice())?,
             hash: facts.hash,
             metadata: facts.metadata,
             keywords: facts.keywords,
             embedding,
-        }),
-        Err(reason) => Err(reason),
+        })),
+        Found::Failed(verdict) => Reading::Failed(verdict),
+        Found::Waiting(reason) => Reading::Waiting(reason),
     };
     Ok(FileRecord {
-        root,
-        path,
-        stat,
-        content,
+        root: job.root,
+        file: job.seen(),
+        reading,
     })
 }

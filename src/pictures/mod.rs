@@ -5,13 +5,14 @@
 
 mod budget;
 mod deadline;
+mod file;
 mod machine;
 mod reading;
 mod thumbnails;
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,6 +30,8 @@ use deadline::Clock;
 use reading::Reading;
 
 pub(crate) use budget::{BudgetReport, Bytes};
+pub use file::FileStat;
+pub(crate) use file::{FileError, OriginalFile};
 pub(crate) use thumbnails::{Thumbnails, kept_thumbnails, thumbnail_size};
 
 /// The longest that a decoder may take for a picture, and what it may take longer for each million of pixels. The slowest decoder
@@ -42,9 +45,9 @@ const RISKY: u64 = 16 << 20;
 /// Why there is no picture. The text is shown to people.
 #[derive(Debug, Error)]
 pub enum PictureError {
-    /// The disk, or whoever owns the file, does not give its bytes.
-    #[error("the file cannot be read: {0}")]
-    Read(io::Error),
+    /// The file that is meant cannot be opened, or not be read to its end.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The bytes are no picture that is read here.
     #[error(transparent)]
     Decode(#[from] DecodeError),
@@ -112,6 +115,7 @@ pub struct Pictures {
     maker: PixelsMaker,
     budget: Budget,
     reading: Reading,
+    follows_links: bool,
 }
 
 impl Pictures {
@@ -122,6 +126,7 @@ impl Pictures {
             reading: Reading::default(),
             limits,
             maker,
+            follows_links: false,
         }
     }
 
@@ -130,6 +135,15 @@ impl Pictures {
     pub(crate) fn remembering(self, folder: PathBuf) -> Pictures {
         let reading = Reading::new(folder);
         Pictures { reading, ..self }
+    }
+
+    /// The same, where links below watched folders are followed, or are not.
+    #[must_use]
+    pub(crate) fn following_links(self, follows_links: bool) -> Pictures {
+        Pictures {
+            follows_links,
+            ..self
+        }
     }
 
     /// To be told when the process ends in order: what is being decoded then is not to blame for its end.
@@ -142,16 +156,38 @@ impl Pictures {
         self.budget.report()
     }
 
-    /// The bytes of a file, unless there are too many.
-    pub fn read(&self, path: &Path) -> Result<Original, PictureError> {
-        let file = File::open(path).map_err(PictureError::Read)?;
-        let size_bytes = file.metadata().map_err(PictureError::Read)?.len();
+    /// Whose word it is where there is no picture: what decoders of another release, or with other limits, may read.
+    pub(crate) fn decoders(&self) -> String {
+        let release = env!("CARGO_PKG_VERSION");
+        let DecodeConfig {
+            max_pixels,
+            max_file_bytes,
+            ..
+        } = self.limits;
+        let memory_bytes = self.budget().memory_bytes;
+        format!("{release} {max_pixels} {max_file_bytes} {memory_bytes}")
+    }
+
+    /// Opens the very file of the library that is meant, whoever reads it then.
+    pub(crate) fn open_file(&self, file: &OriginalFile) -> Result<File, FileError> {
+        file.open(self.follows_links)
+    }
+
+    /// The bytes of a file of the library, unless there are too many: all of them, and of one moment.
+    pub(crate) fn read(&self, file: &OriginalFile) -> Result<Original, PictureError> {
+        let opened = self.open_file(file)?;
+        let size_bytes = file.stat.size_bytes as u64;
         decode::check_size(size_bytes, &self.limits)?;
         let turn = self.budget.file(size_bytes)?;
-        let mut bytes = Vec::with_capacity(size_bytes as usize);
-        // What it has grown by since then is not asked for.
-        let mut file = file.take(size_bytes);
-        file.read_to_end(&mut bytes).map_err(PictureError::Read)?;
+        Ok(Original::new(file.read(&opened)?, turn))
+    }
+
+    /// The bytes of a file that its owner named, wherever it lies.
+    fn read_anywhere(&self, path: &Path) -> Result<Original, PictureError> {
+        let (opened, size_bytes) = file::open_anywhere(path).map_err(FileError::Io)?;
+        decode::check_size(size_bytes, &self.limits)?;
+        let turn = self.budget.file(size_bytes)?;
+        let bytes = file::read_whole(&opened, size_bytes).map_err(FileError::Io)?;
         Ok(Original::new(bytes, turn))
     }
 
@@ -193,7 +229,7 @@ impl Pictures {
 
     /// The model's input from a file.
     pub fn pixels_of_file(&self, path: &Path) -> Result<Pixels, PictureError> {
-        let (pixels, _) = self.pixels(&self.read(path)?)?;
+        let (pixels, _) = self.pixels(&self.read_anywhere(path)?)?;
         Ok(pixels)
     }
 
@@ -346,12 +382,12 @@ mod tests {
         let path = folder.path().join("a.png");
         std::fs::write(&path, [7; 60]).unwrap();
         let pictures = pictures(400);
-        let held = pictures.read(&path).unwrap();
+        let held = pictures.read_anywhere(&path).unwrap();
         assert_eq!((held.len(), pictures.budget().in_use_bytes), (60, 60));
         drop(held);
         assert_eq!(pictures.budget().in_use_bytes, 0);
         std::fs::write(&path, [7; 101]).unwrap();
-        let error = pictures.read(&path).unwrap_err().to_string();
+        let error = pictures.read_anywhere(&path).unwrap_err().to_string();
         assert!(error.contains("decode.memory_bytes"), "{error}");
     }
 
@@ -359,8 +395,9 @@ mod tests {
     fn a_file_that_is_too_long_is_not_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.jpg");
-        let error = |path| pictures(0).read(path).unwrap_err().to_string();
-        assert!(error(&path).starts_with("the file cannot be read: "));
+        let error = |path| pictures(0).read_anywhere(path).unwrap_err().to_string();
+        assert!(error(&path).starts_with("it cannot be read: "));
+        assert!(error(folder.path()).contains("no regular file"));
         File::create(&path).unwrap().set_len(100_001).unwrap();
         assert!(error(&path).contains("decode.max_file_bytes"));
         File::create(&path).unwrap();

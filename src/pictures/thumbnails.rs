@@ -8,7 +8,7 @@ use fast_image_resize::FilterType;
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 
-use super::{PictureError, Pictures, locked};
+use super::{OriginalFile, PictureError, Pictures, locked};
 use crate::decode::Metadata;
 use crate::embed::resize;
 
@@ -64,7 +64,7 @@ impl Thumbnails {
         &self,
         image: &str,
         size: u32,
-        original: &Path,
+        original: &OriginalFile,
     ) -> Result<Vec<u8>, PictureError> {
         let sum: usize = image.bytes().map(usize::from).sum();
         let _alone = locked(&self.making[sum % LOCKS]);
@@ -145,21 +145,27 @@ fn keep(path: &Path, bytes: &[u8]) -> io::Result<()> {
 mod tests {
     use image::ImageFormat;
 
+    use super::super::FileStat;
     use super::super::tests::{file, pictures};
     use super::*;
 
     #[test]
     fn a_thumbnail_is_made_once() {
         let folder = tempfile::tempdir().unwrap();
-        let original = folder.path().join("a.png");
-        std::fs::write(&original, file(200, ImageFormat::Png)).unwrap();
+        let path = folder.path().join("a.png");
+        std::fs::write(&path, file(200, ImageFormat::Png)).unwrap();
+        let original = OriginalFile {
+            root: folder.path().to_owned(),
+            stat: FileStat::of(&path.metadata().unwrap()),
+            path: path.clone(),
+        };
         let thumbnails = Thumbnails::new(folder.path(), pictures(0));
         assert_eq!(thumbnails.kept("00aa", 160), None);
         let made = thumbnails.make("00aa", 160, &original).unwrap();
         let decoded = image::load_from_memory(&made).unwrap();
         assert_eq!((decoded.width(), decoded.height()), (160, 160));
         // Who waited for it while it was made takes it as it is.
-        std::fs::remove_file(&original).unwrap();
+        std::fs::remove_file(path).unwrap();
         assert_eq!(thumbnails.make("00aa", 160, &original).unwrap(), made);
         assert_eq!(thumbnails.kept("00aa", 160), Some(made));
         assert!(thumbnails.make("00aa", 320, &original).is_err());

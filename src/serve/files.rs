@@ -1,5 +1,6 @@
 //! One picture: what is known of it, its original and its thumbnails.
 
+use tokio::io::AsyncReadExt;
 use warp::http::HeaderValue;
 use warp::http::header;
 use warp::reply::{self, Reply, Response};
@@ -8,7 +9,7 @@ use super::Api;
 use super::error::ApiError;
 use super::params::{Known, image_hash, one};
 use super::request::{Request, blocking};
-use crate::pictures;
+use crate::pictures::{self, FileError, PictureError};
 use crate::store::ImageRow;
 use crate::wire::Item;
 
@@ -37,18 +38,18 @@ fn row(api: &Api, id: &str) -> Result<ImageRow> {
 pub(super) async fn original(request: Request, id: String) -> Result<Response> {
     let found = blocking(request, move |Request { api, .. }| {
         let row = row(api, &id)?;
-        let path = api
-            .library
-            .store
-            .readable_paths(row.id)?
-            .into_iter()
-            .next()
-            .ok_or_else(offline)?;
-        Ok((row, path))
+        let mut failure = offline();
+        for original in api.library.store.originals(row.id)? {
+            match api.library.pictures.open_file(&original) {
+                Ok(file) => return Ok((row, file, original.stat.size_bytes as u64)),
+                Err(error) => failure = unreadable(&error),
+            }
+        }
+        Err(failure)
     });
-    let (row, path) = found.await?;
-    let file = tokio::fs::File::open(&path).await.map_err(|_| offline())?;
-    let length = file.metadata().await.map_err(ApiError::internal)?.len();
+    let (row, file, length) = found.await?;
+    // No more than it says, should the file grow meanwhile.
+    let file = tokio::fs::File::from_std(file).take(length);
     let mut response = reply::stream(tokio_util::io::ReaderStream::new(file)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
@@ -57,6 +58,13 @@ pub(super) async fn original(request: Request, id: String) -> Result<Response> {
         HeaderValue::from_static(row.metadata.format.media_type()),
     );
     Ok(response)
+}
+
+fn unreadable(error: &FileError) -> ApiError {
+    ApiError::not_found(
+        "offline",
+        format!("the file that holds this image is not given: {error}"),
+    )
 }
 
 fn offline() -> ApiError {
@@ -83,9 +91,18 @@ pub(super) fn thumbnail(Request { api, params, .. }: &Request, id: &str) -> Resu
     let bytes = if let Some(kept) = api.thumbnails.kept(&image, size) {
         kept
     } else {
-        let originals = api.library.store.readable_paths(row.id)?;
-        let original = originals.first().ok_or_else(offline)?;
-        api.thumbnails.make(&image, size, original)?
+        let mut made = Err(offline());
+        for original in api.library.store.originals(row.id)? {
+            let thumbnail = api.thumbnails.make(&image, size, &original);
+            made = thumbnail.map_err(|error| match error {
+                PictureError::File(error) => unreadable(&error),
+                error => error.into(),
+            });
+            if made.is_ok() {
+                break;
+            }
+        }
+        made?
     };
     let mut response = Response::new(bytes.into());
     let headers = response.headers_mut();

@@ -46,7 +46,7 @@ fn watching(api: &Api) -> WatchReport {
 }
 
 pub(super) fn failures(Request { api, .. }: &Request) -> Result<Failures> {
-    Ok(api.library.store.failures()?.into())
+    Ok(Failures::stored(&api.library.store)?)
 }
 
 pub(super) fn rescan(Request { api, .. }: &Request) -> Rescan {

@@ -1,54 +1,36 @@
-//! What a file looks like from outside, and what became of it.
-
-use std::time::UNIX_EPOCH;
+//! What became of a file, and what its sidecars look like from outside.
 
 use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 
-/// What a file looks like from outside; a difference means that it must be read again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FileStat {
-    /// Length.
-    pub size_bytes: i64,
-    /// Time of the last change, nanoseconds since 1970.
-    pub modified_ns: i64,
-    /// The file system's number; 0 where there is none.
-    pub inode: i64,
+pub use crate::pictures::FileStat;
+
+/// Length, times and number with colons between; older libraries hold no time of the last change of anything.
+fn stat_text(stat: &FileStat) -> String {
+    let FileStat {
+        size_bytes,
+        modified_ns,
+        inode,
+        changed_ns,
+    } = stat;
+    format!("{size_bytes}:{modified_ns}:{inode}:{changed_ns}")
 }
 
-impl FileStat {
-    /// Reads it off what the file system says.
-    pub fn of(metadata: &std::fs::Metadata) -> FileStat {
-        let modified = metadata
-            .modified()
-            .ok()
-            .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        FileStat {
-            size_bytes: metadata.len() as i64,
-            modified_ns: modified.map_or(0, |age| age.as_nanos() as i64),
-            inode: inode(metadata),
+fn parse_stat(text: &str) -> Option<FileStat> {
+    let numbers: Option<Vec<i64>> = text.split(':').map(|number| number.parse().ok()).collect();
+    let (size_bytes, modified_ns, inode, changed_ns) = match numbers?[..] {
+        [size_bytes, modified_ns, inode] => (size_bytes, modified_ns, inode, 0),
+        [size_bytes, modified_ns, inode, changed_ns] => {
+            (size_bytes, modified_ns, inode, changed_ns)
         }
-    }
-
-    fn parse(text: &str) -> Option<FileStat> {
-        let mut numbers = text.split(':').map(|number| number.parse().ok());
-        let stat = FileStat {
-            size_bytes: numbers.next()??,
-            modified_ns: numbers.next()??,
-            inode: numbers.next()??,
-        };
-        numbers.next().is_none().then_some(stat)
-    }
-}
-
-#[cfg(unix)]
-fn inode(metadata: &std::fs::Metadata) -> i64 {
-    std::os::unix::fs::MetadataExt::ino(metadata) as i64
-}
-
-#[cfg(not(unix))]
-fn inode(_: &std::fs::Metadata) -> i64 {
-    0
+        _ => return None,
+    };
+    Some(FileStat {
+        size_bytes,
+        modified_ns,
+        changed_ns,
+        inode,
+    })
 }
 
 /// What the places of a picture's sidecars look like from outside, in their order, none where there is no file; a difference
@@ -62,6 +44,15 @@ impl SidecarStamp {
         SidecarStamp(places)
     }
 
+    /// Whether two looks saw the same.
+    pub fn is_like(&self, other: &SidecarStamp) -> bool {
+        let mut places = self.0.iter().zip(&other.0);
+        places.all(|(one, other)| match (one, other) {
+            (Some(one), Some(other)) => one.is_like(other),
+            (one, other) => one == other,
+        })
+    }
+
     /// Whether there is a sidecar at all.
     pub(super) fn is_there(&self) -> bool {
         self.0.iter().any(Option::is_some)
@@ -70,7 +61,7 @@ impl SidecarStamp {
     fn parse(text: &str) -> Option<SidecarStamp> {
         let place = |text: &str| match text {
             "-" => Some(None),
-            stat => FileStat::parse(stat).map(Some),
+            stat => parse_stat(stat).map(Some),
         };
         let (first, second) = text.split_once(' ')?;
         Some(SidecarStamp([place(first)?, place(second)?]))
@@ -80,7 +71,7 @@ impl SidecarStamp {
 impl ToSql for SidecarStamp {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         let text = |place: Option<FileStat>| match place {
-            Some(stat) => format!("{}:{}:{}", stat.size_bytes, stat.modified_ns, stat.inode),
+            Some(stat) => stat_text(&stat),
             None => "-".to_owned(),
         };
         Ok(self.0.map(text).join(" ").into())
@@ -102,7 +93,7 @@ pub enum FileState {
     Indexed,
     /// Not a picture, for a reason that is kept.
     Failed,
-    /// Its root is away.
+    /// Not there now, and kept: its root is away, or it may come back for another reason.
     Offline,
     /// No longer there.
     Gone,
@@ -161,12 +152,13 @@ mod tests {
         let stat = FileStat {
             size_bytes: 1,
             modified_ns: -2,
+            changed_ns: 4,
             inode: 3,
         };
         for (stamp, text) in [
             (SidecarStamp([None, None]), "- -"),
-            (SidecarStamp([Some(stat), None]), "1:-2:3 -"),
-            (SidecarStamp([None, Some(stat)]), "- 1:-2:3"),
+            (SidecarStamp([Some(stat), None]), "1:-2:3:4 -"),
+            (SidecarStamp([None, Some(stat)]), "- 1:-2:3:4"),
         ] {
             let written: (SidecarStamp, String) = db
                 .query_row("SELECT ?1, ?1", [stamp], |row| {
@@ -175,7 +167,16 @@ mod tests {
                 .unwrap();
             assert_eq!(written, (stamp, text.to_owned()));
         }
-        for wrong in ["", "-", "1:2 -", "1:2:3:4 -", "- - -", "lost"] {
+        // As older libraries have them: what is not known tells nothing apart.
+        let old: SidecarStamp = db
+            .query_row("SELECT ?1", ["1:-2:3 -"], |row| row.get(0))
+            .unwrap();
+        assert!(
+            old.is_like(&SidecarStamp([Some(stat), None]))
+                && old != SidecarStamp([Some(stat), None])
+        );
+        assert!(!old.is_like(&SidecarStamp([None, Some(stat)])));
+        for wrong in ["", "-", "1:2 -", "1:2:3:4:5 -", "- - -", "lost"] {
             let stamp = db.query_row("SELECT ?1", [wrong], |row| row.get::<_, SidecarStamp>(0));
             assert!(stamp.is_err(), "{wrong:?}");
             let state = db.query_row("SELECT ?1", [wrong], |row| row.get::<_, FileState>(0));

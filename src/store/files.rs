@@ -5,9 +5,13 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
+use super::absence::SeenFile;
 use super::file_state::{FileStat, FileState, SidecarStamp};
 use super::ids::{self, FileId, ImageId, ModelId, RootId};
-use super::{Result, Store, paths};
+use super::record::DecoderVerdict;
+use super::waiting::Waiting;
+use super::{Result, Store, paths, waiting};
+use crate::pictures::OriginalFile;
 
 /// A file that the library knows.
 #[derive(Debug, Clone)]
@@ -20,6 +24,14 @@ pub struct KnownFile {
     pub sidecars: Option<SidecarStamp>,
     /// Whether its image has an embedding of the model at hand.
     pub is_embedded: bool,
+    /// Of a file that failed: the decoders whose word that is.
+    pub decoders: Option<String>,
+    /// Whether it lay on another file system than its root when it was last seen.
+    pub is_mounted: bool,
+    /// Since when it is missed, seconds since 1970.
+    pub absent_since: Option<i64>,
+    /// What it waits for.
+    pub waiting: Option<Waiting>,
 }
 
 /// A file that could not be indexed.
@@ -41,9 +53,8 @@ impl Store {
     ) -> Result<HashMap<PathBuf, KnownFile>> {
         self.read(|db| {
             // The plus keeps SQLite from going through all files of the root when it is about a small folder.
-            let mut select = db.prepare_cached(&format!(
-                "{SELECT_KNOWN} WHERE +root_id = ?2 AND path >= ?3 AND path < ?4"
-            ))?;
+            let mut select =
+                db.prepare_cached(&select_known("+root_id = ?2 AND path >= ?3 AND path < ?4"))?;
             let (first, end) = paths::below(folder);
             let rows = select.query_map(params![model, root, first, end], |row| {
                 Ok((paths::from_bytes(row.get(0)?), known_file(row)?))
@@ -55,28 +66,31 @@ impl Store {
     /// One file, if it is known and not gone.
     pub fn known_file(&self, path: &Path, model: ModelId) -> Result<Option<KnownFile>> {
         self.read(|db| {
-            let mut select = db.prepare_cached(&format!("{SELECT_KNOWN} WHERE path = ?2"))?;
+            let mut select = db.prepare_cached(&select_known("path = ?2"))?;
             let found = select.query_row(params![model, paths::to_bytes(path)], known_file);
             Ok(found.optional()?)
         })
     }
 
-    /// Whether any file is known under a root.
-    pub fn knows_files(&self, root: RootId) -> Result<bool> {
+    /// How many files are known under a root.
+    pub fn count_files(&self, root: RootId) -> Result<usize> {
         self.read(|db| {
-            let mut select = db.prepare_cached("SELECT 1 FROM known_files WHERE root_id = ?1")?;
-            Ok(select.exists([root])?)
+            let mut select =
+                db.prepare_cached("SELECT count(*) FROM files WHERE root_id = ?1 AND state <> ?2")?;
+            let count: i64 = select.query_row(params![root, FileState::Gone], |row| row.get(0))?;
+            Ok(count as usize)
         })
     }
 
     /// Remembers files that are to be read, so that a killed process finds them again.
-    pub fn add_pending(&self, root: RootId, files: &[(PathBuf, FileStat)]) -> Result<()> {
+    pub fn add_pending(&self, root: RootId, files: &[SeenFile]) -> Result<()> {
         self.write(|db| {
             let mut insert = db.prepare_cached(
-                "INSERT INTO files (root_id, path, name, size_bytes, modified_ns, inode, state)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (path) DO NOTHING",
+                "INSERT INTO files (root_id, path, name, size_bytes, modified_ns, inode, changed_ns, is_mounted, state)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                 ON CONFLICT (path) DO UPDATE SET state = excluded.state, image_id = NULL WHERE state = 'gone'",
             )?;
-            for (path, stat) in files {
+            for SeenFile { path, stat, is_mounted } in files {
                 insert.execute(params![
                     root,
                     paths::to_bytes(path),
@@ -84,6 +98,8 @@ impl Store {
                     stat.size_bytes,
                     stat.modified_ns,
                     stat.inode,
+                    stat.changed_ns,
+                    is_mounted,
                     FileState::Pending
                 ])?;
             }
@@ -116,46 +132,77 @@ impl Store {
         })
     }
 
-    /// The paths under which an image can be read now, in order.
-    pub fn readable_paths(&self, image: ImageId) -> Result<Vec<PathBuf>> {
+    /// The files that hold an image and can be read now, by path.
+    pub fn originals(&self, image: ImageId) -> Result<Vec<OriginalFile>> {
         self.read(|db| {
             let mut select = db.prepare_cached(
-                "SELECT path FROM readable_files WHERE image_id = ?1 ORDER BY path",
+                "SELECT r.path, f.path, f.size_bytes, f.modified_ns, f.inode, f.changed_ns
+                 FROM readable_files f JOIN roots r ON r.id = f.root_id WHERE f.image_id = ?1 ORDER BY f.path",
             )?;
-            let rows = select.query_map([image], |row| Ok(paths::from_bytes(row.get(0)?)))?;
+            let rows = select.query_map([image], |row| {
+                Ok(OriginalFile {
+                    root: paths::from_bytes(row.get(0)?),
+                    path: paths::from_bytes(row.get(1)?),
+                    stat: stat(row, 2)?,
+                })
+            })?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }
 }
 
-const SELECT_KNOWN: &str = "
-    SELECT path, size_bytes, modified_ns, inode, state, sidecars,
-           EXISTS (SELECT 1 FROM embeddings e WHERE e.model_id = ?1 AND e.image_id = known_files.image_id)
-    FROM known_files";
+fn select_known(filter: &str) -> String {
+    format!(
+        "SELECT path, size_bytes, modified_ns, inode, changed_ns, state, sidecars,
+                EXISTS (SELECT 1 FROM embeddings e WHERE e.model_id = ?1 AND e.image_id = known_files.image_id),
+                decoders, is_mounted, absent_since, {}
+         FROM known_files WHERE {filter}",
+        waiting::COLUMNS
+    )
+}
 
 fn known_file(row: &Row<'_>) -> rusqlite::Result<KnownFile> {
-    let stat = FileStat {
-        size_bytes: row.get(1)?,
-        modified_ns: row.get(2)?,
-        inode: row.get(3)?,
-    };
     Ok(KnownFile {
-        stat,
-        state: row.get(4)?,
-        sidecars: row.get(5)?,
-        is_embedded: row.get(6)?,
+        stat: stat(row, 1)?,
+        state: row.get(5)?,
+        sidecars: row.get(6)?,
+        is_embedded: row.get(7)?,
+        decoders: row.get(8)?,
+        is_mounted: row.get(9)?,
+        absent_since: row.get(10)?,
+        waiting: waiting::waiting(row, 11)?,
     })
 }
 
-/// Writes what reading a file brought, an image or the reason why there is none, and returns its row with the image that it
-/// held before.
+/// Reads length, time of the last change of bytes, number, and time of the last change of anything.
+fn stat(row: &Row<'_>, first: usize) -> rusqlite::Result<FileStat> {
+    Ok(FileStat {
+        size_bytes: row.get(first)?,
+        modified_ns: row.get(first + 1)?,
+        inode: row.get(first + 2)?,
+        changed_ns: row.get(first + 3)?,
+    })
+}
+
+/// The row of a file.
+pub(super) fn id(db: &Transaction<'_>, path: &Path) -> Result<Option<FileId>> {
+    let mut select = db.prepare_cached("SELECT id FROM files WHERE path = ?1")?;
+    let id = select.query_row([paths::to_bytes(path)], |row| row.get(0));
+    Ok(id.optional()?)
+}
+
+/// Writes what reading a file brought, an image or the verdict on it, and returns its row with the image that it held before.
 pub(super) fn put(
     db: &Transaction<'_>,
     root: RootId,
-    path: &Path,
-    stat: FileStat,
-    content: std::result::Result<ImageId, &str>,
+    file: &SeenFile,
+    content: std::result::Result<ImageId, &DecoderVerdict>,
 ) -> Result<(FileId, Option<ImageId>)> {
+    let SeenFile {
+        path,
+        stat,
+        is_mounted,
+    } = file;
     let bytes = paths::to_bytes(path);
     let state = match content {
         Ok(_) => FileState::Indexed,
@@ -165,11 +212,14 @@ pub(super) fn put(
     let image_before: Option<Option<ImageId>> =
         select.query_row([&bytes], |row| row.get(0)).optional()?;
     let mut upsert = db.prepare_cached(
-        "INSERT INTO files (root_id, path, name, size_bytes, modified_ns, inode, state, reason, image_id)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+        "INSERT INTO files (root_id, path, name, size_bytes, modified_ns, inode, changed_ns, is_mounted, state, reason,
+                            decoders, image_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
          ON CONFLICT (path) DO UPDATE SET
              root_id = excluded.root_id, size_bytes = excluded.size_bytes, modified_ns = excluded.modified_ns,
-             inode = excluded.inode, state = excluded.state, reason = excluded.reason, image_id = excluded.image_id
+             inode = excluded.inode, changed_ns = excluded.changed_ns, is_mounted = excluded.is_mounted,
+             state = excluded.state, reason = excluded.reason, decoders = excluded.decoders, image_id = excluded.image_id,
+             absent_since = NULL
          RETURNING id",
     )?;
     let values = params![
@@ -179,49 +229,35 @@ pub(super) fn put(
         stat.size_bytes,
         stat.modified_ns,
         stat.inode,
+        stat.changed_ns,
+        is_mounted,
         state,
-        content.err(),
+        content.err().map(|verdict| &verdict.reason),
+        content.err().map(|verdict| &verdict.decoders),
         content.ok()
     ];
     let file = upsert.query_row(values, |row| row.get(0))?;
+    waiting::clear(db, file)?;
     Ok((file, image_before.flatten()))
 }
 
 /// Marks files as no longer there and returns the images that they held.
 pub(super) fn mark_gone(db: &Transaction<'_>, files: &[PathBuf]) -> Result<Vec<ImageId>> {
     let mut update = db.prepare_cached(
-        "UPDATE files SET state = ?2, reason = NULL, gone_at = unixepoch() WHERE path = ?1 AND state <> ?2
-         RETURNING image_id",
+        "UPDATE files SET state = ?2, reason = NULL, gone_at = unixepoch(), absent_since = NULL
+         WHERE path = ?1 AND state <> ?2 RETURNING id, image_id",
     )?;
     let mut images = Vec::new();
     for path in files {
         let values = params![paths::to_bytes(path), FileState::Gone];
-        let image: Option<Option<ImageId>> =
-            update.query_row(values, |row| row.get(0)).optional()?;
-        images.extend(image.flatten());
+        let gone = update.query_row(values, |row| Ok((row.get(0)?, row.get(1)?)));
+        let Some((file, image)) = gone.optional()? else {
+            continue;
+        };
+        waiting::clear(db, file)?;
+        images.extend::<Option<ImageId>>(image);
     }
     Ok(images)
-}
-
-/// Marks the files of a root as away.
-pub(super) fn take_offline(db: &Transaction<'_>, root: RootId) -> Result<()> {
-    let update = "UPDATE files SET state = ?2, reason = NULL WHERE root_id = ?1 AND state <> ?3";
-    db.execute(update, params![root, FileState::Offline, FileState::Gone])?;
-    Ok(())
-}
-
-/// Marks the files of a root as back: to be read again where they were not images before.
-pub(super) fn bring_back(db: &Transaction<'_>, root: RootId) -> Result<()> {
-    let update =
-        "UPDATE files SET state = iif(image_id IS NULL, ?3, ?4) WHERE root_id = ?1 AND state = ?2";
-    let values = params![
-        root,
-        FileState::Offline,
-        FileState::Pending,
-        FileState::Indexed
-    ];
-    db.execute(update, values)?;
-    Ok(())
 }
 
 /// Those of the images that no file holds any more, in order.

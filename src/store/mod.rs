@@ -2,6 +2,7 @@
 //!
 //! Writes are whole: each is one immediate transaction, so a reader and a crash see all of it or nothing.
 
+mod absence;
 mod changes;
 mod date;
 mod decisions;
@@ -29,6 +30,7 @@ mod sidecars;
 mod tag_events;
 mod tagging;
 mod tags;
+mod waiting;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,6 +41,7 @@ use rusqlite::{
 use rusqlite_migration::{M, Migrations};
 use thiserror::Error;
 
+pub use absence::SeenFile;
 pub use changes::TagChange;
 pub use date::{BadDate, PartialDate};
 pub use decisions::{BadDecision, Decision, Verdict, WhichDecisions};
@@ -57,11 +60,12 @@ pub use lock::{Lock, LockError};
 pub use names::{LabelName, LabelRef, NameError, SetName};
 pub use outbox::{HookStatus, QueuedEvent, TagEvent};
 pub use purge::Purged;
-pub use record::{Content, FileRecord, Recorded};
+pub use record::{Content, DecoderVerdict, FileRecord, Reading, Recorded};
 pub use roots::Root;
 pub use sidecars::{TaggedFile, Written};
 pub use tagging::Retagged;
 pub use tags::{Source, Tag, TagCount, TagDifference};
+pub use waiting::{Waiting, WaitingFile};
 
 /// Connections kept for readers. More may be open at a time; these are kept for the next reader.
 const IDLE_READERS: usize = 8;
@@ -289,6 +293,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../../migrations/0010_views.sql")),
         M::up(include_str!("../../migrations/0011_purge.sql")),
         M::up(include_str!("../../migrations/0012_roots.sql")),
+        M::up(include_str!("../../migrations/0013_trouble.sql")),
     ])
 }
 
@@ -341,6 +346,7 @@ mod tests {
         let stat = FileStat {
             size_bytes: 1,
             modified_ns: 2,
+            changed_ns: 0,
             inode: 3,
         };
         assert_eq!(known.sidecars, Some(SidecarStamp::of([Some(stat), None])));

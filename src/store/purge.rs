@@ -183,8 +183,8 @@ mod tests {
     use crate::embed::Embedding;
     use crate::formats::Format;
     use crate::store::{
-        Content, ContentHash, Decision, FileKeywords, FileRecord, FileStat, ModelId, RootId,
-        Verdict, WhichDecisions,
+        Content, ContentHash, Decision, FileKeywords, FileRecord, FileStat, ModelId, Reading,
+        RootId, SeenFile, Verdict, WhichDecisions,
     };
 
     const DAY_S: i64 = 24 * 3600;
@@ -222,13 +222,17 @@ mod tests {
         fn add(&self, seeds: impl IntoIterator<Item = u32>) -> Vec<ImageId> {
             let record = |seed: u32| FileRecord {
                 root: self.root,
-                path: path(seed),
-                stat: FileStat {
-                    size_bytes: 1,
-                    modified_ns: 1,
-                    inode: 1,
+                file: SeenFile {
+                    path: path(seed),
+                    stat: FileStat {
+                        size_bytes: 1,
+                        modified_ns: 1,
+                        changed_ns: 1,
+                        inode: 1,
+                    },
+                    is_mounted: false,
                 },
-                content: Ok(Content {
+                reading: Reading::Image(Box::new(Content {
                     hash: hash(seed),
                     metadata: Metadata {
                         camera: Some("secretly made camera".to_owned()),
@@ -240,7 +244,7 @@ mod tests {
                     },
                     embedding: Embedding::new(vec![1.0 + seed as f32; DIM]).unwrap(),
                     tags: Vec::new(),
-                }),
+                })),
             };
             let records: Vec<FileRecord> = seeds.into_iter().map(record).collect();
             let recorded = self.store.record(self.model, &records).unwrap();

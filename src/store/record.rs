@@ -5,13 +5,15 @@ use std::path::PathBuf;
 
 use rusqlite::Transaction;
 
+use super::absence::SeenFile;
 use super::changes::TagChange;
-use super::file_state::FileStat;
 use super::hash::ContentHash;
 use super::ids::{ImageId, LabelId, ModelId, RootId};
 use super::keywords::FileKeywords;
 use super::tags::NewTags;
-use super::{Result, Store, embeddings, files, images, keywords, sidecars, tag_events, tags};
+use super::{
+    Result, Store, embeddings, files, images, keywords, sidecars, tag_events, tags, waiting,
+};
 use crate::decode::Metadata;
 use crate::embed::Embedding;
 
@@ -20,12 +22,40 @@ use crate::embed::Embedding;
 pub struct FileRecord {
     /// The root that it lies under.
     pub root: RootId,
-    /// The file.
-    pub path: PathBuf,
-    /// What it looked like before it was read.
-    pub stat: FileStat,
-    /// The image, or the reason why there is none.
-    pub content: std::result::Result<Content, String>,
+    /// The file, as it was when it was read.
+    pub file: SeenFile,
+    /// What became of it.
+    pub reading: Reading,
+}
+
+/// What became of a file that was read.
+#[derive(Debug)]
+pub enum Reading {
+    /// It holds an image.
+    Image(Box<Content>),
+    /// It holds none.
+    Failed(DecoderVerdict),
+    /// It cannot be read for the time being, for this reason: it keeps the image that it had, and is tried again.
+    Waiting(String),
+}
+
+/// A decoder's word on bytes that were read whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecoderVerdict {
+    /// Why there is no picture, for people.
+    pub reason: String,
+    /// Whose word it is: of the decoders of one release with their limits. Others look again.
+    pub decoders: String,
+}
+
+impl Reading {
+    /// The image's content, where there is one.
+    pub fn content(&self) -> Option<&Content> {
+        match self {
+            Reading::Image(content) => Some(content),
+            Reading::Failed(_) | Reading::Waiting(_) => None,
+        }
+    }
 }
 
 /// A picture's content with everything that is kept of it.
@@ -46,7 +76,7 @@ pub struct Content {
 /// What a batch of records changed.
 #[derive(Debug, Default)]
 pub struct Recorded {
-    /// The image of each record, in their order; none where the file failed.
+    /// The image of each record, in their order; none where there is none.
     pub images: Vec<Option<ImageId>>,
     /// Images that lost their last file to this batch.
     pub orphaned: Vec<ImageId>,
@@ -92,18 +122,25 @@ fn record_file(
     new_tags: &mut NewTags,
 ) -> Result<(Option<ImageId>, Option<ImageId>)> {
     let FileRecord {
-        root, path, stat, ..
+        root, file: seen, ..
     } = record;
-    let content = match &record.content {
-        Ok(content) => content,
-        Err(reason) => {
-            let (file, before) = files::put(db, *root, path, *stat, Err(reason))?;
+    let content = match &record.reading {
+        Reading::Image(content) => content,
+        Reading::Failed(verdict) => {
+            let (file, before) = files::put(db, *root, seen, Err(verdict))?;
             keywords::replace(db, file, &BTreeSet::new())?;
             return Ok((None, before));
         }
+        Reading::Waiting(reason) => {
+            // Its row is as old as its place in the queue; where it is gone, nothing waits.
+            if let Some(file) = files::id(db, &seen.path)? {
+                waiting::put(db, file, seen.stat, reason)?;
+            }
+            return Ok((None, None));
+        }
     };
-    let image = record_content(db, model, stat.size_bytes, content, new_tags)?;
-    let (file, before) = files::put(db, *root, path, *stat, Ok(image))?;
+    let image = record_content(db, model, seen.stat.size_bytes, content, new_tags)?;
+    let (file, before) = files::put(db, *root, seen, Ok(image))?;
     sidecars::note_read(db, file, &content.keywords)?;
     keywords::replace(db, file, &content.keywords.keywords)?;
     Ok((Some(image), before))
@@ -129,13 +166,22 @@ mod tests {
     use crate::formats::Format;
     use std::path::Path;
 
-    use crate::store::{FileState, Filter, KnownFile};
+    use crate::store::{FileStat, FileState, Filter, KnownFile};
 
     const STAT: FileStat = FileStat {
         size_bytes: 3,
         modified_ns: 4,
+        changed_ns: 6,
         inode: 5,
     };
+
+    fn seen(path: &str) -> SeenFile {
+        SeenFile {
+            path: path.into(),
+            stat: STAT,
+            is_mounted: false,
+        }
+    }
 
     struct Library {
         _folder: tempfile::TempDir,
@@ -159,18 +205,27 @@ mod tests {
 
     impl Library {
         fn record(&self, path: &str, content: std::result::Result<u8, &str>) -> Recorded {
-            let content = content.map_err(str::to_owned).map(|seed| Content {
-                hash: ContentHash([seed; 32]),
-                metadata: Metadata::new(Format::Png, 1, 1),
-                keywords: FileKeywords::default(),
-                embedding: Embedding::new(vec![f32::from(seed), 1.0]).unwrap(),
-                tags: Vec::new(),
-            });
+            let reading = match content {
+                Ok(seed) => Reading::Image(Box::new(Content {
+                    hash: ContentHash([seed; 32]),
+                    metadata: Metadata::new(Format::Png, 1, 1),
+                    keywords: FileKeywords::default(),
+                    embedding: Embedding::new(vec![f32::from(seed), 1.0]).unwrap(),
+                    tags: Vec::new(),
+                })),
+                Err(reason) => Reading::Failed(DecoderVerdict {
+                    reason: reason.to_owned(),
+                    decoders: "1".to_owned(),
+                }),
+            };
+            self.note(path, reading)
+        }
+
+        fn note(&self, path: &str, reading: Reading) -> Recorded {
             let record = FileRecord {
                 root: self.root,
-                path: path.into(),
-                stat: STAT,
-                content,
+                file: seen(path),
+                reading,
             };
             self.store.record(self.model, &[record]).unwrap()
         }
@@ -243,6 +298,40 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_waits_keeps_its_image_and_is_tried_later_and_later() {
+        let library = library();
+        let image = library.record("/photos/a", Ok(1)).images[0].unwrap();
+        let trouble = || Reading::Waiting("no permission".to_owned());
+        for attempts in 1..=3 {
+            let recorded = library.note("/photos/a", trouble());
+            assert_eq!((recorded.images, recorded.orphaned), (vec![None], vec![]));
+            let waiting = library.known("/photos/a").unwrap().waiting.unwrap();
+            assert_eq!((waiting.attempts, waiting.stat), (attempts, STAT));
+        }
+        let known = library.known("/photos/a").unwrap();
+        assert_eq!((known.state, known.is_embedded), (FileState::Indexed, true));
+        assert_eq!(library.store.live_images(library.model).unwrap(), [image]);
+        assert!(library.store.failures().unwrap().is_empty());
+        let next = library.store.next_try_after(0).unwrap().unwrap();
+        assert!(library.store.waiting_until(next - 1).unwrap().is_empty());
+        assert_eq!(library.store.waiting_until(next).unwrap().len(), 1);
+        // Away, it waits for its root; read, for nothing.
+        library.store.mark_absent(&["/photos/a".into()]).unwrap();
+        assert_eq!(library.store.next_try_after(0).unwrap(), None);
+        library.record("/photos/a", Ok(1));
+        assert_eq!(library.known("/photos/a").unwrap().waiting, None);
+        // What was never known waits for nothing, and neither does what is gone.
+        library.note("/photos/never", trouble());
+        library.note("/photos/a", trouble());
+        library.store.mark_gone(&["/photos/a".into()]).unwrap();
+        library
+            .store
+            .add_pending(library.root, &[seen("/photos/a")])
+            .unwrap();
+        assert_eq!(library.store.waiting().unwrap(), []);
+    }
+
+    #[test]
     fn a_root_goes_offline_and_comes_back_with_all_its_files() {
         let library = library();
         library.record("/photos/a", Ok(1));
@@ -253,10 +342,14 @@ mod tests {
             FileState::Offline
         );
         assert_eq!(library.paths().len(), 1, "offline images are still found");
+        assert!(library.known("/photos/a").unwrap().absent_since.is_some());
         library.store.set_root_online(library.root, true).unwrap();
+        let back = ["/photos/a", "/photos/bad"].map(seen);
+        library.store.note_seen(&back).unwrap();
+        let known = library.known("/photos/a").unwrap();
         assert_eq!(
-            library.known("/photos/a").unwrap().state,
-            FileState::Indexed
+            (known.state, known.absent_since),
+            (FileState::Indexed, None)
         );
         assert_eq!(
             library.known("/photos/bad").unwrap().state,
@@ -294,7 +387,7 @@ mod tests {
     fn pending_files_are_remembered_and_change_nothing_that_is_known() {
         let library = library();
         library.record("/photos/a", Ok(1));
-        let files = ["/photos/a", "/photos/new"].map(|path| (PathBuf::from(path), STAT));
+        let files = ["/photos/a", "/photos/new"].map(seen);
         library.store.add_pending(library.root, &files).unwrap();
         assert_eq!(
             library.known("/photos/a").unwrap().state,

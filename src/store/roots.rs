@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Row, params};
 
 use super::ids::RootId;
-use super::{Result, Store, files, paths};
+use super::{Result, Store, absence, paths};
 
 /// A folder that is watched, or was in an earlier run.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub struct Root {
     pub unnamed_since: Option<String>,
     /// Files that are known in it, but for those that are gone.
     pub files: i64,
+    /// The number of its folder when it was last scanned and found to be itself.
+    pub inode: Option<i64>,
 }
 
 impl Root {
@@ -35,7 +37,7 @@ const NOW: &str = "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')";
 
 const SELECT: &str = "
     SELECT id, path, state = 'online', known_since, unnamed_since,
-           (SELECT count(*) FROM known_files f WHERE f.root_id = roots.id)
+           (SELECT count(*) FROM known_files f WHERE f.root_id = roots.id), inode
     FROM roots";
 
 fn root(row: &Row<'_>) -> rusqlite::Result<Root> {
@@ -46,6 +48,7 @@ fn root(row: &Row<'_>) -> rusqlite::Result<Root> {
         known_since: row.get(3)?,
         unnamed_since: row.get(4)?,
         files: row.get(5)?,
+        inode: row.get(6)?,
     })
 }
 
@@ -86,17 +89,28 @@ impl Store {
         })
     }
 
-    /// Marks a root and its files as away, or as back: read again where they were not images before.
+    /// Marks a root as back, or as away, and then its files with it.
     pub fn set_root_online(&self, root: RootId, online: bool) -> Result<()> {
         self.write(|db| {
             let state = if online { "online" } else { "offline" };
             let update = "UPDATE roots SET state = ?2 WHERE id = ?1";
             db.execute(update, params![root, state])?;
+            // What is back is found by the scan that follows, file by file.
             if online {
-                files::bring_back(db, root)
-            } else {
-                files::take_offline(db, root)
+                return Ok(());
             }
+            absence::take_offline(db, root)
+        })
+    }
+
+    /// Remembers the number of a root's own folder.
+    pub fn set_root_inode(&self, root: RootId, inode: i64) -> Result<()> {
+        self.write(|db| {
+            db.execute(
+                "UPDATE roots SET inode = ?2 WHERE id = ?1",
+                params![root, inode],
+            )?;
+            Ok(())
         })
     }
 }

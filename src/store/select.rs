@@ -320,7 +320,9 @@ mod tests {
     use super::*;
     use crate::decode::Metadata;
     use crate::embed::Embedding;
-    use crate::store::{Content, ContentHash, FileKeywords, FileRecord, FileStat};
+    use crate::store::{
+        Content, ContentHash, FileKeywords, FileRecord, FileStat, Reading, SeenFile,
+    };
 
     /// The words in which `SQLite` says how it goes about a selection.
     fn plan(store: &Store, conditions: Vec<Condition>) -> String {
@@ -365,19 +367,23 @@ mod tests {
         for (seed, path) in (0..).zip(paths) {
             let record = FileRecord {
                 root,
-                path: paths::from_bytes(path.to_vec()),
-                stat: FileStat {
-                    size_bytes: 1,
-                    modified_ns: 1,
-                    inode: 1,
+                file: SeenFile {
+                    path: paths::from_bytes(path.to_vec()),
+                    is_mounted: false,
+                    stat: FileStat {
+                        size_bytes: 1,
+                        modified_ns: 1,
+                        changed_ns: 1,
+                        inode: 1,
+                    },
                 },
-                content: Ok(Content {
+                reading: Reading::Image(Box::new(Content {
                     hash: ContentHash([seed; 32]),
                     metadata: Metadata::new(Format::Png, 1, 1),
                     keywords: FileKeywords::default(),
                     embedding: Embedding::new(vec![1.0]).unwrap(),
                     tags: Vec::new(),
-                }),
+                })),
             };
             store.record(model, &[record]).unwrap();
         }

@@ -159,11 +159,12 @@ mod tests {
     use crate::decode::Metadata;
     use crate::embed::Embedding;
     use crate::formats::Format;
-    use crate::store::{Content, ContentHash, FileRecord, FileStat, Filter};
+    use crate::store::{Content, ContentHash, FileRecord, FileStat, Filter, Reading, SeenFile};
 
     const STAT: FileStat = FileStat {
         size_bytes: 1,
         modified_ns: 2,
+        changed_ns: 4,
         inode: 3,
     };
 
@@ -183,9 +184,12 @@ mod tests {
         };
         let record = FileRecord {
             root,
-            path: path.into(),
-            stat: STAT,
-            content: Ok(content),
+            file: SeenFile {
+                path: path.into(),
+                stat: STAT,
+                is_mounted: false,
+            },
+            reading: Reading::Image(Box::new(content)),
         };
         store.record(model, &[record]).unwrap().images[0].unwrap()
     }

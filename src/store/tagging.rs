@@ -97,7 +97,8 @@ mod tests {
     use crate::embed::Embedding;
     use crate::formats::Format;
     use crate::store::{
-        Content, ContentHash, FileKeywords, FileRecord, FileStat, Filter, TagCount, TagEvent,
+        Content, ContentHash, FileKeywords, FileRecord, FileStat, Filter, Reading, SeenFile,
+        TagCount, TagEvent,
     };
 
     /// A library of three images.
@@ -108,13 +109,17 @@ mod tests {
         let model = store.model("fingerprint", "name").unwrap();
         let record = |seed: u8| FileRecord {
             root,
-            path: format!("/photos/{seed}/x").into(),
-            stat: FileStat {
-                size_bytes: 1,
-                modified_ns: 1,
-                inode: 1,
+            file: SeenFile {
+                path: format!("/photos/{seed}/x").into(),
+                stat: FileStat {
+                    size_bytes: 1,
+                    modified_ns: 1,
+                    changed_ns: 1,
+                    inode: 1,
+                },
+                is_mounted: false,
             },
-            content: Ok(Content {
+            reading: Reading::Image(Box::new(Content {
                 hash: ContentHash([seed; 32]),
                 metadata: Metadata {
                     taken_at: Some(format!("202{seed}-05-01T10:00:00")),
@@ -123,7 +128,7 @@ mod tests {
                 keywords: FileKeywords::default(),
                 embedding: Embedding::new(vec![1.0]).unwrap(),
                 tags: Vec::new(),
-            }),
+            })),
         };
         let records: Vec<FileRecord> = (0..3).map(record).collect();
         let images = store

@@ -40,6 +40,11 @@ pub enum FileError {
     /// No permission, a failing disk.
     #[error("it cannot be read: {0}")]
     Unreadable(String),
+    /// The whole folder is missing, or is another one with nothing in it.
+    #[error(
+        "its folder is away: the set stays as it was last applied, until its file is back or the set is deleted"
+    )]
+    Away,
     /// What it says is no label set.
     #[error(transparent)]
     Set(#[from] SetError),

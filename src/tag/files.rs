@@ -10,7 +10,7 @@ use super::file_error::{FileError, MAX_FILE_BYTES};
 use super::set::LabelSet;
 use crate::ownership;
 use crate::spelling::folded;
-use crate::store::SetName;
+use crate::store::{FileStat, SetName};
 
 /// What a labels folder holds: the text of each file by its set's name, or what is wrong with it.
 pub(super) type Files = BTreeMap<String, Result<String, FileError>>;
@@ -118,6 +118,12 @@ pub(super) fn at(path: &Path) -> impl Fn(FileError) -> TagError + use<'_> {
         file: path.file_name().unwrap_or_default().into(),
         source,
     }
+}
+
+/// What tells a folder from another one that lies in its place, as where a drive is no longer mounted.
+pub(super) fn identity(folder: &Path) -> Option<String> {
+    let metadata = fs::metadata(folder).ok()?;
+    Some(FileStat::of(&metadata).inode.to_string())
 }
 
 /// The paths of all label files of a folder, right or wrong, in order.

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLockReadGuard};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use tracing::warn;
 
 use super::active::Active;
 use super::ancestors::{Ancestors, ancestors};
@@ -18,7 +19,7 @@ use super::apply::apply;
 use super::decide::{key_of, retag, set_key};
 use super::error::TagError;
 use super::file_error::FileError;
-use super::files::{self, Files, check_writable, read_file, read_folder, write_whole};
+use super::files::{self, Files, check_writable, identity, read_file, read_folder, write_whole};
 use super::learn::Wanted;
 use super::overrule::decisions_on;
 use super::plan::{Action, Known, plan, renamed};
@@ -28,7 +29,12 @@ use super::state::{State, locked};
 use super::status::SetStatus;
 use crate::embed::Embedder;
 use crate::index::Vectors;
-use crate::store::{ContentHash, Decision, LabelId, LabelRef, SetApplied, SetName, Store, Verdict};
+use crate::store::{
+    AppliedSet, ContentHash, Decision, LabelId, LabelRef, SetApplied, SetName, Store, Verdict,
+};
+
+/// The fact under which a library remembers which folder its sets came from.
+const LABELS_FACT: &str = "labels folder";
 
 /// The label sets of a library.
 #[derive(Debug)]
@@ -116,17 +122,52 @@ impl Tagger {
     /// Makes the library's tags what the files say and returns the sets that changed.
     pub fn sync(&self) -> Result<Vec<SetApplied>, TagError> {
         let _one_at_a_time = locked(&self.changing);
-        let files = read_folder(&self.folder)?;
+        let stored = self.state.store.label_sets()?;
+        let files = self.files(&stored)?;
         let has_news = self.has_news.swap(false, Ordering::SeqCst);
-        let applied = self.follow(files, has_news);
+        let applied = self.follow(files, stored, has_news);
         if applied.is_err() {
             self.has_news.fetch_or(has_news, Ordering::SeqCst);
         }
         applied
     }
 
-    fn follow(&self, files: Files, has_news: bool) -> Result<Vec<SetApplied>, TagError> {
-        let mut stored = self.state.store.label_sets()?;
+    /// What the labels folder holds. Where there are sets and none of their files, nor the folder that they came from, they are
+    /// not deleted: their drive is away.
+    fn files(&self, stored: &BTreeMap<String, AppliedSet>) -> Result<Files, TagError> {
+        let store = &self.state.store;
+        let files = match read_folder(&self.folder) {
+            Err(error) if stored.is_empty() => return Err(error),
+            Err(error) => {
+                warn!(%error, "the labels folder is away, its sets stay");
+                None
+            }
+            Ok(files) => Some(files),
+        };
+        let known = store.fact(LABELS_FACT)?;
+        let found = identity(&self.folder);
+        let is_other = known.is_some() && known != found;
+        match files {
+            Some(files) if !files.is_empty() => {
+                if let Some(found) = found.filter(|found| known.as_ref() != Some(found)) {
+                    store.set_fact(LABELS_FACT, &found)?;
+                }
+                Ok(files)
+            }
+            Some(files) if !is_other => Ok(files),
+            _ => {
+                let away = |name: &String| (name.clone(), Err(FileError::Away));
+                Ok(stored.keys().map(away).collect())
+            }
+        }
+    }
+
+    fn follow(
+        &self,
+        files: Files,
+        mut stored: BTreeMap<String, AppliedSet>,
+        has_news: bool,
+    ) -> Result<Vec<SetApplied>, TagError> {
         for (from, to) in renamed(&files.keys(), stored.keys()) {
             self.state.rename(&from, &to)?;
             if let Some(set) = stored.remove(&from) {

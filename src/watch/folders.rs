@@ -13,13 +13,13 @@ use super::mounts::Mounts;
 use super::report::{Reason, WatchNote, WatchReport, first_few};
 use super::source::{Source, Waiter};
 use super::told::Told;
-use super::walk::{is_excluded, walk};
+use super::walk::Walk;
 
 /// What of a root is watched.
 #[derive(Debug)]
 pub(super) enum Extent {
     /// All folders in it, but for hidden ones and those of these names.
-    Tree(HashSet<String>),
+    Tree(Walk),
     /// The folder alone, with each name in it.
     Folder,
 }
@@ -122,10 +122,10 @@ impl Folders {
                 return;
             }
         }
-        let Extent::Tree(exclude) = &self.extent else {
+        let Extent::Tree(walk) = &self.extent else {
             return;
         };
-        for entry in walk(top, exclude) {
+        for entry in walk.entries(top) {
             match entry {
                 Ok(entry) if entry.depth() > 0 && entry.file_type().is_dir() => {
                     self.state().add(entry.path());
@@ -189,8 +189,8 @@ impl Folders {
             Extent::Folder => path
                 .parent()
                 .is_some_and(|folder| state.roots.contains_key(folder)),
-            Extent::Tree(exclude) => {
-                !is_excluded(path, exclude) && state.roots.keys().any(|root| path.starts_with(root))
+            Extent::Tree(walk) => {
+                !walk.excludes(path) && state.roots.keys().any(|root| path.starts_with(root))
             }
         };
         if is_inside {
@@ -217,14 +217,11 @@ impl Folders {
 
     /// Whether a path lies in a root, and is watched with it.
     fn holds(&self, root: &Path, path: &Path) -> bool {
-        let Extent::Tree(exclude) = &self.extent else {
+        let Extent::Tree(walk) = &self.extent else {
             return false;
         };
-        path.strip_prefix(root).is_ok_and(|inside| {
-            !inside
-                .iter()
-                .any(|part| is_excluded(Path::new(part), exclude))
-        })
+        path.strip_prefix(root)
+            .is_ok_and(|inside| !inside.iter().any(|part| walk.excludes(Path::new(part))))
     }
 
     /// The folders that must be looked at by the clock, as their changes are not told, or not all of them: each with why.

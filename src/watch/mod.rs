@@ -26,7 +26,7 @@ use self::worker::Worker;
 use crate::stop::{Stop, Threads};
 
 pub use self::report::{WatchNote, WatchReport};
-pub(crate) use self::walk::{is_excluded, walk};
+pub(crate) use self::walk::Walk;
 
 /// Hints that wait for the reader.
 const HINT_QUEUE: usize = 1024;
@@ -60,11 +60,11 @@ impl Watch {
     /// No thread can be had. Folders that cannot be watched are in [`Watch::report`].
     pub(crate) fn trees(
         roots: &[PathBuf],
-        exclude: &[String],
+        walk: &Walk,
         stop: &Stop,
         threads: &Threads,
     ) -> io::Result<Watch> {
-        let extent = Extent::Tree(exclude.iter().cloned().collect());
+        let extent = Extent::Tree(walk.clone());
         Watch::start(roots, extent, stop, threads)
     }
 

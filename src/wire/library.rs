@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Failure, TagCount};
+use crate::store::{self, Failure, Store, StoreError, TagCount};
 
 /// Labels with the number of images that carry each.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -11,11 +11,26 @@ pub struct Tags {
     pub tags: Vec<TagCount>,
 }
 
-/// Files that could not be indexed.
+/// Files that are not indexed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Failures {
-    /// The files.
+    /// Those that were read and are no pictures.
     pub failures: Vec<FailedFile>,
+    /// Those that could not be read for the time being, the next to be tried first.
+    pub waiting: Vec<WaitingFile>,
+}
+
+/// A file that could not be read for the time being. Its image, where it had one, stays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WaitingFile {
+    /// Where it lies.
+    pub path: String,
+    /// What stood in the way.
+    pub reason: String,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// When it is tried again, seconds since 1970; at once when anything about it changes.
+    pub next_try_at: i64,
 }
 
 /// A file that could not be indexed.
@@ -50,14 +65,22 @@ pub struct ErrorBody {
     pub code: String,
 }
 
-impl From<Vec<Failure>> for Failures {
-    fn from(failures: Vec<Failure>) -> Failures {
+impl Failures {
+    /// What the store knows.
+    pub fn stored(store: &Store) -> Result<Failures, StoreError> {
         let failed = |Failure { path, reason }| FailedFile {
             path: path.display().to_string(),
             reason,
         };
-        Failures {
-            failures: failures.into_iter().map(failed).collect(),
-        }
+        let waiting = |store::WaitingFile { path, waiting }| WaitingFile {
+            path: path.display().to_string(),
+            reason: waiting.reason,
+            attempts: waiting.attempts,
+            next_try_at: waiting.next_try_at,
+        };
+        Ok(Failures {
+            failures: store.failures()?.into_iter().map(failed).collect(),
+            waiting: store.waiting()?.into_iter().map(waiting).collect(),
+        })
     }
 }

@@ -165,7 +165,7 @@ impl Daemon {
             let status = self.get("/api/v1/status")?;
             let unchanged = status["progress"]["unchanged"].as_u64();
             let is_idle = status["index"]["is_building"] == false
-                && status["progress"]["waiting"] == 0
+                && status["progress"]["queued"] == 0
                 && unchanged >= status["images"].as_u64();
             if is_idle && idle_before {
                 return Ok(());

@@ -66,7 +66,7 @@ fn examples_teach_what_a_name_does_not() {
     lab.write_labels("mine", &set(""));
     let mut daemon = lab.serve();
     daemon.wait_until(|daemon| daemon.get("/api/v1/status").1["images"].as_i64() > Some(100));
-    daemon.wait_until(|daemon| daemon.get("/api/v1/status").1["progress"]["waiting"] == 0);
+    daemon.wait_until(|daemon| daemon.get("/api/v1/status").1["progress"]["queued"] == 0);
     assert_eq!(right_and_wrong(&tagged(&lab, &daemon), &wanted), (0, 0));
 
     // By path, one of them not there yet, and by id.

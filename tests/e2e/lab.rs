@@ -159,27 +159,47 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    pub(crate) fn start(mut command: Command) -> Daemon {
+    pub(crate) fn start(command: Command) -> Daemon {
+        let daemon = Daemon::spawn(command);
+        let line = daemon.wait_for_log("listening address=");
+        let daemon = daemon.at(&line);
+        daemon.wait_until(|daemon| daemon.get("/health/ready").0 == 200);
+        daemon
+    }
+
+    /// A daemon that may end before it answers.
+    pub(crate) fn try_start(command: Command) -> Option<Daemon> {
+        let daemon = Daemon::spawn(command);
+        let line = daemon
+            .log
+            .iter()
+            .find(|line| line.contains("listening address="))?;
+        Some(daemon.at(&line))
+    }
+
+    fn spawn(mut command: Command) -> Daemon {
         let mut child = command
             .stderr(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
         let log = follow(child.stderr.take().unwrap());
-        let mut daemon = Daemon {
+        Daemon {
             child,
             address: String::new(),
             log,
-        };
-        let line = daemon.wait_for_log("listening address=");
+        }
+    }
+
+    /// The line of the log says where it listens.
+    fn at(mut self, line: &str) -> Daemon {
         let address = line.split("address=").nth(1).unwrap();
         address
             .split(' ')
             .next()
             .unwrap()
-            .clone_into(&mut daemon.address);
-        daemon.wait_until(|daemon| daemon.get("/health/ready").0 == 200);
-        daemon
+            .clone_into(&mut self.address);
+        self
     }
 
     /// The next line of the log that holds `text`.
@@ -223,7 +243,7 @@ impl Daemon {
     pub(crate) fn wait_for_images(&self, count: usize) {
         self.wait_until(|daemon| {
             let status = daemon.get("/api/v1/status").1;
-            status["images"] == count && status["progress"]["waiting"] == 0
+            status["images"] == count && status["progress"]["queued"] == 0
         });
     }
 

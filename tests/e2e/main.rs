@@ -1,5 +1,6 @@
 //! The real program over real files, real HTTP and the bundled model.
 
+mod absence;
 mod api;
 mod bombs;
 mod bounds;
@@ -26,6 +27,7 @@ mod restart;
 mod sidecars;
 mod tags;
 mod transfer;
+mod trouble;
 mod watch;
 #[cfg(target_os = "linux")]
 mod watches;

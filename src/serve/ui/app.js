@@ -178,10 +178,10 @@ function tagButton(name, tag, wanted) {
 
 async function status() {
   const { images, progress, files } = await ask("/api/v1/status");
-  const waiting = progress.waiting ? ` · ${progress.waiting} waiting` : "";
+  const waiting = progress.queued ? ` · ${progress.queued} waiting` : "";
   const failed = files.failed ? ` · ${files.failed} failed` : "";
   element("status").textContent = `${images} pictures${waiting}${failed}`;
-  return images + ":" + progress.waiting;
+  return images + ":" + progress.queued;
 }
 
 function guarded(promise) {

@@ -7,7 +7,8 @@ use pixdex::embed::{Embedder, Embedding};
 use pixdex::formats::Format;
 use pixdex::random::Random;
 use pixdex::store::{
-    Content, ContentHash, FileKeywords, FileRecord, FileStat, ImageId, ModelId, RootId, Store,
+    Content, ContentHash, FileKeywords, FileRecord, FileStat, ImageId, ModelId, Reading, RootId,
+    SeenFile, Store,
 };
 
 /// Files written in one transaction.
@@ -114,9 +115,12 @@ fn record(
             };
             FileRecord {
                 root,
-                path,
-                stat,
-                content: Ok(content),
+                file: SeenFile {
+                    path,
+                    stat,
+                    is_mounted: false,
+                },
+                reading: Reading::Image(Box::new(content)),
             }
         })
         .collect();

@@ -4,6 +4,8 @@ mod absence;
 mod api;
 mod bombs;
 mod bounds;
+#[cfg(target_os = "linux")]
+mod chaos;
 mod cli;
 mod cutoff;
 mod decisions;

@@ -213,6 +213,10 @@ impl Draft {
         handle.seek(SeekFrom::Start(0))?;
         handle.write_all(&[MAGIC, blake3::hash(&text).to_hex().as_bytes(), &text].concat())?;
         handle.sync_all()?;
+        // What is mapped must not become shorter: to read beyond its end would end the process. Nobody has a reason to write it.
+        let mut permissions = handle.metadata()?.permissions();
+        permissions.set_readonly(true);
+        handle.set_permissions(permissions)?;
         file.persist(&self.path)?;
         Ok(())
     }
@@ -252,6 +256,7 @@ mod tests {
         let path = folder.path().join("segment");
         segment(&path, 100);
         assert!(opened(&path).is_ok() && verify(&path, &Stop::default()).is_ok());
+        assert!(path.metadata().unwrap().permissions().readonly());
         assert!(matches!(
             Segment::open(&path, "another model", DIM),
             Err(BadSegment::Other)

@@ -116,6 +116,22 @@ struct Builder {
     threads: Threads,
 }
 
+/// What cannot be read is as if it were not there: the next scan reads its files again. A library that cannot be written is searched
+/// without them.
+fn drop_damaged(store: &Store, model: ModelId, images: &[ImageId]) {
+    if images.is_empty() {
+        return;
+    }
+    let count = images.len();
+    match store.delete_embeddings(model, images) {
+        Ok(()) => warn!(
+            images = count,
+            "damaged embeddings are thrown away, and made again from the pictures"
+        ),
+        Err(cause) => warn!(%cause, images = count, "damaged embeddings are left out"),
+    }
+}
+
 impl Index {
     /// The index with the segment that an earlier process left, if there is one that fits; else an empty one.
     ///
@@ -170,9 +186,15 @@ impl Index {
     fn fill(&self, store: &Store, model: ModelId) -> Result<(), StoreError> {
         let live = store.live_images(model)?;
         let missing = self.state.write().keep_only(&live);
-        store.each_embedding(model, &missing, |image, embedding| {
-            self.state.write().insert(image, embedding.as_slice());
+        let mut misfits = Vec::new();
+        let damaged = store.each_embedding(model, &missing, |image, embedding| {
+            if embedding.as_slice().len() == self.builder.setup.embedding_dim {
+                self.state.write().insert(image, embedding.as_slice());
+            } else {
+                misfits.push(image);
+            }
         })?;
+        drop_damaged(store, model, &[damaged, misfits].concat());
         self.build_if_due();
         Ok(())
     }

@@ -54,9 +54,11 @@ impl Thumbnails {
         }
     }
 
-    /// The thumbnail that is kept of an image, which is named by the digits of its hash.
+    /// The thumbnail that is kept of an image, which is named by the digits of its hash. One that is damaged is none, and is made
+    /// again.
     pub(crate) fn kept(&self, image: &str, size: u32) -> Option<Vec<u8>> {
-        std::fs::read(self.path(image, size)).ok()
+        let kept = std::fs::read(self.path(image, size)).ok();
+        kept.filter(|bytes| is_whole(bytes))
     }
 
     /// Makes the thumbnail of an image from a file that holds it, unless another does that now.
@@ -118,6 +120,11 @@ fn need(size: u32) -> impl Fn(u32, u32) -> u64 {
     }
 }
 
+/// Whether these are the bytes of a JPEG, from its first marker to its last: a power cut can leave less of one.
+pub(crate) fn is_whole(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0xFF, 0xD8, 0xFF]) && bytes.ends_with(&[0xFF, 0xD9])
+}
+
 /// The longer side gets `size` pixels, of a picture that may be decoded at a fraction of what `metadata` says.
 fn shrink(picture: &RgbImage, metadata: &Metadata, size: u32) -> Result<Vec<u8>, PictureError> {
     let longer = metadata.width.max(metadata.height);
@@ -169,6 +176,13 @@ mod tests {
         assert_eq!(thumbnails.make("00aa", 160, &original).unwrap(), made);
         assert_eq!(thumbnails.kept("00aa", 160), Some(made));
         assert!(thumbnails.make("00aa", 320, &original).is_err());
+        // What is damaged is not served.
+        let whole = thumbnails.kept("00aa", 160).unwrap();
+        let zeros = vec![0; whole.len()];
+        for damaged in [&b""[..], b"<html>", &whole[..whole.len() / 2], &zeros] {
+            std::fs::write(thumbnails.path("00aa", 160), damaged).unwrap();
+            assert_eq!(thumbnails.kept("00aa", 160), None);
+        }
         let kept: Vec<_> = kept_thumbnails(folder.path()).flatten().collect();
         assert_eq!(kept, [("00aa".to_owned(), thumbnails.path("00aa", 160))]);
     }

@@ -6,12 +6,13 @@ use rusqlite::{Row, Transaction, params};
 use super::hash::ContentHash;
 use super::ids::{ImageId, ModelId};
 use super::images::{METADATA, metadata};
-use super::{Result, Store, StoreError};
+use super::{Result, Store};
 use crate::decode::Metadata;
-use crate::embed::Embedding;
+use crate::embed::{BadEmbedding, Embedding};
 
 impl Store {
-    /// What is stored of known content under this model: a file with these bytes need not be decoded again.
+    /// What is stored of known content under this model: a file with these bytes need not be decoded again. None where its
+    /// embedding is damaged, so that it is made again.
     pub fn known_content(
         &self,
         hash: &ContentHash,
@@ -25,7 +26,9 @@ impl Store {
             let Some(row) = rows.next()? else {
                 return Ok(None);
             };
-            Ok(Some((metadata(row)?, vector(row)?)))
+            let embedding = vector(row)?.ok();
+            let metadata = metadata(row)?;
+            Ok(embedding.map(|embedding| (metadata, embedding)))
         })
     }
 
@@ -43,22 +46,38 @@ impl Store {
     }
 
     /// Hands the embedding of the model of each of `images` to `each`, where there is one. One look-up each: most of the
-    /// time goes into reading the vectors, and a million ids in one statement would be no faster.
+    /// time goes into reading the vectors, and a million ids in one statement would be no faster. Returns those whose embeddings are
+    /// damaged.
     pub fn each_embedding(
         &self,
         model: ModelId,
         images: &[ImageId],
         mut each: impl FnMut(ImageId, Embedding),
-    ) -> Result<()> {
+    ) -> Result<Vec<ImageId>> {
         self.read(|db| {
             let mut select = db.prepare_cached(
                 "SELECT vector FROM embeddings WHERE model_id = ?1 AND image_id = ?2",
             )?;
+            let mut damaged = Vec::new();
             for &image in images {
                 let mut rows = select.query(params![model, image])?;
-                if let Some(row) = rows.next()? {
-                    each(image, vector(row)?);
+                match rows.next()?.map(vector).transpose()? {
+                    Some(Ok(embedding)) => each(image, embedding),
+                    Some(Err(_)) => damaged.push(image),
+                    None => {}
                 }
+            }
+            Ok(damaged)
+        })
+    }
+
+    /// Deletes embeddings, so that the files of their images are read again.
+    pub fn delete_embeddings(&self, model: ModelId, images: &[ImageId]) -> Result<()> {
+        self.write(|db| {
+            let mut delete =
+                db.prepare_cached("DELETE FROM embeddings WHERE model_id = ?1 AND image_id = ?2")?;
+            for image in images {
+                delete.execute(params![model, image])?;
             }
             Ok(())
         })
@@ -85,7 +104,7 @@ impl Store {
         })
     }
 
-    /// The embedding of a picture that was made elsewhere.
+    /// The embedding of a picture that was made elsewhere, unless it is damaged.
     pub fn imported_embedding(
         &self,
         hash: &ContentHash,
@@ -95,16 +114,18 @@ impl Store {
             let mut select =
                 db.prepare_cached("SELECT vector FROM imported WHERE model_id = ?1 AND hash = ?2")?;
             let mut rows = select.query(params![model, hash])?;
-            rows.next()?.map(vector).transpose()
+            let embedding = rows.next()?.map(vector).transpose()?;
+            Ok(embedding.and_then(std::result::Result::ok))
         })
     }
 }
 
-/// The embedding in a row's column `vector`.
-fn vector(row: &Row<'_>) -> Result<Embedding> {
+/// The embedding in a row's column `vector`, or why it is none.
+fn vector(row: &Row<'_>) -> Result<std::result::Result<Embedding, BadEmbedding>> {
     let bytes = row.get_ref("vector")?.as_blob();
-    Embedding::from_le_bytes(bytes.map_err(rusqlite::Error::from)?)
-        .map_err(|error| StoreError::Damaged(format!("a bad embedding ({error})")))
+    Ok(Embedding::from_le_bytes(
+        bytes.map_err(rusqlite::Error::from)?,
+    ))
 }
 
 pub(super) fn put(

@@ -4,6 +4,7 @@
 
 mod absence;
 mod changes;
+mod damage;
 mod date;
 mod decisions;
 mod embeddings;
@@ -78,7 +79,31 @@ const DATABASE: &str = "library.db";
 pub enum StoreError {
     /// The database refused.
     #[error("the library's database failed: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(rusqlite::Error),
+    /// Bytes of the database are not what was written.
+    #[error(
+        "the library's database is damaged ({0}): put a backup back with `pixdex restore FILE`, or keep what can be read with \
+         `pixdex check --repair`"
+    )]
+    Corrupt(rusqlite::Error),
+    /// A library whose database is no database, while other parts of it are there.
+    #[error(
+        "`{path}` {what}, and an older library was here: put a backup back with `pixdex restore FILE`, keep what is left with \
+         `pixdex check --repair`, or move `{folder}` away to begin anew"
+    )]
+    Lost {
+        /// The database.
+        path: PathBuf,
+        /// The library's folder.
+        folder: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// A database that pixdex did not make.
+    #[error(
+        "`{0}` is the database of another program: move it away, or put the library elsewhere with --data-dir"
+    )]
+    Foreign(PathBuf),
     /// The schema could not be brought up to date.
     #[error("failed to bring the database `{path}` up to date: {source}")]
     Migrate {
@@ -111,6 +136,16 @@ pub enum StoreError {
     Damaged(String),
 }
 
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> StoreError {
+        if damage::is_damage(&error) {
+            StoreError::Corrupt(error)
+        } else {
+            StoreError::Sqlite(error)
+        }
+    }
+}
+
 type Result<T> = std::result::Result<T, StoreError>;
 
 /// A handle on the library's database.
@@ -138,9 +173,11 @@ impl Store {
             source,
         };
         std::fs::create_dir_all(data_dir).map_err(folder)?;
+        damage::check_file(data_dir)?;
         let path = data_dir.join(DATABASE);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
         let writer = connect(&path, flags | OpenFlags::SQLITE_OPEN_CREATE)?;
+        damage::check_owner(&writer, &path)?;
         // Before the first table: what is purged can then be given back to the file system step by step, and leaves no trace.
         writer.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         writer.pragma_update(None, "secure_delete", true)?;
@@ -173,7 +210,8 @@ impl Store {
 
     /// Opens a library that must exist already; one that cannot be written is only read.
     pub fn open_existing(data_dir: &Path) -> Result<Store> {
-        if !data_dir.join(DATABASE).is_file() {
+        damage::check_file(data_dir)?;
+        if !data_dir.join(DATABASE).exists() {
             return Err(StoreError::NoLibrary(data_dir.to_owned()));
         }
         match Store::open(data_dir) {

@@ -378,7 +378,7 @@ mod tests {
             let each = library
                 .store
                 .each_embedding(model, &live, |_, _| embeddings += 1);
-            each.map(|()| embeddings).unwrap()
+            each.map(|_| embeddings).unwrap()
         };
         assert_eq!((count(library.model), count(other)), (1, 0));
     }

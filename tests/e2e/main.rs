@@ -8,6 +8,7 @@ mod bounds;
 mod chaos;
 mod cli;
 mod cutoff;
+mod damage;
 mod decisions;
 mod deleted;
 mod demo;

@@ -14,7 +14,7 @@ use crate::model::{HubSettings, Model, ModelSource, Progress};
 use crate::pictures::{Bytes, Pictures};
 use crate::search::Search;
 use crate::stop::{Stop, Threads};
-use crate::store::{HookId, Lock, ModelId, Root, Store, StoreError};
+use crate::store::{HookId, JournalDifference, Lock, ModelId, Root, Store, StoreError};
 use crate::tag::{self, TagError, Tagger};
 
 /// Texts such as people search for, one a line.
@@ -64,6 +64,7 @@ impl Library {
         let folder = config.library_dir()?;
         let lock = Lock::take(&folder)?;
         let store = Store::open(&folder)?;
+        sync_journal(&store);
         let embedder = load_model(&config.model, config, Some(&store), progress)?;
         store.set_fact(MODEL_FACT, embedder.name())?;
         store.set_fact(FINGERPRINT_FACT, embedder.fingerprint())?;
@@ -228,6 +229,19 @@ fn sample_texts(embedder: &Embedder) -> Vec<Embedding> {
             .unwrap_or_default()
     };
     QUERIES.lines().flat_map(embed).collect()
+}
+
+/// Brings the second copy of decisions up to date, and tells where it knows more than the database.
+fn sync_journal(store: &Store) {
+    match store.sync_journal() {
+        Ok(JournalDifference { lost, .. }) if lost.is_empty() => {}
+        Ok(JournalDifference { lost, .. }) => warn!(
+            decisions = lost.len(),
+            journal = %store.journal_path().display(),
+            "decisions stand in the journal and not in the database: `pixdex check --repair` puts them back"
+        ),
+        Err(error) => warn!(%error, "decisions have no second copy that is up to date"),
+    }
 }
 
 /// The folders of earlier runs; none where there is no library yet.

@@ -58,6 +58,12 @@ fn print(report: &Report) {
     if let Some(running) = &status.running {
         print_watching(&running.watching);
     }
+    if status.decisions_waiting > 0 {
+        println!(
+            "decisions {} are not in decisions.jsonl yet: it cannot be written, see the log",
+            status.decisions_waiting
+        );
+    }
     let label_sets = status
         .running
         .iter()

@@ -134,6 +134,15 @@ fn decision(row: &Row<'_>) -> rusqlite::Result<Decision> {
     })
 }
 
+/// The time of this moment, as decisions have it.
+pub(super) fn now(db: &Transaction<'_>) -> Result<String> {
+    Ok(
+        db.query_row("SELECT strftime('%Y-%m-%dT%H:%M:%SZ', 'now')", [], |row| {
+            row.get(0)
+        })?,
+    )
+}
+
 /// Keeps a decision, or takes it back, and returns how many that changed.
 pub(super) fn put(db: &Transaction<'_>, decision: &Decision) -> Result<usize> {
     let Decision {
@@ -151,7 +160,7 @@ pub(super) fn put(db: &Transaction<'_>, decision: &Decision) -> Result<usize> {
     };
     let mut upsert = db.prepare_cached(
         "INSERT INTO decisions (label_set, label, hash, verdict, decided_at)
-         VALUES (?1, ?2, ?3, ?4, COALESCE(?5, strftime('%Y-%m-%dT%H:%M:%SZ', 'now')))
+         VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT DO UPDATE SET verdict = excluded.verdict, decided_at = excluded.decided_at
              WHERE verdict <> excluded.verdict",
     )?;

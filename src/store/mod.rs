@@ -17,6 +17,7 @@ mod forget;
 mod hash;
 mod ids;
 mod images;
+mod journal;
 mod keywords;
 mod label_sets;
 mod lock;
@@ -55,6 +56,7 @@ pub use forget::ForgettableFile;
 pub use hash::{BadImageId, ContentHash};
 pub use ids::{FileId, HookId, ImageId, LabelId, ModelId, RootId};
 pub use images::ImageRow;
+pub use journal::JournalDifference;
 pub use keywords::FileKeywords;
 pub use label_sets::{AppliedLabel, AppliedSet, LearnedState};
 pub use lock::{Lock, LockError};
@@ -234,6 +236,11 @@ impl Store {
         Store::with(connect(&path, flags)?, path, flags)
     }
 
+    /// The library's folder.
+    fn folder(&self) -> &Path {
+        self.shared.path.parent().unwrap_or(&self.shared.path)
+    }
+
     /// What happens to the library, as it happens.
     pub fn feed(&self) -> &Feed {
         &self.shared.feed
@@ -332,6 +339,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../../migrations/0011_purge.sql")),
         M::up(include_str!("../../migrations/0012_roots.sql")),
         M::up(include_str!("../../migrations/0013_trouble.sql")),
+        M::up(include_str!("../../migrations/0014_journal.sql")),
     ])
 }
 

@@ -6,7 +6,7 @@ use super::feed::Event;
 use super::ids::{ImageId, LabelId};
 use super::label_sets::{self, AppliedLabel, AppliedSet};
 use super::tags::{self, TagDifference};
-use super::{Result, Store, tag_events};
+use super::{Result, Store, journal, tag_events};
 
 /// All the tags that one label set gives an image.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,8 +66,12 @@ impl Store {
     pub fn decide(&self, decisions: &[Decision], retagged: &[Retagged]) -> Result<usize> {
         let changed = self.write_tags(|db| {
             let mut changed = Vec::new();
+            let now = decisions::now(db)?;
             for decision in decisions {
-                if decisions::put(db, decision)? > 0 {
+                let mut decision = decision.clone();
+                decision.decided_at.get_or_insert_with(|| now.clone());
+                if decisions::put(db, &decision)? > 0 {
+                    journal::put(db, &decision)?;
                     changed.push(decision);
                 }
             }
@@ -77,12 +81,14 @@ impl Store {
             }
             Ok((changed, new_tags))
         })?;
+        self.try_write_journal();
         let images = retagged.iter().map(|retagged| retagged.image);
         self.note_change(TagChange::Images(images.collect()));
-        for decision in changed.iter().filter(|_| self.feed().has_readers()) {
-            self.feed().tell(Event::Decision((*decision).clone()));
+        let count = changed.len();
+        for decision in changed.into_iter().filter(|_| self.feed().has_readers()) {
+            self.feed().tell(Event::Decision(decision));
         }
-        Ok(changed.len())
+        Ok(count)
     }
 }
 

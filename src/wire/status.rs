@@ -26,6 +26,9 @@ pub struct Status {
     pub roots: Vec<RootStatus>,
     /// Hooks by name.
     pub hooks: BTreeMap<String, HookStatus>,
+    /// Decisions that have no second copy yet, since `decisions.jsonl` cannot be written.
+    #[serde(default)]
+    pub decisions_waiting: i64,
     /// What only a running daemon knows.
     #[serde(flatten)]
     pub running: Option<RunningStatus>,
@@ -112,6 +115,7 @@ impl Status {
             files: store.file_counts()?.into_iter().collect(),
             roots: store.roots()?.into_iter().map(RootStatus::from).collect(),
             hooks: store.hooks()?,
+            decisions_waiting: store.journal_waiting()?,
             running: None,
         })
     }

@@ -20,6 +20,7 @@ mod fuse;
 mod hooks;
 mod hub;
 mod index;
+mod journal;
 mod lab;
 mod label_files;
 #[cfg(target_os = "linux")]

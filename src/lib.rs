@@ -59,7 +59,7 @@
 //! 8. Search works while everything else does.
 //! 9. Nothing writes into a watched folder but sidecars, where its owner asked for them, and never into a picture.
 //! 10. Files are served by image id only, never by a path from a request.
-//! 11. What a person decided about a tag wins over every score, and outlives label files, models and the labels themselves.
+//! 11. What a person decided about a tag wins over every score, outlives label files, models and labels, and has a second copy.
 //! 12. What a hook is to hear is written with the tag itself, and goes only when the hook has taken it.
 //! 13. Whoever works in the background hears one [`stop::Stop`] and is waited for to one deadline; no thread is left behind.
 //! 14. A library has one owner that writes; whoever only reads can open it also where it cannot be written.

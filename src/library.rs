@@ -9,7 +9,7 @@ use tracing::{debug, info, warn};
 
 use crate::config::{Config, IngestConfig};
 use crate::embed::{Embedder, Embedding, Placement};
-use crate::index::{Index, IndexSetup};
+use crate::index::{self, Index, IndexSetup};
 use crate::model::{HubSettings, Model, ModelSource, Progress};
 use crate::pictures::{Bytes, Pictures};
 use crate::search::Search;
@@ -212,7 +212,7 @@ fn self_check_fact(model: &Model, placement: &Placement) -> String {
 fn open_index(config: &Config, embedder: &Embedder, stop: Stop, threads: Threads) -> Result<Index> {
     let texts = embedder.clone();
     let setup = IndexSetup {
-        folder: config.library_dir()?.join("index"),
+        folder: config.library_dir()?.join(index::FOLDER),
         fingerprint: embedder.fingerprint().to_owned(),
         embedding_dim: embedder.embedding_dim(),
         texts: Box::new(move || sample_texts(&texts)),

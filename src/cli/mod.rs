@@ -1,6 +1,8 @@
 //! What can be typed in a terminal: one file for each subcommand.
 
 mod backend;
+mod backup;
+mod check;
 mod client;
 mod decisions;
 pub mod demo;
@@ -102,6 +104,12 @@ enum Command {
     Forget(roots::Forget),
     /// Take out for good what is known of pictures that are gone
     Purge(purge::Purge),
+    /// Check the library, and mend it
+    Check(check::Check),
+    /// Write what cannot be made again into one file
+    Backup(backup::Backup),
+    /// Put a backup back
+    Restore(backup::Restore),
     /// Show or download a model
     #[command(subcommand)]
     Model(model::Model),
@@ -148,6 +156,9 @@ impl Cli {
             Command::Roots(command) => command.run(&config),
             Command::Forget(command) => command.run(&config),
             Command::Purge(command) => command.run(&config),
+            Command::Check(command) => command.run(&config),
+            Command::Backup(command) => command.run(&config),
+            Command::Restore(command) => command.run(&config),
             Command::Model(command) => command.run(&config),
             Command::Embed(command) => command.run(&config),
             Command::Eval(command) => command.run(&config),

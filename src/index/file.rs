@@ -110,6 +110,11 @@ fn read_header(file: &mut File) -> Result<Manifest, BadSegment> {
     serde_json::from_slice(&manifest[..end]).map_err(|_| BadSegment::Other)
 }
 
+/// What a file says about itself.
+pub(super) fn shape(path: &Path) -> Result<SegmentShape, BadSegment> {
+    Ok(read_header(&mut File::open(path)?)?.shape)
+}
+
 /// Reads the whole file and compares its checksum; nothing is wrong with it where it was told to stop.
 pub(super) fn verify(path: &Path, stop: &Stop) -> Result<(), BadSegment> {
     let mut file = File::open(path)?;

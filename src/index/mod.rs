@@ -11,6 +11,7 @@
 
 mod bitset;
 mod build;
+mod check;
 mod file;
 mod graph;
 mod layout;
@@ -44,6 +45,7 @@ use crate::embed::Embedding;
 use crate::stop::{Stop, Threads};
 use crate::store::{ImageId, ModelId, Store, StoreError};
 use build::SegmentPlan;
+pub use check::{FOLDER, remove, row_hash, verify_rows};
 use file::BadSegment;
 use measure::TuningQuery;
 pub use near_duplicates::SimilarPair;
@@ -53,6 +55,13 @@ pub use snapshot::{Rows, Snapshot};
 use state::{SharedState, State};
 pub use tuning::{Tuned, Tuning, Way};
 pub use vectors::Vectors;
+
+/// The name of the segment's file.
+const SEGMENT: &str = "segment";
+
+/// The newest images of a segment are compared with the store when it is opened: a database that was put back by hand may have
+/// given their numbers to other images.
+const COMPARED: usize = 256;
 
 /// How the index stands.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -93,7 +102,7 @@ impl fmt::Debug for IndexSetup {
 
 impl IndexSetup {
     fn file(&self) -> PathBuf {
-        self.folder.join("segment")
+        self.folder.join(SEGMENT)
     }
 }
 
@@ -174,6 +183,11 @@ impl Index {
     /// The bytes of the segment are checked in the background; if they are damaged, it is discarded and its images are
     /// read from the store as well.
     pub fn load(&self, store: &Store, model: ModelId) -> Result<(), StoreError> {
+        if self.disagrees(store, model)? {
+            let file = self.builder.setup.file();
+            warn!(file = %file.display(), "index segment discarded: it is not of this database");
+            self.state.write().discard();
+        }
         self.fill(store, model)?;
         if self.state.read().segment.is_some() {
             let index = self.clone();
@@ -181,6 +195,28 @@ impl Index {
             self.in_background("index check", move || index.check(&store, model));
         }
         Ok(())
+    }
+
+    /// Whether the segment has other embeddings of its newest images than the store.
+    fn disagrees(&self, store: &Store, model: ModelId) -> Result<bool, StoreError> {
+        let newest = {
+            let state = self.state.read();
+            let Some(segment) = &state.segment else {
+                return Ok(false);
+            };
+            let mut ids = segment.ids().to_vec();
+            ids.sort_unstable();
+            ids.drain(..ids.len().saturating_sub(COMPARED));
+            ids.into_iter().map(ImageId).collect::<Vec<_>>()
+        };
+        let mut disagrees = false;
+        store.each_embedding(model, &newest, |image, embedding| {
+            let state = self.state.read();
+            disagrees |= state
+                .get(image)
+                .is_some_and(|row| row != embedding.as_slice());
+        })?;
+        Ok(disagrees)
     }
 
     fn fill(&self, store: &Store, model: ModelId) -> Result<(), StoreError> {

@@ -58,7 +58,7 @@ impl Thumbnails {
     /// again.
     pub(crate) fn kept(&self, image: &str, size: u32) -> Option<Vec<u8>> {
         let kept = std::fs::read(self.path(image, size)).ok();
-        kept.filter(|bytes| is_whole(bytes))
+        kept.filter(|bytes| is_whole_thumbnail(bytes))
     }
 
     /// Makes the thumbnail of an image from a file that holds it, unless another does that now.
@@ -121,7 +121,7 @@ fn need(size: u32) -> impl Fn(u32, u32) -> u64 {
 }
 
 /// Whether these are the bytes of a JPEG, from its first marker to its last: a power cut can leave less of one.
-pub(crate) fn is_whole(bytes: &[u8]) -> bool {
+pub(crate) fn is_whole_thumbnail(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0xFF, 0xD8, 0xFF]) && bytes.ends_with(&[0xFF, 0xD9])
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::{DATABASE, Result, StoreError};
+use super::{DATABASE, Result, Store, StoreError};
 
 /// What a database begins with.
 const MAGIC: &[u8] = b"SQLite format 3\0";
@@ -88,10 +88,41 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     )
 }
 
+/// What `SQLite` finds wrong with its own structures, and rows that refer to nothing.
+pub(super) fn integrity(db: &Connection) -> Result<Vec<String>> {
+    let found = find_wrong(db);
+    match found {
+        Err(error) if is_damage(&error) => Ok(vec![error.to_string()]),
+        found => Ok(found?),
+    }
+}
+
+fn find_wrong(db: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut select = db.prepare("PRAGMA integrity_check(20)")?;
+    let found = select.query_map([], |row| row.get(0))?;
+    let mut found = found.collect::<rusqlite::Result<Vec<String>>>()?;
+    found.retain(|text| text != "ok");
+    let mut select = db.prepare("PRAGMA foreign_key_check")?;
+    let orphans = select.query_map([], |row| {
+        let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
+        Ok(format!(
+            "a row of `{table}` refers to nothing in `{parent}`"
+        ))
+    })?;
+    found.extend(orphans.collect::<rusqlite::Result<Vec<String>>>()?);
+    Ok(found)
+}
+
+impl Store {
+    /// What is wrong with the database as such; nothing where all is well.
+    pub fn integrity(&self) -> Result<Vec<String>> {
+        self.read(|db| integrity(db))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Store;
 
     #[test]
     fn an_empty_folder_and_one_with_labels_have_no_library_yet() {

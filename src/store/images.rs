@@ -60,6 +60,15 @@ impl Store {
         })
     }
 
+    /// The row of the model with this fingerprint, if there is one.
+    pub fn known_model(&self, fingerprint: &str) -> Result<Option<ModelId>> {
+        self.read(|db| {
+            let select = "SELECT id FROM models WHERE fingerprint = ?1";
+            let row = db.query_row(select, [fingerprint], |row| row.get(0));
+            Ok(row.optional()?.map(ModelId))
+        })
+    }
+
     /// The image with this content, whether or not a file still holds it.
     pub fn image_by_hash(&self, hash: &ContentHash) -> Result<Option<ImageId>> {
         self.read(|db| {

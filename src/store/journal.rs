@@ -89,10 +89,7 @@ impl Store {
     /// Compares the journal with the database, once all is written that waits for it.
     pub fn journal_difference(&self) -> Result<JournalDifference> {
         let path = self.journal_path();
-        let text = match fs::read(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-            text => text.map_err(|source| StoreError::Folder { path, source })?,
-        };
+        let text = read(&path).map_err(|source| StoreError::Folder { path, source })?;
         let (mut journal, bad_lines) = last_words(&text);
         let mut difference = JournalDifference {
             bad_lines,
@@ -148,8 +145,27 @@ fn last_words(text: &[u8]) -> (BTreeMap<Key, Decision>, usize) {
     (last, bad_lines)
 }
 
+/// The text of a journal, which is empty where there is none.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    if is_there(path)? {
+        fs::read(path)
+    } else {
+        Ok(Vec::new())
+    }
+}
+
+/// Whether there is a journal. What is no regular file may have no end, and is none.
+fn is_there(path: &Path) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Ok(metadata) if !metadata.is_file() => Err(io::Error::other("it is no regular file")),
+        metadata => metadata.map(|_| true),
+    }
+}
+
 /// Appends lines and waits until they are on the disk; none of them is there where that fails.
 fn append(path: &Path, lines: &[String]) -> io::Result<()> {
+    is_there(path)?;
     let mut file = OpenOptions::new()
         .create(true)
         .read(true)
@@ -231,7 +247,7 @@ mod tests {
         store.decide(&[decision(1, YES, "2024")], &[]).unwrap();
         let path = store.journal_path();
         let whole = fs::read(&path).unwrap();
-        // Gone, cut within a line, and damaged.
+        // Gone, cut within a line, and overwritten.
         fs::remove_file(&path).unwrap();
         store.sync_journal().unwrap();
         assert_eq!(fs::read(&path).unwrap(), whole);
@@ -272,14 +288,14 @@ mod tests {
             .decide(&[decision(3, Some(Verdict::Rejected), "2025")], &[])
             .unwrap();
         // The database as it was before, but for one.
-        let lose = |db: &Transaction<'_>| {
+        let go_back = |db: &Transaction<'_>| {
             db.execute("DELETE FROM decisions", [])?;
             for decision in &all[1..] {
                 super::super::decisions::put(db, decision)?;
             }
             Ok(())
         };
-        store.write(lose).unwrap();
+        store.write(go_back).unwrap();
         let lost = store.sync_journal().unwrap().lost;
         assert_eq!(lost.len(), 3);
         store.decide(&lost, &[]).unwrap();

@@ -3,6 +3,7 @@
 //! Writes are whole: each is one immediate transaction, so a reader and a crash see all of it or nothing.
 
 mod absence;
+mod backup;
 mod changes;
 mod damage;
 mod date;
@@ -27,6 +28,7 @@ mod paths;
 mod purge;
 mod record;
 mod roots;
+mod salvage;
 mod select;
 mod sidecars;
 mod tag_events;
@@ -44,6 +46,7 @@ use rusqlite_migration::{M, Migrations};
 use thiserror::Error;
 
 pub use absence::SeenFile;
+pub use backup::BackupFile;
 pub use changes::TagChange;
 pub use date::{BadDate, PartialDate};
 pub use decisions::{BadDecision, Decision, Verdict, WhichDecisions};
@@ -65,6 +68,7 @@ pub use outbox::{HookStatus, QueuedEvent, TagEvent};
 pub use purge::Purged;
 pub use record::{Content, DecoderVerdict, FileRecord, Reading, Recorded};
 pub use roots::Root;
+pub use salvage::Salvaged;
 pub use sidecars::{TaggedFile, Written};
 pub use tagging::Retagged;
 pub use tags::{Source, Tag, TagCount, TagDifference};
@@ -133,9 +137,9 @@ pub enum StoreError {
          `pixdex status`"
     )]
     NotClosed(PathBuf),
-    /// A stored value is not what this program writes.
-    #[error("the library holds {0}; it was damaged or written by another program")]
-    Damaged(String),
+    /// A file that cannot be put back as a library.
+    #[error("it is no whole backup: {0}")]
+    BadBackup(String),
 }
 
 impl From<rusqlite::Error> for StoreError {
@@ -176,6 +180,11 @@ impl Store {
         };
         std::fs::create_dir_all(data_dir).map_err(folder)?;
         damage::check_file(data_dir)?;
+        Store::create(data_dir)
+    }
+
+    /// As [`Store::open`], whatever lies beside the database.
+    fn create(data_dir: &Path) -> Result<Store> {
         let path = data_dir.join(DATABASE);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
         let writer = connect(&path, flags | OpenFlags::SQLITE_OPEN_CREATE)?;

@@ -1,9 +1,13 @@
 //! What keeps a library sound over the years, beside the work that it is for.
 
+mod backup;
+mod check;
 mod forget;
 mod purge;
 mod roots;
 
+pub use backup::{BackupReport, back_up, restore};
+pub use check::{Check, check, repair};
 pub use forget::{ForgetError, ForgetReport, forget};
 pub use purge::{PurgeReport, purge, start};
 pub use roots::{KnownRoot, known_roots};

@@ -66,6 +66,7 @@ fn a_journal_that_cannot_be_written_is_told_and_caught_up() {
     let lab = lab();
     lab.index();
     let path = lab.data().join("decisions.jsonl");
+    // As long as the disk is full; what has no end is not read either.
     std::os::unix::fs::symlink("/dev/full", &path).unwrap();
     let daemon = lab.serve();
     daemon.wait_for_images(1);

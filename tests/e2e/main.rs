@@ -2,6 +2,7 @@
 
 mod absence;
 mod api;
+mod backup;
 mod bombs;
 mod bounds;
 #[cfg(target_os = "linux")]

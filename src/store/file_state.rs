@@ -84,6 +84,15 @@ impl FromSql for SidecarStamp {
     }
 }
 
+/// A decoder's word on bytes that were read whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecoderVerdict {
+    /// Why there is no picture, for people.
+    pub reason: String,
+    /// Whose word it is: of the decoders of one release with their limits. Others look again.
+    pub decoders: String,
+}
+
 /// What became of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileState {

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::absence::SeenFile;
-use super::file_state::{FileStat, FileState, SidecarStamp};
+use super::file_state::{DecoderVerdict, FileStat, FileState, SidecarStamp};
 use super::ids::{self, FileId, ImageId, ModelId, RootId};
-use super::record::DecoderVerdict;
 use super::waiting::Waiting;
 use super::{Result, Store, paths, waiting};
 use crate::pictures::OriginalFile;

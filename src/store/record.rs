@@ -7,6 +7,7 @@ use rusqlite::Transaction;
 
 use super::absence::SeenFile;
 use super::changes::TagChange;
+use super::file_state::DecoderVerdict;
 use super::hash::ContentHash;
 use super::ids::{ImageId, LabelId, ModelId, RootId};
 use super::keywords::FileKeywords;
@@ -37,15 +38,6 @@ pub enum Reading {
     Failed(DecoderVerdict),
     /// It cannot be read for the time being, for this reason: it keeps the image that it had, and is tried again.
     Waiting(String),
-}
-
-/// A decoder's word on bytes that were read whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DecoderVerdict {
-    /// Why there is no picture, for people.
-    pub reason: String,
-    /// Whose word it is: of the decoders of one release with their limits. Others look again.
-    pub decoders: String,
 }
 
 impl Reading {

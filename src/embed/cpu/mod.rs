@@ -248,6 +248,30 @@ mod tests {
     }
 
     #[test]
+    fn layers_that_are_read_when_they_are_needed_give_the_same() {
+        let weights = VarBuilder::from_backend(Box::new(Random), DType::F32, Device::Cpu);
+        let architecture = architecture(Activation::Gelu);
+        let bare = architecture.without_layers();
+        let form = Packed(NumberFormat::F32);
+        let mut workspace = Workspace::new(NumberFormat::F32);
+        let pictures = check::pictures(28);
+        let whole = vision_tower(&architecture, &weights, NumberFormat::F32);
+        let through = vision_tower(&bare, &weights, NumberFormat::F32);
+        let layers = VisionWeights::layers(&form, &architecture, &weights);
+        let features = through.forward_through(&layers, &pictures, &mut workspace);
+        let expected = whole.forward(&pictures, &mut workspace);
+        assert_eq!(features.unwrap(), expected);
+
+        let texts = [vec![48, 3, 49], (37..50).collect()];
+        let whole = TextWeights::load(&form, &architecture, &weights).unwrap();
+        let through = TextWeights::load(&form, &bare, &weights).unwrap();
+        let layers = TextWeights::layers(&form, &architecture, &weights);
+        let features = through.forward_through(&layers, &texts, &mut workspace);
+        let expected = whole.forward(&texts, &mut workspace);
+        assert_eq!(features.unwrap(), expected);
+    }
+
+    #[test]
     fn a_batch_gives_what_its_members_give() {
         let weights = VarBuilder::from_backend(Box::new(Random), DType::F32, Device::Cpu);
         let architecture = architecture(Activation::Gelu);

@@ -1,17 +1,17 @@
 //! Which folders are watched, and which should be: roots with all that lies in them, and the ways that lead there.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::io::ErrorKind;
-use std::mem::{Discriminant, discriminant};
+use std::collections::HashSet;
+use std::fs::Metadata;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tracing::{debug, info, warn};
+use tracing::debug;
 
 use super::links::{Way, way_to};
-use super::mounts::Mounts;
-use super::report::{Reason, WatchNote, WatchReport, first_few};
+use super::report::{WatchNote, WatchReport, first_few};
 use super::source::{Source, Waiter};
+use super::state::{State, silence};
 use super::told::Told;
 use super::walk::Walk;
 
@@ -42,31 +42,12 @@ pub(super) struct Folders {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
-struct State {
-    /// Why there is none, else.
-    source: Result<Source, Reason>,
-    /// How each root is reached.
-    roots: BTreeMap<PathBuf, Way>,
-    unwatched: BTreeMap<PathBuf, Reason>,
-    /// What was said in the log, and still holds.
-    said: HashSet<Discriminant<Reason>>,
-    mounts: Mounts,
-}
-
 impl Folders {
     /// Nothing is watched before [`Folders::renew`].
     pub(super) fn new(roots: &[PathBuf], extent: Extent) -> Folders {
-        let roots = roots.iter().map(|root| (root.clone(), Way::default()));
         Folders {
             extent,
-            state: Mutex::new(State {
-                source: Source::new(),
-                roots: roots.collect(),
-                unwatched: BTreeMap::new(),
-                said: HashSet::new(),
-                mounts: Mounts::open(),
-            }),
+            state: Mutex::new(State::new(roots)),
         }
     }
 
@@ -107,7 +88,12 @@ impl Folders {
             |_| Vec::new(),
             |source| source.below(root).cloned().collect(),
         );
-        let gone: Vec<PathBuf> = watched.into_iter().filter(|path| is_gone(path)).collect();
+        // A root may be a link; in it, none is followed.
+        let is_gone = |path: &PathBuf| match path == root {
+            true => is_gone(std::fs::metadata(path)),
+            false => is_gone(std::fs::symlink_metadata(path)),
+        };
+        let gone: Vec<PathBuf> = watched.into_iter().filter(is_gone).collect();
         self.state().remove(&gone);
     }
 
@@ -261,101 +247,9 @@ impl Folders {
     }
 }
 
-impl State {
-    /// Watches the way to a root, and no more the one that led there before.
-    fn lead(&mut self, root: &Path, way: Way) {
-        let Ok(source) = &mut self.source else {
-            self.roots.insert(root.to_owned(), way);
-            return;
-        };
-        for folder in &way.above {
-            if let Err(reason) = source.add_names(folder) {
-                debug!(folder = %folder.display(), %reason, "cannot watch a folder above a watched one");
-            }
-        }
-        let before = self.roots.insert(root.to_owned(), way).unwrap_or_default();
-        let needed: BTreeSet<&PathBuf> = self.roots.values().flat_map(|way| &way.above).collect();
-        let unneeded = before.above.iter().filter(|folder| {
-            !needed.contains(folder) && !self.roots.keys().any(|root| folder.starts_with(root))
-        });
-        let unneeded: Vec<PathBuf> = unneeded.cloned().collect();
-        source.remove(&unneeded);
-    }
-
-    fn add(&mut self, folder: &Path) {
-        let added = match &mut self.source {
-            Ok(source) => source.add(folder),
-            Err(reason) => Err(reason.clone()),
-        };
-        match added {
-            Ok(()) => drop(self.unwatched.remove(folder)),
-            // It has gone meanwhile.
-            Err(Reason::Missing) if !self.roots.contains_key(folder) => {}
-            Err(reason) => {
-                self.say(folder, &reason);
-                self.unwatched.insert(folder.to_owned(), reason);
-            }
-        }
-    }
-
-    /// One line is enough, however many folders there are.
-    fn say(&mut self, folder: &Path, reason: &Reason) {
-        if *reason != Reason::Missing && self.said.insert(discriminant(reason)) {
-            warn!(folder = %folder.display(), %reason, "cannot watch a folder, and maybe others: `pixdex status` counts them");
-        }
-    }
-
-    /// What is no longer so is said again when it comes back.
-    fn take_back(&mut self) {
-        let holding: HashSet<_> = self.unwatched.values().map(discriminant).collect();
-        if !self.said.is_empty() && holding.is_empty() {
-            info!("all folders are watched again");
-        }
-        self.said.retain(|reason| holding.contains(reason));
-    }
-
-    fn remove(&mut self, folders: &[PathBuf]) {
-        if let Ok(source) = &mut self.source {
-            source.remove(folders);
-        }
-    }
-
-    fn forget_reasons(&mut self, top: &Path) {
-        let from_here = self.unwatched.range(top.to_owned()..);
-        let below = from_here.take_while(|(path, _)| path.starts_with(top));
-        let below: Vec<PathBuf> = below.map(|(path, _)| path.clone()).collect();
-        for path in below {
-            self.unwatched.remove(&path);
-        }
-    }
-
-    fn watched(&self, root: &Path) -> usize {
-        self.source
-            .as_ref()
-            .map_or(0, |source| source.below(root).count())
-    }
-
-    fn why_polled(&self, root: &Path) -> Option<String> {
-        if let Some(kind) = self.mounts.silent_at(root) {
-            return Some(silence(kind));
-        }
-        let mut below = self.unwatched.range(root.to_owned()..);
-        below
-            .by_ref()
-            .take_while(|(path, _)| path.starts_with(root))
-            // A folder below that may not be read cannot be looked at either, and tells when it may.
-            .find(|(path, reason)| *path == root || **reason != Reason::Denied)
-            .map(|(_, reason)| reason.to_string())
-    }
-}
-
-fn silence(kind: &str) -> String {
-    format!("{kind} does not tell what others change")
-}
-
 /// Whether no folder is there; where that cannot be known, it is.
-fn is_gone(path: &Path) -> bool {
-    match std::fs::metadata(path) {
+fn is_gone(found: io::Result<Metadata>) -> bool {
+    match found {
         Ok(metadata) => !metadata.is_dir(),
         Err(error) => error.kind() == ErrorKind::NotFound,
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
+use rustix::fs::inotify::{self, CreateFlags, Event, ReadFlags, Reader, WatchFlags};
 use rustix::io::Errno;
 use tracing::warn;
 
@@ -41,8 +41,8 @@ const MOST_AT_ONCE: usize = 16_384;
 #[derive(Debug)]
 pub(super) struct Source {
     inotify: Arc<OwnedFd>,
-    /// The path under which each watch was last added.
-    paths: HashMap<i32, PathBuf>,
+    /// The paths of each watch: it is one for a folder that is mounted at two places, or was renamed just now.
+    paths: HashMap<i32, Vec<PathBuf>>,
     watches: BTreeMap<PathBuf, i32>,
     /// The name that a file was last moved away from, with what marks the name that it is moved to.
     moved_out: Option<(u32, PathBuf)>,
@@ -91,24 +91,28 @@ impl Source {
 
     fn watch(&mut self, folder: &Path, flags: WatchFlags) -> Result<(), Reason> {
         let watch = inotify::add_watch(&*self.inotify, folder, flags).map_err(reason)?;
-        // The folder was renamed and had another path, or the path and had another folder.
-        if let Some(path) = self.paths.insert(watch, folder.to_owned())
-            && path != folder
-        {
-            self.watches.remove(&path);
+        let before = self.watches.insert(folder.to_owned(), watch);
+        if before != Some(watch) {
+            self.paths.entry(watch).or_default().push(folder.to_owned());
         }
-        if let Some(before) = self.watches.insert(folder.to_owned(), watch)
-            && before != watch
-        {
-            self.end(before);
+        // Another folder was there.
+        if let Some(before) = before.filter(|before| *before != watch) {
+            self.leave(before, folder);
         }
         Ok(())
     }
 
-    fn end(&mut self, watch: i32) {
-        self.paths.remove(&watch);
-        // It may have ended by itself.
-        let _ = inotify::remove_watch(&*self.inotify, watch);
+    /// A watch has one path less, and ends with the last one.
+    fn leave(&mut self, watch: i32, folder: &Path) {
+        let Some(paths) = self.paths.get_mut(&watch) else {
+            return;
+        };
+        paths.retain(|path| path != folder);
+        if paths.is_empty() {
+            self.paths.remove(&watch);
+            // It may have ended by itself.
+            let _ = inotify::remove_watch(&*self.inotify, watch);
+        }
     }
 
     /// The watched folders at and below a path.
@@ -123,7 +127,7 @@ impl Source {
     pub(super) fn remove(&mut self, folders: &[PathBuf]) {
         for folder in folders {
             if let Some(watch) = self.watches.remove(folder) {
-                self.end(watch);
+                self.leave(watch, folder);
             }
         }
     }
@@ -136,16 +140,7 @@ impl Source {
         let mut reader = Reader::new(&*inotify, &mut buffer);
         while told.len() < MOST_AT_ONCE || !reader.is_buffer_empty() {
             match reader.next() {
-                Ok(event) => {
-                    let name = event.file_name().map(|name| name.to_bytes().to_owned());
-                    self.take(
-                        event.wd(),
-                        event.events(),
-                        event.cookie(),
-                        name.as_deref(),
-                        &mut told,
-                    );
-                }
+                Ok(event) => self.take(&event, &mut told),
                 Err(Errno::AGAIN | Errno::INTR) => return told,
                 Err(error) => {
                     warn!(%error, "watching failed, scanning instead");
@@ -157,65 +152,65 @@ impl Source {
         told
     }
 
-    fn take(
-        &mut self,
-        watch: i32,
-        events: ReadFlags,
-        cookie: u32,
-        name: Option<&[u8]>,
-        told: &mut Vec<Told>,
-    ) {
+    fn take(&mut self, event: &Event<'_>, told: &mut Vec<Told>) {
+        let events = event.events();
         if events.contains(ReadFlags::QUEUE_OVERFLOW) {
             told.push(Told::Lost);
             return;
         }
-        let Some(folder) = self.paths.get(&watch).cloned() else {
-            return;
-        };
+        let watch = event.wd();
         if events.contains(ReadFlags::IGNORED) {
-            self.paths.remove(&watch);
-            if self.watches.get(&folder) == Some(&watch) {
-                self.watches.remove(&folder);
+            self.forget(watch);
+            return;
+        }
+        let name = event
+            .file_name()
+            .map(|name| OsStr::from_bytes(name.to_bytes()));
+        for folder in self.paths.get(&watch).cloned().unwrap_or_default() {
+            if events.contains(ReadFlags::UNMOUNT) {
+                told.push(Told::Unmounted(folder));
+                continue;
             }
-            return;
+            let path = name.map_or_else(|| folder.clone(), |name| folder.join(name));
+            if let Some(what) = self.what(events, event.cookie(), &path) {
+                told.push(Told::Event { path, what });
+            }
         }
-        if events.contains(ReadFlags::UNMOUNT) {
-            told.push(Told::Unmounted(folder));
-            return;
+    }
+
+    /// A watch has ended by itself.
+    fn forget(&mut self, watch: i32) {
+        for path in self.paths.remove(&watch).unwrap_or_default() {
+            if self.watches.get(&path) == Some(&watch) {
+                self.watches.remove(&path);
+            }
         }
-        let path = match name {
-            Some(name) => folder.join(OsStr::from_bytes(name)),
-            None => folder,
-        };
-        let what = if events.contains(ReadFlags::MOVED_TO) {
+    }
+
+    fn what(&mut self, events: ReadFlags, cookie: u32, path: &Path) -> Option<What> {
+        if events.contains(ReadFlags::MOVED_TO) {
             let from = self.moved_out.take_if(|(mark, _)| *mark == cookie);
-            What::MovedIn(from.map(|(_, path)| path))
-        } else if events.contains(ReadFlags::MOVED_FROM) {
-            self.moved_out = Some((cookie, path.clone()));
-            What::MovedOut
-        } else {
-            match kind_of(events) {
-                Some(what) => what,
-                None => return,
-            }
-        };
-        told.push(Told::Event { path, what });
+            return Some(What::MovedIn(from.map(|(_, path)| path)));
+        }
+        if events.contains(ReadFlags::MOVED_FROM) {
+            self.moved_out = Some((cookie, path.to_owned()));
+            return Some(What::MovedOut);
+        }
+        let mut kinds = KINDS.iter();
+        kinds.find_map(|(flag, what)| events.contains(*flag).then(|| what.clone()))
     }
 }
 
-fn kind_of(events: ReadFlags) -> Option<What> {
-    let kinds = [
-        (ReadFlags::CREATE, What::Made),
-        (ReadFlags::DELETE, What::Removed),
-        (ReadFlags::DELETE_SELF, What::Removed),
-        (ReadFlags::MOVE_SELF, What::MovedOut),
-        (ReadFlags::CLOSE_WRITE, What::Closed),
-        (ReadFlags::MODIFY, What::Written),
-        (ReadFlags::ATTRIB, What::Attributes),
-    ];
-    let mut kinds = kinds.into_iter();
-    kinds.find_map(|(flag, what)| events.contains(flag).then_some(what))
-}
+/// What each event means, but for renames.
+const KINDS: [(ReadFlags, What); 7] = [
+    (ReadFlags::CREATE, What::Made),
+    (ReadFlags::DELETE, What::Removed),
+    (ReadFlags::DELETE_SELF, What::Removed),
+    (ReadFlags::MOVE_SELF, What::MovedOut),
+    (ReadFlags::CLOSE_WRITE, What::Closed),
+    (ReadFlags::MODIFY, What::Written),
+    (ReadFlags::ATTRIB, What::Attributes),
+];
 
 fn reason(error: Errno) -> Reason {
     match error {

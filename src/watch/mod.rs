@@ -11,6 +11,7 @@ mod report;
 #[cfg_attr(target_os = "linux", path = "inotify.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "portable.rs")]
 mod source;
+mod state;
 mod told;
 mod walk;
 mod worker;

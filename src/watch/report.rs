@@ -55,8 +55,16 @@ pub(super) enum Reason {
     /// Its permissions do not allow it.
     Denied,
     /// The user has as many watches as the system allows.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "only Linux says so")
+    )]
     NoWatchLeft,
     /// The user has as many watchers as the system allows.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "only Linux says so")
+    )]
     NoInstanceLeft,
     /// Something else.
     Other(String),

@@ -13,6 +13,10 @@ pub(super) enum Told {
         what: What,
     },
     /// The file system of a watched folder was unmounted.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "only Linux says so")
+    )]
     Unmounted(PathBuf),
     /// More happened than could be kept.
     Lost,

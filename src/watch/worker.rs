@@ -158,6 +158,8 @@ impl Worker {
             }
             Place::Inside => {
                 info!(folder = %point.display(), "mounts changed in a folder");
+                // What was watched here may lie elsewhere, or be mounted there as well.
+                self.folders.leave(point);
                 self.folders.watch_tree(point);
                 self.push(point.to_owned(), true);
             }

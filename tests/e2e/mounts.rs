@@ -163,6 +163,33 @@ fn a_mount_below_a_root_is_followed() {
 }
 
 #[test]
+fn a_folder_that_is_mounted_a_second_time_stays_followed() {
+    if !can_be_apart() {
+        return;
+    }
+    let lab = Lab::new();
+    lab.add("one/day/one.png", 1);
+    let (root, one, other) = (lab.photos(), lab.photo("one"), lab.photo("other"));
+    fs::create_dir(&other).unwrap();
+    let apart = Apart::start(lab, &root, 900, "");
+    apart.wait_for(&one.join("day/one.png"));
+    let (one_shown, other_shown) = (one.display(), other.display());
+    apart.run(&format!("mount --bind '{one_shown}' '{other_shown}'"));
+    apart.wait_for(&other.join("day/one.png"));
+    apart.assert_followed(&one.join("day"), 10);
+    // One file, seen under both of its names.
+    apart.wait_for(&other.join("day/new.png"));
+    apart.wait_for(&other.join("day/made/new.png"));
+    apart.run(&unmount(&other));
+    apart
+        .daemon
+        .wait_until(|_| apart.watching()["folders"] == 6);
+    apart.put(&one.join("day/late.png"), 20);
+    apart.wait_for(&one.join("day/late.png"));
+    apart.assert_followed(&other, 30);
+}
+
+#[test]
 fn a_mounted_labels_folder_is_followed() {
     if !can_be_apart() {
         return;

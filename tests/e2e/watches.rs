@@ -133,6 +133,24 @@ fn a_root_that_is_replaced_by_another_folder_is_followed() {
 }
 
 #[test]
+fn a_root_that_became_a_link_is_followed() {
+    let tree = Tree::new();
+    let daemon = tree.serve();
+    let elsewhere = tree.lab.data().with_file_name("elsewhere");
+    fs::rename(&tree.root, &elsewhere).unwrap();
+    symlink(&elsewhere, &tree.root).unwrap();
+    daemon.wait_until(|daemon| unwatched(daemon) == 0);
+    write(&elsewhere.join("old/two.png"), 2);
+    daemon.wait_until(|daemon| holds(daemon, &tree.root.join("old/two.png")));
+    // And what the link leads to.
+    fs::rename(&elsewhere, tree.aside()).unwrap();
+    daemon.wait_until(|daemon| unwatched(daemon) == 1);
+    fs::rename(tree.aside(), &elsewhere).unwrap();
+    daemon.wait_until(|daemon| unwatched(daemon) == 0);
+    assert_followed(&daemon, &tree.root.join("old"), 10);
+}
+
+#[test]
 fn a_root_that_is_missing_at_the_start_is_followed_once_it_is_there() {
     let tree = Tree::new();
     tree.lab.json(&["index", tree.root.to_str().unwrap()]);

@@ -69,9 +69,14 @@ impl Source {
         Ok(())
     }
 
-    /// Watches which names come to a folder and which go.
-    pub(super) fn add_names(&mut self, folder: &Path) -> Result<(), Reason> {
-        self.add(folder)
+    /// Nothing is needed: these systems watch a path, whether or not it is there, and would tell all that happens below it.
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "Linux watches what a path leads to"
+    )]
+    pub(super) fn add_names(&mut self, _: &Path) -> Result<(), Reason> {
+        Ok(())
     }
 
     /// The watched folders at and below a path.

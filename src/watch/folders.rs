@@ -1,6 +1,5 @@
 //! Which folders are watched, and which should be: roots with all that lies in them, and the ways that lead there.
 
-use std::collections::HashSet;
 use std::fs::Metadata;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -88,13 +87,27 @@ impl Folders {
             |_| Vec::new(),
             |source| source.below(root).cloned().collect(),
         );
-        // A root may be a link; in it, none is followed.
-        let is_gone = |path: &PathBuf| match path == root {
-            true => is_gone(std::fs::metadata(path)),
-            false => is_gone(std::fs::symlink_metadata(path)),
+        let is_gone = |path: &PathBuf| match self.metadata(path, path == root) {
+            Ok(metadata) => !metadata.is_dir(),
+            // Where it cannot be known, it is there.
+            Err(error) => error.kind() == ErrorKind::NotFound,
         };
         let gone: Vec<PathBuf> = watched.into_iter().filter(is_gone).collect();
         self.state().remove(&gone);
+    }
+
+    /// A root may be a link; in it, links lead on only where their owner said so.
+    fn metadata(&self, path: &Path, is_root: bool) -> io::Result<Metadata> {
+        match &self.extent {
+            Extent::Tree(walk) if !is_root => walk.metadata(path),
+            _ => std::fs::metadata(path),
+        }
+    }
+
+    /// Whether a folder lies at a path in a root.
+    pub(super) fn is_folder(&self, path: &Path) -> bool {
+        self.metadata(path, false)
+            .is_ok_and(|metadata| metadata.is_dir())
     }
 
     /// Watches a folder, and what lies in it.
@@ -244,13 +257,5 @@ impl Folders {
             polled,
             poll_interval_s: 0,
         }
-    }
-}
-
-/// Whether no folder is there; where that cannot be known, it is.
-fn is_gone(found: io::Result<Metadata>) -> bool {
-    match found {
-        Ok(metadata) => !metadata.is_dir(),
-        Err(error) => error.kind() == ErrorKind::NotFound,
     }
 }

@@ -1,6 +1,8 @@
 //! What lies in a folder, but for what is left out.
 
 use std::collections::HashSet;
+use std::fs::Metadata;
+use std::io;
 use std::path::Path;
 
 use crate::config::IngestConfig;
@@ -35,6 +37,15 @@ impl Walk {
             entries.filter_entry(|entry| entry.depth() == 0 || !self.excludes(entry.path()));
         // A link that leads nowhere, or in a circle, is no folder that cannot be read.
         entries.filter(|entry| !matches!(entry, Err(error) if is_of_a_link(error)))
+    }
+
+    /// What lies at a path: what a link leads to, where those lead on.
+    pub(super) fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        if self.follows_links {
+            std::fs::metadata(path)
+        } else {
+            std::fs::symlink_metadata(path)
+        }
     }
 
     /// Whether the last part of the path is a name that is left out.

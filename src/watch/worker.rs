@@ -110,10 +110,12 @@ impl Worker {
     fn inside(&mut self, path: PathBuf, what: What) {
         match &what {
             // Whatever is in a new folder already was told to nobody, which the look at the folder makes up for.
-            What::Made | What::MovedIn(_) if is_folder(&path) => self.folders.watch_tree(&path),
+            What::Made | What::MovedIn(_) if self.folders.is_folder(&path) => {
+                self.folders.watch_tree(&path);
+            }
             What::MovedOut | What::Removed => {
                 self.folders.leave(&path);
-                if is_folder(&path) {
+                if self.folders.is_folder(&path) {
                     self.folders.watch_tree(&path);
                 }
             }
@@ -185,7 +187,136 @@ impl Worker {
     }
 }
 
-/// Links are not followed.
-fn is_folder(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use crossbeam_channel::{Receiver, bounded};
+
+    use super::super::folders::Extent;
+    use super::super::walk::Walk;
+    use super::*;
+    use crate::config::Config;
+
+    fn worker(roots: &[PathBuf], exclude: &[&str]) -> (Worker, Receiver<Hint>) {
+        let mut config = Config::load(None, std::iter::empty(), Vec::new()).unwrap();
+        config.ingest.exclude = exclude.iter().map(|name| (*name).to_owned()).collect();
+        let extent = Extent::Tree(Walk::new(&config.ingest));
+        let folders = Arc::new(Folders::new(roots, extent));
+        let (sender, hints) = bounded(1);
+        (Worker::new(folders, sender), hints)
+    }
+
+    fn hint(path: impl Into<PathBuf>, is_final: bool) -> Hint {
+        Hint::Path {
+            path: path.into(),
+            is_final,
+        }
+    }
+
+    #[test]
+    fn more_than_can_wait_becomes_one_look_at_everything() {
+        let (mut worker, hints) = worker(&[], &[]);
+        for number in 0..=QUEUE {
+            worker.push(format!("/{number}").into(), false);
+        }
+        assert_eq!(worker.queue, [Hint::Everything]);
+        worker.push("/after".into(), true);
+        worker.push("/after".into(), true);
+        assert_eq!(worker.queue, [Hint::Everything, hint("/after", true)]);
+        // There is room for one at a time.
+        for waiting in [Hint::Everything, hint("/after", true)] {
+            assert!(worker.offer());
+            assert_eq!(hints.try_recv(), Ok(waiting));
+        }
+        drop(hints);
+        worker.push_everything();
+        assert!(!worker.offer(), "nobody reads any more");
+    }
+
+    #[test]
+    fn a_look_at_everything_stands_for_what_waits() {
+        let (mut worker, _hints) = worker(&[], &[]);
+        worker.push("/before".into(), true);
+        worker.take(Told::Lost);
+        worker.take(Told::Lost);
+        assert_eq!(worker.queue, [Hint::Everything]);
+    }
+
+    #[test]
+    fn what_is_told_becomes_a_hint_where_it_matters() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap().join("root");
+        fs::create_dir(&root).unwrap();
+        let (mut worker, _hints) = worker(std::slice::from_ref(&root), &["skipped"]);
+        worker.folders.renew();
+        let inside = |name: &str| root.join(name);
+        let moved = What::MovedIn(Some(inside("old.png")));
+        for (path, what, hints) in [
+            (
+                inside("new.png"),
+                What::Made,
+                vec![hint(inside("new.png"), false)],
+            ),
+            (
+                inside("new.png"),
+                What::Closed,
+                vec![hint(inside("new.png"), true)],
+            ),
+            (
+                inside("gone.png"),
+                What::Removed,
+                vec![hint(inside("gone.png"), true)],
+            ),
+            (
+                inside("out.png"),
+                What::MovedOut,
+                vec![hint(inside("out.png"), false)],
+            ),
+            (
+                inside("in.png"),
+                moved,
+                vec![hint(inside("in.png"), true), hint(inside("old.png"), true)],
+            ),
+            (inside(".hidden.png"), What::Closed, vec![]),
+            (inside("skipped"), What::Made, vec![]),
+            (root.clone(), What::MovedOut, vec![hint(&root, true)]),
+            (root.clone(), What::Written, vec![]),
+            (
+                root.parent().unwrap().to_owned(),
+                What::Removed,
+                vec![hint(&root, true)],
+            ),
+            (root.with_file_name("sibling"), What::Made, vec![]),
+        ] {
+            let shown = format!("{} {what:?}", path.display());
+            worker.take(Told::Event { path, what });
+            assert_eq!(std::mem::take(&mut worker.queue), hints, "{shown}");
+        }
+    }
+
+    #[test]
+    fn mounts_matter_above_at_and_in_a_root() {
+        let root = PathBuf::from("/nowhere/at/all");
+        let (mut worker, _hints) = worker(std::slice::from_ref(&root), &["skipped"]);
+        worker.folders.renew();
+        for (point, hints) in [
+            ("/nowhere", vec![hint(&root, true)]),
+            ("/nowhere/at/all", vec![hint(&root, true)]),
+            (
+                "/nowhere/at/all/stick",
+                vec![hint("/nowhere/at/all/stick", true)],
+            ),
+            ("/nowhere/at/all/skipped/stick", vec![]),
+            ("/nowhere/at/all/.snapshots/one", vec![]),
+            ("/nowhere/else", vec![]),
+        ] {
+            // Each folder of a file system tells that it was unmounted.
+            let below = Path::new(point).join("deeper");
+            worker.take(Told::Unmounted(below));
+            worker.take(Told::Unmounted(point.into()));
+            worker.follow_mounts();
+            assert_eq!(std::mem::take(&mut worker.queue), hints, "{point}");
+        }
+    }
 }

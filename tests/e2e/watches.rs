@@ -121,7 +121,9 @@ fn a_root_that_was_away_is_followed_again() {
 #[test]
 fn a_root_that_is_replaced_by_another_folder_is_followed() {
     let tree = Tree::new();
-    let daemon = tree.serve();
+    write(&tree.root.join("left/behind/three.png"), 3);
+    let daemon = Daemon::start(serving(&tree.lab, &tree.root));
+    daemon.wait_for_images(2);
     write(&tree.aside().join("old/two.png"), 2);
     fs::rename(&tree.root, tree.root.with_file_name("before")).unwrap();
     fs::rename(tree.aside(), &tree.root).unwrap();
@@ -191,6 +193,27 @@ fn a_folder_that_was_moved_out_is_followed_when_it_is_back() {
     fs::rename(&trip, &moved).unwrap();
     daemon.wait_until(|daemon| holds(daemon, &moved.join("day/two.png")));
     assert_followed(&daemon, &moved.join("day"), 60);
+}
+
+#[test]
+fn what_links_lead_to_is_followed_where_the_owner_wants_it() {
+    let tree = Tree::new();
+    let elsewhere = tree.lab.data().with_file_name("elsewhere");
+    write(&elsewhere.join("day/two.png"), 2);
+    let mut command = serving(&tree.lab, &tree.root);
+    command.env("PIXDEX_INGEST__FOLLOW_LINKS", "true");
+    let daemon = Daemon::start(command);
+    daemon.wait_for_images(1);
+    let link = tree.root.join("link");
+    symlink(&elsewhere, &link).unwrap();
+    daemon.wait_until(|daemon| holds(daemon, &link.join("day/two.png")));
+    // Also after everything was watched again.
+    daemon.rest_of_log();
+    daemon.send("POST", "/api/v1/rescan", &[], "");
+    daemon.wait_for_log("scanned");
+    assert_followed(&daemon, &link.join("day"), 10);
+    fs::remove_file(&link).unwrap();
+    daemon.wait_until(|daemon| daemon.get("/api/v1/status").1["watching"]["folders"] == 3);
 }
 
 /// A user who is not almighty: permissions count. None where that cannot be had.

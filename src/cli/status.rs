@@ -50,6 +50,18 @@ fn print(report: &Report) {
     for (state, count) in &status.files {
         println!("files     {count} {state}");
     }
+    for group in &status.waiting {
+        println!("          {} wait: {}", group.files, group.reason);
+    }
+    let progress = status.running.as_ref().map(|running| &running.progress);
+    if let Some(trouble) = progress.and_then(|progress| progress.trouble.as_ref()) {
+        println!(
+            "          INDEXING PAUSES after {} attempts, the next one in {} s: {}",
+            trouble.attempts,
+            trouble.next_try_in_ms / 1000,
+            trouble.reason
+        );
+    }
     if let Some(running) = &status.running {
         print_decoding(&running.decoding);
         print_index(running);

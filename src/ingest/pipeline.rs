@@ -114,10 +114,10 @@ impl Pipeline {
                 // One alone, to see whether it gets through.
                 Some(_) => self.progress.queued() <= self.queue.len(),
             };
-            let job = self.queue.pop_front().filter(|_| may_go);
-            let Some(job) = job else {
+            if !may_go {
                 return Some(FEED_INTERVAL);
-            };
+            }
+            let job = self.queue.pop_front()?;
             if let Err(unsent) = self.jobs.try_send(job) {
                 self.queue.push_front(unsent.into_inner());
                 return Some(FEED_INTERVAL);

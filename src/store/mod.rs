@@ -72,7 +72,7 @@ pub use salvage::Salvaged;
 pub use sidecars::{TaggedFile, Written};
 pub use tagging::Retagged;
 pub use tags::{Source, Tag, TagCount, TagDifference};
-pub use waiting::{Waiting, WaitingFile};
+pub use waiting::{Waiting, WaitingFile, WaitingGroup};
 
 /// Connections kept for readers. More may be open at a time; these are kept for the next reader.
 const IDLE_READERS: usize = 8;

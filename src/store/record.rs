@@ -134,7 +134,10 @@ fn record_file(
     let image = record_content(db, model, seen.stat.size_bytes, content, new_tags)?;
     let (file, before) = files::put(db, *root, seen, Ok(image))?;
     sidecars::note_read(db, file, &content.keywords)?;
-    keywords::replace(db, file, &content.keywords.keywords)?;
+    // What a sidecar said that cannot be read now stays.
+    if content.keywords.error.is_none() {
+        keywords::replace(db, file, &content.keywords.keywords)?;
+    }
     Ok((Some(image), before))
 }
 

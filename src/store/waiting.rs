@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
+use serde::{Deserialize, Serialize};
 
 use super::file_state::FileStat;
 use super::ids::FileId;
@@ -36,7 +37,36 @@ pub struct WaitingFile {
     pub waiting: Waiting,
 }
 
+/// Files that wait for the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingGroup {
+    /// What is in the way, for people.
+    pub reason: String,
+    /// How many files.
+    pub files: i64,
+    /// When the first of them is tried again, seconds since 1970.
+    pub next_try_at: i64,
+}
+
 impl Store {
+    /// What files wait for, and how many for each reason, most first.
+    pub fn waiting_groups(&self) -> Result<Vec<WaitingGroup>> {
+        self.read(|db| {
+            let mut select = db.prepare_cached(
+                "SELECT reason, count(*), min(next_try_at) FROM known_files
+                 WHERE next_try_at IS NOT NULL AND state <> 'offline' GROUP BY reason ORDER BY 2 DESC, 1",
+            )?;
+            let rows = select.query_map([], |row| {
+                Ok(WaitingGroup {
+                    reason: row.get(0)?,
+                    files: row.get(1)?,
+                    next_try_at: row.get(2)?,
+                })
+            })?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
     /// All files that wait, the next one first.
     pub fn waiting(&self) -> Result<Vec<WaitingFile>> {
         self.waiting_until(i64::MAX)

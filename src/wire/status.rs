@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::index::IndexStatus;
 use crate::ingest::ProgressReport;
 use crate::pictures::BudgetReport;
-use crate::store::{HookStatus, Root, Store, StoreError};
+use crate::store::{HookStatus, Root, Store, StoreError, WaitingGroup};
 use crate::tag::SetStatus;
 use crate::watch::WatchReport;
 
@@ -22,6 +22,8 @@ pub struct Status {
     pub images: usize,
     /// Files by state.
     pub files: BTreeMap<String, i64>,
+    /// What files wait for that could not be read for the time being.
+    pub waiting: Vec<WaitingGroup>,
     /// The folders that are watched, or were in an earlier run.
     pub roots: Vec<RootStatus>,
     /// Hooks by name.
@@ -113,6 +115,7 @@ impl Status {
             model,
             images,
             files: store.file_counts()?.into_iter().collect(),
+            waiting: store.waiting_groups()?,
             roots: store.roots()?.into_iter().map(RootStatus::from).collect(),
             hooks: store.hooks()?,
             decisions_waiting: store.journal_waiting()?,

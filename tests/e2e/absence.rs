@@ -155,7 +155,7 @@ fn label_sets_stay_while_their_folder_is_away() {
     daemon.wait_until(|daemon| daemon.get("/api/v1/status").1["progress"]["queued"] == 0);
     let before = tags(&daemon);
     let error = |daemon: &Daemon| {
-        let set = daemon.get("/api/v1/label-sets/colours").1;
+        let set = &daemon.get("/api/v1/status").1["label_sets"]["colours"];
         set["error"].as_str().unwrap_or_default().to_owned()
     };
     let away = lab.labels().with_file_name("away");

@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
+
+use crate::shown::told_of_toml;
 
 /// The commented file that holds every key with its default.
 pub const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -247,9 +249,11 @@ impl Config {
         for (key, value) in flags {
             set(&mut table, key, value);
         }
-        let config: Config = table
-            .try_into()
-            .context("a setting is wrong; config/default.toml lists them all")?;
+        let wrong = |error: toml::de::Error| {
+            let reason = error.to_string().trim().replace('\n', ", ");
+            anyhow!("a setting is wrong: {reason}; config/default.toml lists them all")
+        };
+        let config: Config = table.try_into().map_err(wrong)?;
         config.check()?;
         Ok(config)
     }
@@ -318,9 +322,11 @@ fn is_loopback(address: IpAddr) -> bool {
 fn read_file(path: &Path) -> Result<Table> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("failed to read `{}`", path.display()))?;
-    let mut table: Table = text
-        .parse()
-        .with_context(|| format!("`{}` is not TOML", path.display()))?;
+    let wrong = |error: toml::de::Error| {
+        let place = told_of_toml(&text, &error);
+        anyhow!("`{}` is not TOML: {place}", path.display())
+    };
+    let mut table: Table = text.parse().map_err(wrong)?;
     resolve_paths(&mut table, path.parent().unwrap_or(Path::new(".")));
     Ok(table)
 }

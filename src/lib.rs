@@ -19,6 +19,7 @@
 //!
 //! | module | the question it answers |
 //! | --- | --- |
+//! | `shown` | how is a text shown that may hold anything? |
 //! | [`config`] | what did the owner ask for? |
 //! | [`stop`] | how do all who work in the background end, and in time? |
 //! | [`random`] | which random numbers are the same in every run? |
@@ -68,6 +69,8 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 // One by one, so that the formatter leaves them in dependency order.
+
+pub(crate) mod shown;
 
 pub mod config;
 

@@ -281,9 +281,21 @@ pub fn resolve_roots(folders: &[PathBuf], known: &[Root]) -> Result<Vec<PathBuf>
     Ok(roots)
 }
 
+/// Where a path leads that may not be there yet: as much of it as is there, without links.
+fn real(path: &Path) -> PathBuf {
+    let there = path
+        .ancestors()
+        .find_map(|above| Some((above, above.canonicalize().ok()?)));
+    let rest = |above| path.strip_prefix(above).unwrap_or(Path::new(""));
+    there.map_or_else(
+        || path.to_owned(),
+        |(above, real)| real.join(rest(above)).components().collect(),
+    )
+}
+
 /// Refuses a library that lies where its own thumbnails would be watched and indexed. Hidden folders are not watched.
 pub fn check_place(config: &Config, roots: &[PathBuf]) -> Result<()> {
-    let library = std::path::absolute(config.library_dir()?)?;
+    let library = real(&std::path::absolute(config.library_dir()?)?);
     let is_hidden = |path: &Path| {
         path.iter()
             .any(|part| part.to_string_lossy().starts_with('.'))

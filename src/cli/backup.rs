@@ -80,10 +80,10 @@ impl Restore {
         output::print(&report, self.json, |report| {
             print_report("put back", report);
             if let Some(aside) = &report.moved_aside {
-                println!("the database that was there lies in {}", aside.display());
+                say!("the database that was there lies in {}", aside.display());
             }
             for kept in &report.kept {
-                println!(
+                say!(
                     "{} differs from the backup, and stays as it is",
                     kept.display()
                 );
@@ -99,5 +99,5 @@ fn print_report(done: &str, report: &BackupReport) {
         label_files,
         ..
     } = report;
-    println!("{images} images and {label_files} label files {done}, {bytes} bytes");
+    say!("{images} images and {label_files} label files {done}, {bytes} bytes");
 }

@@ -62,11 +62,11 @@ fn print(check: &Finding) {
         (false, None) => "WRONG",
         (false, Some(_)) => "was wrong, and is mended",
     };
-    println!("{what}: {count}, {state}");
+    say!("{what}: {count}, {state}");
     for wrong in wrong {
-        println!("  {wrong}");
+        say!("  {wrong}");
     }
     if let (false, Some(mended)) = (wrong.is_empty(), mended) {
-        println!("  {mended}");
+        say!("  {mended}");
     }
 }

@@ -1,13 +1,13 @@
 //! `pixdex decisions`: a person's word on tags.
 
-use std::io::{self, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 
 use super::backend::Backend;
-use super::read_text;
+use super::{output, read_text};
 use crate::config::Config;
 use crate::store::{ContentHash, LabelRef, Verdict};
 use crate::wire::{DecideMany, Decided};
@@ -28,6 +28,9 @@ pub(super) enum Decisions {
         /// The file
         #[arg(value_name = "FILE")]
         file: PathBuf,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -39,6 +42,9 @@ pub(super) struct Choice {
     /// The images, by the ids that other answers give
     #[arg(value_name = "ID", required = true)]
     images: Vec<ContentHash>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 impl Decisions {
@@ -48,13 +54,14 @@ impl Decisions {
             Decisions::Reject(choice) => decide(config, choice, Some(Verdict::Rejected)),
             Decisions::Clear(choice) => decide(config, choice, None),
             Decisions::Export => export(config),
-            Decisions::Import { file } => import(config, &file),
+            Decisions::Import { file, json } => import(config, &file, json),
         }
     }
 }
 
 fn decide(config: &Config, choice: Choice, verdict: Option<Verdict>) -> Result<()> {
     let LabelRef { set, label } = choice.label;
+    let json = choice.json;
     let decided = Backend::find(config)?.decide(DecideMany {
         set,
         label,
@@ -62,27 +69,25 @@ fn decide(config: &Config, choice: Choice, verdict: Option<Verdict>) -> Result<(
         images: choice.images,
         search: None,
     })?;
-    print(decided);
-    Ok(())
+    output::print(&decided, json, print)
 }
 
 fn export(config: &Config) -> Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = BufWriter::new(output::Stdout);
     for decision in Backend::find(config)?.decisions()?.decisions {
         serde_json::to_writer(&mut out, &decision)?;
         writeln!(out)?;
     }
-    Ok(())
+    Ok(out.flush()?)
 }
 
-fn import(config: &Config, file: &Path) -> Result<()> {
+fn import(config: &Config, file: &Path, json: bool) -> Result<()> {
     let text = read_text(file)?;
     let decided = Backend::find(config)?.import_decisions(&text);
     let nothing = || format!("nothing of `{}` was imported", file.display());
-    print(decided.with_context(nothing)?);
-    Ok(())
+    output::print(&decided.with_context(nothing)?, json, print)
 }
 
-fn print(Decided { images, changed }: Decided) {
-    println!("{changed} of {images} decisions changed");
+fn print(Decided { images, changed }: &Decided) {
+    say!("{changed} of {images} decisions changed");
 }

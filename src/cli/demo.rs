@@ -58,7 +58,7 @@ impl Demo {
         let places = Places::under(folder.path());
         (config.data_dir, config.labels_dir) = (places.library.clone(), places.labels.clone());
         tag::write_sets(&places.labels, DRAWN_SETS)?;
-        println!("drawing pictures into {}", places.pictures.display());
+        say!("drawing pictures into {}", places.pictures.display());
         let pictures = demo::write_library(&places.pictures, |_| {})?.len();
         let library = Library::open(&config, Stop::default(), &output::download())?;
         serve::block_on(self.serve(config, library, places, pictures, started))
@@ -114,20 +114,23 @@ impl Places {
 
 /// Waits until all is indexed, then shows what to try.
 fn guide(address: &str, places: &Places, pictures: usize, started: Instant) -> Result<()> {
-    println!("indexing and tagging");
+    say!("indexing and tagging");
     let client = Client::new(address);
     let status = wait_until_indexed(&client, pictures)?;
     let images = status.images;
     let failed = files(&status, "failed");
     let seconds = started.elapsed().as_secs_f32();
-    println!(
-        "{images} pictures are searchable and tagged, {failed} broken file is listed, after {seconds:.1} s\n"
+    say!(
+        "{images} pictures are searchable and tagged, {failed} broken file is listed, after {seconds:.1} s"
     );
+    say!("");
     for text in SEARCHES {
         show_search(&client, text, &places.pictures)?;
     }
     show_tags(&client)?;
-    println!("{}", invitation(address, places));
+    for line in invitation(address, places).lines() {
+        say!("{line}");
+    }
     Ok(())
 }
 
@@ -152,10 +155,10 @@ fn files(status: &Status, state: &str) -> i64 {
 fn show_search(client: &Client, text: &str, pictures: &Path) -> Result<()> {
     let parameters = [("q", text.to_owned()), ("limit", SHOWN.to_owned())];
     let answer: Answer = client.get("search", &parameters)?;
-    println!("pixdex search \"{text}\"");
+    say!("pixdex search \"{text}\"");
     let folder = format!("{}/", pictures.display());
     for item in &answer.items {
-        println!("  {}", search::line(item).replace(&folder, ""));
+        say!("  {}", search::line(item).replace(&folder, ""));
     }
     Ok(())
 }
@@ -166,7 +169,8 @@ fn show_tags(client: &Client) -> Result<()> {
     let tags: Vec<String> = tags
         .map(|tag| format!("{} {}", tag.label, tag.count))
         .collect();
-    println!("\ntags: {}", tags.join(", "));
+    say!("");
+    say!("tags: {}", tags.join(", "));
     Ok(())
 }
 

@@ -51,14 +51,14 @@ impl Duplicates {
 
 fn print(answer: &wire::Duplicates) {
     if answer.groups.is_empty() {
-        println!("no duplicates");
+        say!("no duplicates");
     }
     for group in &answer.groups {
-        println!("{:.3}", group.similarity);
+        say!("{:.3}", group.similarity);
         for image in &group.images {
             let size = format!("{} x {}", image.width, image.height);
             for path in &image.paths {
-                println!("  {size:>13}  {path}");
+                say!("  {size:>13}  {path}");
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -95,11 +95,7 @@ impl Export {
         };
         if let Some(file) = &self.file {
             report.images = if to_stdout {
-                write_lines(
-                    &store,
-                    self.format,
-                    &mut BufWriter::new(io::stdout().lock()),
-                )?
+                write_lines(&store, self.format, &mut BufWriter::new(output::Stdout))?
             } else {
                 whole_file(file, |out| write_lines(&store, self.format, out))?
             };
@@ -109,7 +105,7 @@ impl Export {
         }
         output::print(&report, self.json, |Report { images, embeddings }| {
             if !to_stdout {
-                println!("{images} images and {embeddings} embeddings exported");
+                say!("{images} images and {embeddings} embeddings exported");
             }
         })
     }

@@ -27,15 +27,17 @@ impl Failures {
 
 fn print(answer: &wire::Failures) {
     if answer.failures.is_empty() && answer.waiting.is_empty() {
-        println!("no file failed");
+        say!("no file failed");
     }
     for file in &answer.failures {
-        println!("{}: {}", file.path, file.reason);
+        say!("{}: {}", file.path, file.reason);
     }
     for file in &answer.waiting {
-        println!(
+        say!(
             "{}: {} (waits, {} attempts)",
-            file.path, file.reason, file.attempts
+            file.path,
+            file.reason,
+            file.attempts
         );
     }
 }

@@ -47,7 +47,7 @@ impl Import {
                 embeddings,
                 imported,
             } = report;
-            println!("{imported} of {embeddings} embeddings imported");
+            say!("{imported} of {embeddings} embeddings imported");
         })
     }
 

@@ -74,14 +74,14 @@ fn print(report: &Report, failures: &Failures) {
         removed,
         ..
     } = &report.progress;
-    println!(
+    say!(
         "{indexed} indexed, {unchanged} unchanged, {failed} failed, {removed} removed; {} images",
         report.images
     );
     for file in &failures.failures {
-        println!("  {}: {}", file.path, file.reason);
+        say!("  {}: {}", file.path, file.reason);
     }
     for file in &failures.waiting {
-        println!("  {}: {} (waits)", file.path, file.reason);
+        say!("  {}: {} (waits)", file.path, file.reason);
     }
 }

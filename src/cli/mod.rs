@@ -1,5 +1,15 @@
 //! What can be typed in a terminal: one file for each subcommand.
 
+// What is printed goes through `say!`, which panics at nothing and obeys nothing.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
+/// Says a line of an answer, as `println!` would.
+macro_rules! say {
+    ($($line:tt)*) => {
+        $crate::cli::output::say(format_args!($($line)*))
+    };
+}
+
 mod backend;
 mod backup;
 mod check;
@@ -25,16 +35,21 @@ mod status;
 mod tags;
 mod vectors;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use thiserror::Error;
 use toml::Value;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
 use crate::config::{Config, Device, Precision};
+use crate::shown::shown;
 
 /// Watches picture folders, tags every picture with your labels and finds it by description.
 #[derive(Debug, Parser)]
@@ -126,13 +141,43 @@ enum Command {
 #[error(
     "{files} files could not be read for the time being; `pixdex failures` lists them, and the next run tries them again"
 )]
-pub struct FilesWait {
+struct FilesWait {
     files: usize,
+}
+
+/// All went well but for what may pass by itself: whoever runs pixdex regularly need not be called.
+const FILES_WAIT: u8 = 3;
+
+/// Parses the command line, runs the command and tells what went wrong. The exit code is 0 only when all went well.
+pub fn main() -> ExitCode {
+    let done = match Cli::try_parse() {
+        Ok(cli) => cli.run(),
+        Err(asked) => match asked.print() {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe && !asked.use_stderr() => {
+                Err(error).context("failed to write to standard output")
+            }
+            _ => return ExitCode::from(u8::try_from(asked.exit_code()).unwrap_or(2)),
+        },
+    };
+    match output::finish(done) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::tell(&error);
+            if error.is::<FilesWait>() {
+                ExitCode::from(FILES_WAIT)
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
 }
 
 impl Cli {
     /// Runs the subcommand.
-    pub fn run(self) -> Result<()> {
+    fn run(self) -> Result<()> {
+        if matches!(self.command, Command::Demo(_)) {
+            self.settings.check_for_demo()?;
+        }
         let flags = self
             .settings
             .flags()
@@ -179,6 +224,22 @@ impl Command {
 }
 
 impl Settings {
+    /// The demo says what it has of its own, rather than leave a flag out.
+    fn check_for_demo(&self) -> Result<()> {
+        for (flag, is_given) in [
+            ("--data-dir", self.data_dir.is_some()),
+            ("--labels", self.labels.is_some()),
+            ("--model", self.model.is_some()),
+        ] {
+            ensure!(
+                !is_given,
+                "the demo has a library, labels and a model of its own, in a folder that goes when it ends: leave out {flag}, or \
+                 take `pixdex serve`"
+            );
+        }
+        Ok(())
+    }
+
     fn flags(&self) -> Vec<(&'static str, Value)> {
         let path = |path: &PathBuf| Value::String(path.to_string_lossy().into_owned());
         let flags = [
@@ -213,6 +274,19 @@ fn environment() -> impl Iterator<Item = (String, String)> {
     texts.filter(|(name, _)| name != "PIXDEX_CONFIG")
 }
 
+/// Names and reasons are in the fields: nothing in them may pass for another line, or command the terminal.
+fn log_field(
+    log: &mut Writer<'_>,
+    field: &tracing::field::Field,
+    value: &dyn std::fmt::Debug,
+) -> std::fmt::Result {
+    let value = format!("{value:?}");
+    match field.name() {
+        "message" => write!(log, "{}", shown(&value)),
+        name => write!(log, "{name}={}", shown(&value)),
+    }
+}
+
 /// The log goes to standard error: standard output is the answer.
 fn start_log(filter: &str) -> Result<()> {
     // notify warns of each folder that it watched and that is gone, which is no news.
@@ -220,7 +294,8 @@ fn start_log(filter: &str) -> Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_ansi(output::has_colours())
+        .fmt_fields(debug_fn(log_field).delimited(" "))
         .with_writer(output::log_writer)
         .init();
     Ok(())

@@ -73,13 +73,13 @@ fn info(config: &Config, json: bool) -> Result<()> {
 }
 
 fn print_info(info: &Info) {
-    println!("name           {}", info.name);
-    println!("fingerprint    {}", info.fingerprint);
-    println!("embedding_dim  {}", info.embedding_dim);
-    println!("logit_scale    {}", info.logit_scale);
-    println!("runs on        {}, {}", info.device, info.precision);
+    say!("name           {}", info.name);
+    say!("fingerprint    {}", info.fingerprint);
+    say!("embedding_dim  {}", info.embedding_dim);
+    say!("logit_scale    {}", info.logit_scale);
+    say!("runs on        {}, {}", info.device, info.precision);
     if let Some(cosine) = info.self_check_cosine {
-        println!("self-check     {cosine:.6} (smallest cosine against f32)");
+        say!("self-check     {cosine:.6} (smallest cosine against f32)");
     }
 }
 
@@ -99,9 +99,9 @@ fn pull(config: &Config, json: bool) -> Result<()> {
 
 fn print_pulled(pulled: &Pulled) {
     if pulled.files.is_empty() {
-        println!("{} needs no files: it is part of the program", pulled.name);
+        say!("{} needs no files: it is part of the program", pulled.name);
     }
     for PulledFile { path, size_bytes } in &pulled.files {
-        println!("{size_bytes:>12}  {path}");
+        say!("{size_bytes:>12}  {path}");
     }
 }

@@ -19,7 +19,9 @@ pub(super) fn run(file: &Path, json: bool, config: &Config) -> Result<()> {
     let preview = set_name(file).and_then(|set| backend.preview(&set, &text));
     let preview = preview.with_context(|| format!("no preview of `{}`", file.display()))?;
     output::print(&preview, json, |preview| {
-        println!("{}", lines(preview).join("\n"));
+        for line in lines(preview) {
+            say!("{line}");
+        }
     })
 }
 

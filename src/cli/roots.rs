@@ -43,7 +43,7 @@ fn print_root(root: &KnownRoot) {
     );
     let there = if *online { "there" } else { "not there" };
     let known = known_since.as_deref().unwrap_or("an older version");
-    println!("{path}: {watched}, {there}, {files} files, known since {known}");
+    say!("{path}: {watched}, {there}, {files} files, known since {known}");
 }
 
 /// Take out at once what is not there, or not watched any more: files, and the images that only they held.
@@ -77,10 +77,8 @@ fn print(report: &ForgetReport) {
         folders,
         kept,
     } = report;
-    println!(
-        "{files} files, {images} images, {thumbnails} thumbnails and {folders} folders forgotten"
-    );
+    say!("{files} files, {images} images, {thumbnails} thumbnails and {folders} folders forgotten");
     if *kept > 0 {
-        println!("{kept} files stay: they are there and watched");
+        say!("{kept} files stay: they are there and watched");
     }
 }

@@ -61,15 +61,15 @@ fn upload(file: &PathBuf) -> Result<TermRequest> {
 
 fn print(answer: &Answer) {
     if answer.items.is_empty() {
-        println!("nothing found; strictness:0 shows what comes nearest");
+        say!("nothing found; strictness:0 shows what comes nearest");
     } else if answer.fits == Some(false) {
-        println!("nothing fits well; the nearest:");
+        say!("nothing fits well; the nearest:");
     }
     for item in &answer.items {
-        println!("{}", line(item));
+        say!("{}", line(item));
     }
     if let Some(total) = answer.total {
-        println!("{total} in all");
+        say!("{total} in all");
     }
     if let Some(facets) = &answer.facets {
         print_facets(facets);
@@ -78,10 +78,10 @@ fn print(answer: &Answer) {
 
 fn print_facets(facets: &Facets) {
     for tag in &facets.tags {
-        println!("{:>8}  {}", tag.count, tag.label);
+        say!("{:>8}  {}", tag.count, tag.label);
     }
     for Count { value, count } in facets.years.iter().chain(&facets.folders) {
-        println!("{count:>8}  {value}");
+        say!("{count:>8}  {value}");
     }
 }
 

@@ -12,7 +12,7 @@ use tracing::info;
 use super::output;
 use crate::config::Config;
 use crate::daemon;
-use crate::library::Library;
+use crate::library::{self, Library};
 use crate::stop::Stop;
 
 /// Watch folders, and serve search, tags and a web page until told to stop.
@@ -65,7 +65,11 @@ async fn serve(config: Config, folders: Vec<PathBuf>) -> Result<()> {
         .await
         .with_context(|| format!("failed to listen on `{listen}`"))?;
     let stop_of_library = stop.clone();
+    let named = folders.clone();
     let opened = tokio::task::spawn_blocking(move || {
+        // Before a library is made there. Folders that it remembers were looked at when they were named.
+        let roots = library::resolve_roots(&named, &library::known_roots(&config)?)?;
+        library::check_place(&config, &roots)?;
         let library = Library::open(&config, stop_of_library, &output::download())?;
         anyhow::Ok((config, library))
     });

@@ -44,18 +44,18 @@ fn print(report: &Report) {
     let status = &report.status;
     let model = status.model.name.as_deref();
     let daemon = report.daemon.as_deref();
-    println!("images    {}", status.images);
-    println!("model     {}", model.unwrap_or("none yet"));
-    println!("daemon    {}", daemon.unwrap_or("not running"));
+    say!("images    {}", status.images);
+    say!("model     {}", model.unwrap_or("none yet"));
+    say!("daemon    {}", daemon.unwrap_or("not running"));
     for (state, count) in &status.files {
-        println!("files     {count} {state}");
+        say!("files     {count} {state}");
     }
     for group in &status.waiting {
-        println!("          {} wait: {}", group.files, group.reason);
+        say!("          {} wait: {}", group.files, group.reason);
     }
     let progress = status.running.as_ref().map(|running| &running.progress);
     if let Some(trouble) = progress.and_then(|progress| progress.trouble.as_ref()) {
-        println!(
+        say!(
             "          INDEXING PAUSES after {} attempts, the next one in {} s: {}",
             trouble.attempts,
             trouble.next_try_in_ms / 1000,
@@ -71,7 +71,7 @@ fn print(report: &Report) {
         print_watching(&running.watching);
     }
     if status.decisions_waiting > 0 {
-        println!(
+        say!(
             "decisions {} are not in decisions.jsonl yet: it cannot be written, see the log",
             status.decisions_waiting
         );
@@ -95,7 +95,7 @@ fn print_decoding(decoding: &DecodingStatus) {
         waiting,
     } = *decoding;
     let (taken, all) = (Bytes(in_use_bytes), Bytes(memory_bytes));
-    println!("decoding  {taken} of {all} taken, {waiting} pictures wait for memory");
+    say!("decoding  {taken} of {all} taken, {waiting} pictures wait for memory");
 }
 
 fn print_index(running: &RunningStatus) {
@@ -114,7 +114,7 @@ fn print_index(running: &RunningStatus) {
             Way::Scan => "scan",
             Way::Graph => "graph",
         };
-        println!(
+        say!(
             "index     {kind} queries take the {way}: recall {recall:.3} at ef_search {ef_search}, \
              {graph_us:.0} us for the graph, {scan_us:.0} us for a scan"
         );
@@ -123,9 +123,9 @@ fn print_index(running: &RunningStatus) {
 
 fn print_root(root: &RootStatus) {
     let state = if root.online { "" } else { "  (offline)" };
-    println!("folder    {}{state}", root.path);
+    say!("folder    {}{state}", root.path);
     if !root.watched {
-        println!(
+        say!(
             "          not watched any more: `pixdex forget {}` takes its pictures out",
             root.path
         );
@@ -144,21 +144,21 @@ fn print_watching(watching: &WatchReport) {
         0 => String::new(),
         count => format!(", {count} CANNOT BE WATCHED, such as:"),
     };
-    println!("watching  {folders} folders{unwatched}");
+    say!("watching  {folders} folders{unwatched}");
     for WatchNote { path, reason } in examples {
-        println!("          {path}: {reason}");
+        say!("          {path}: {reason}");
     }
     for WatchNote { path, reason } in polled {
-        println!("          {path} is compared every {poll_interval_s} s: {reason}");
+        say!("          {path} is compared every {poll_interval_s} s: {reason}");
     }
 }
 
 fn print_label_set(set: &str, status: &LabelSetStatus) {
     let error = status.error.as_ref();
     let error = error.map_or(String::new(), |error| format!("  BROKEN: {error}"));
-    println!("labels    {set}: {}{error}", status.labels);
+    say!("labels    {set}: {}{error}", status.labels);
     for warning in &status.warnings {
-        println!("          {warning}");
+        say!("          {warning}");
     }
 }
 
@@ -177,12 +177,12 @@ fn print_hook(hook: &str, status: &HookStatus) {
     } else {
         "  (not in the configuration)"
     };
-    println!(
+    say!(
         "hook      {hook}: {waiting} waiting, {delivered} delivered, {dropped} dropped, {given_up} given up{undeclared}"
     );
     for (reason, what) in [(error, "FAILING"), (given_up_for, "given up for")] {
         if let Some(reason) = reason {
-            println!("          {what}: {reason}");
+            say!("          {what}: {reason}");
         }
     }
 }

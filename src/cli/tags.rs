@@ -24,6 +24,6 @@ impl Tags {
 
 fn print(answer: &wire::Tags) {
     for tag in &answer.tags {
-        println!("{:>7}  {}/{}", tag.count, tag.set, tag.label);
+        say!("{:>7}  {}/{}", tag.count, tag.set, tag.label);
     }
 }

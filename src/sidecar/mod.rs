@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
+use crate::shown::told;
 use crate::store::{FileKeywords, FileStat, SidecarStamp, Store, StoreError};
 use crate::xmp;
 
@@ -61,7 +62,7 @@ pub fn keywords(picture: &Path, mut embedded: BTreeSet<String>) -> FileKeywords 
         {
             Ok(keywords) => embedded.extend(keywords.unwrap_or_default()),
             Err(cause) => {
-                warn!(sidecar = %place.display(), error = format!("{cause:#}"), "cannot read a sidecar");
+                warn!(sidecar = %place.display(), error = told(cause.as_ref()), "cannot read a sidecar");
                 error = Some(reason(&place, &cause));
             }
         }
@@ -75,7 +76,11 @@ pub fn keywords(picture: &Path, mut embedded: BTreeSet<String>) -> FileKeywords 
 
 /// Why something cannot be done with a sidecar, for people.
 fn reason(place: &Path, cause: &anyhow::Error) -> String {
-    format!("its sidecar `{}`: {cause:#}", place.display())
+    format!(
+        "its sidecar `{}`: {}",
+        place.display(),
+        told(cause.as_ref())
+    )
 }
 
 /// A sidecar's bytes and what it looked like before they were read; none where there is no such file.

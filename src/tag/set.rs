@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use crate::embed::{MOST_CHARACTERS, TooLong, check_text};
+use crate::shown::told_of_toml;
 use crate::spelling::folded;
 use crate::store::LabelName;
 
@@ -214,7 +215,8 @@ impl LabelSet {
 
     /// Reads and checks a label file.
     pub fn parse(text: &str) -> Result<LabelSet, SetError> {
-        let set: LabelSet = toml::from_str(text).map_err(|error| syntax(text, &error))?;
+        let set: LabelSet =
+            toml::from_str(text).map_err(|error| SetError::Syntax(told_of_toml(text, &error)))?;
         set.check()?;
         Ok(set)
     }
@@ -394,21 +396,6 @@ impl Label {
     pub(super) fn has_examples(&self) -> bool {
         self.learn || !self.examples.is_empty()
     }
-}
-
-/// What is no TOML or no label set, in one sentence with its place.
-fn syntax(text: &str, error: &toml::de::Error) -> SetError {
-    let message = error.message().trim().replace('\n', ", ");
-    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
-        return SetError::Syntax(message);
-    };
-    let line = before.matches('\n').count() + 1;
-    let column = before
-        .rsplit('\n')
-        .next()
-        .map_or(0, |start| start.chars().count())
-        + 1;
-    SetError::Syntax(format!("line {line}, column {column}: {message}"))
 }
 
 fn check_label<'a>(label: &'a Label, seen: &mut HashSet<&'a str>) -> Result<(), SetError> {

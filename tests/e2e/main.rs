@@ -31,6 +31,7 @@ mod readme;
 mod restart;
 mod sidecars;
 mod tags;
+mod terminal;
 mod transfer;
 mod trouble;
 mod watch;

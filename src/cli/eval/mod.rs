@@ -213,25 +213,27 @@ fn prediction(labels: &[String], (path, class): &Picture, places: &[usize]) -> P
 }
 
 fn print(report: &Report) {
-    println!("{:>7} {:>8} {:>8}  class", "images", "top-1", "top-5");
+    say!("{:>7} {:>8} {:>8}  class", "images", "top-1", "top-5");
     for class in &report.classes {
         let mistaken = class.mistaken_for.as_ref();
         let mistaken = mistaken.map_or(String::new(), |(other, count)| {
             format!(", {count} taken for {other}")
         });
-        println!(
+        say!(
             "{}{}{mistaken}",
             line(class.images, class.top1, class.top5),
             class.label
         );
     }
-    println!("{}all", line(report.images, report.top1, report.top5));
-    println!(
+    say!("{}all", line(report.images, report.top1, report.top5));
+    say!(
         "{} in {}, {:.1} images/s",
-        report.model, report.precision, report.images_per_s
+        report.model,
+        report.precision,
+        report.images_per_s
     );
     for FailedFile { path, reason } in &report.failed {
-        println!("not read: {path}: {reason}");
+        say!("not read: {path}: {reason}");
     }
 }
 

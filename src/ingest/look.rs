@@ -404,7 +404,7 @@ impl Looker {
         let root_path = root.path.display();
         // The clock looks often, and mostly finds nothing new.
         if !self.is_poll || to_read.len() + gone.len() > 0 {
-            info!(root = %root_path, unchanged, to_read = to_read.len(), gone = gone.len(), "scanned");
+            info!(folder = %root_path, unchanged, to_read = to_read.len(), gone = gone.len(), "scanned");
         }
         if !absent.is_empty() {
             warn!(root = %root_path, files = absent.len(), "files are missing and may come back: they stay, marked as offline");

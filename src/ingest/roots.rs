@@ -21,7 +21,7 @@ pub(super) struct WatchedRoot {
 impl WatchedRoot {
     /// The number of the file system that it lies on now; 0 where it is not there.
     pub(super) fn device(&self) -> u64 {
-        std::fs::symlink_metadata(&self.path).map_or(0, |metadata| scan::device(&metadata))
+        std::fs::metadata(&self.path).map_or(0, |metadata| scan::device(&metadata))
     }
 }
 

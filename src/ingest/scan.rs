@@ -5,7 +5,7 @@ use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tracing::warn;
+use tracing::{debug, warn};
 use walkdir::DirEntry;
 
 use crate::formats::Format;
@@ -100,7 +100,12 @@ impl Found {
     }
 
     fn miss(&mut self, error: &walkdir::Error) {
-        warn!(%error, "cannot look into a folder");
+        // One line is enough for a tree that is closed as a whole.
+        if self.unreadable.is_empty() {
+            warn!(%error, "cannot look into a folder, what is in it stays");
+        } else {
+            debug!(%error, "cannot look into a folder");
+        }
         self.unreadable.extend(error.path().map(Path::to_owned));
     }
 

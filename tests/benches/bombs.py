@@ -4,8 +4,8 @@
 
 PIXDEX is the program. `--budget` is `decode.memory_bytes`, 0 for its default; `--limit` puts the daemon into a control group of so much
 memory (of the first kind, mounted at /sys/fs/cgroup/memory; as root). The pictures are made by this script, with the standard
-library only: PNGs of sixteen bits and four channels, interlaced and not, GIFs of a large screen and of a large frame, and WebP, BMP and
-TIFF headers that promise as much. Those that fit into the budget are decoded, the others refused; the daemon must go on in any case.
+library only: PNGs of sixteen bits and four channels, interlaced and not, GIFs of a large screen and of a large frame, and WebP and BMP
+headers that promise as much. Those that fit into the budget are decoded, the others refused; the daemon must go on in any case.
 """
 
 import argparse

@@ -270,10 +270,10 @@ fn folders_beyond_what_the_system_watches_are_polled_and_told_once() {
     // The way out, without a restart.
     apart.run(&limit("watches", 100_000));
     apart.daemon.send("POST", "/api/v1/rescan", &[], "");
-    apart
-        .daemon
-        .wait_until(|_| apart.watching()["unwatched"] == 0);
-    assert_eq!(apart.watching()["folders"], FOLDERS + 2);
+    apart.daemon.wait_until(|_| {
+        let watching = apart.watching();
+        watching["unwatched"] == 0 && watching["folders"] == FOLDERS + 2
+    });
     assert_eq!(apart.watching()["polled"], Value::Array(vec![]));
 }
 

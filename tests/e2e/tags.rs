@@ -116,7 +116,7 @@ fn a_preview_says_what_applying_will_change() {
     // A set that is in no file: all of it is new.
     assert_eq!(post(&daemon, "new", &edited_text).1["added"], 20);
     assert_eq!(post(&daemon, "set", "labels = []").0, 400);
-    assert_eq!(post(&daemon, "No.Name", &edited_text).0, 400);
+    assert_eq!(post(&daemon, "No%0AName", &edited_text).0, 400);
     assert_eq!(counts(&daemon), before, "a preview changes nothing");
     // From the command line the same, whether a daemon answers or not.
     let file = edited.to_str().unwrap();

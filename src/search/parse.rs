@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Bare words together are one description. A word or a "quoted text" with a sign is one of its own, with a weight; a
-//! `name:value` is a filter. Whatever is neither is an error that points at the character.
+//! `name:value` is a filter. Within quotes `\"` is a quote and `\\` a backslash. Whatever is neither is an error that points at
+//! the character.
 
 use thiserror::Error;
 
@@ -123,6 +124,7 @@ pub fn parse(text: &str) -> Result<Query, BadQuery> {
 fn words(text: &str) -> Result<Vec<Word>, BadQuery> {
     let mut words: Vec<Word> = Vec::new();
     let mut quote = None;
+    let mut is_escaped = false;
     let mut is_inside = false;
     for (at, c) in (1..).zip(text.chars()) {
         if c.is_whitespace() && quote.is_none() {
@@ -137,14 +139,12 @@ fn words(text: &str) -> Result<Vec<Word>, BadQuery> {
             is_inside = true;
         }
         if let Some(word) = words.last_mut() {
-            // In the middle of a word a quote is a letter like others, as in 5".
-            let may_open =
-                word.chars.is_empty() || matches!(word.chars.last(), Some(':' | '+' | '-'));
             match (c, quote) {
-                ('"', Some(_)) => quote = None,
-                ('"', None) if may_open => quote = Some(at),
+                ('"', Some(_)) if !is_escaped => quote = None,
+                ('"', None) if word.may_open_quote() => quote = Some(at),
                 _ => {}
             }
+            is_escaped = c == '\\' && quote.is_some() && !is_escaped;
             word.chars.push(c);
         }
     }
@@ -158,6 +158,18 @@ fn words(text: &str) -> Result<Vec<Word>, BadQuery> {
 }
 
 impl Word {
+    /// In the middle of a word a quote is a letter like others, as in 5".
+    fn may_open_quote(&self) -> bool {
+        match self.chars.last() {
+            None | Some(':' | '+' | '-') => true,
+            Some(',') => {
+                let (_, start) = self.sign();
+                self.name(start).is_some_and(|(name, _)| is_list(&name))
+            }
+            Some(_) => false,
+        }
+    }
+
     fn read(self, query: &mut Query, bare: &mut Vec<String>) -> Result<(), BadQuery> {
         let (sign, after_sign) = self.sign();
         let (weight, start) = self.weight(sign, after_sign).map_err(self.at(after_sign))?;
@@ -187,20 +199,26 @@ impl Word {
         name: &str,
         value_at: usize,
     ) -> Result<(), BadQuery> {
-        let value = unquoted(&self.chars[value_at..]).map_err(self.at(value_at))?;
-        if value.is_empty() {
+        let chars = &self.chars[value_at..];
+        let values = if is_list(name) {
+            list(chars)
+        } else {
+            unquoted(chars).map(|value| vec![value])
+        };
+        let values = values.map_err(self.at(value_at))?;
+        let Some(value) = values.first().filter(|value| !value.is_empty()) else {
             return Err(self.at(value_at)(Mistake::NoValue(name.to_owned())));
-        }
+        };
         let read = match (name, sign) {
             ("image", _) => value.parse().map_err(Mistake::from).map(|image| {
                 let what = What::Image(image);
                 query.terms.push(Term { what, weight });
             }),
             ("tag", Sign::Minus) => {
-                query.filter.no_tags.extend(list(&value).map(str::to_owned));
+                query.filter.no_tags.extend(values);
                 Ok(())
             }
-            (_, Sign::None) => set(query, name, &value),
+            (_, Sign::None) => set(query, name, value, &values),
             _ => Err(Mistake::Sign(name.to_owned())),
         };
         read.map_err(|mistake| {
@@ -268,34 +286,71 @@ impl Word {
 
 /// A value without the quotes around it.
 fn unquoted(chars: &[char]) -> Result<String, Mistake> {
-    match chars {
-        ['"', inner @ .., '"'] if !inner.contains(&'"') => Ok(inner.iter().collect()),
-        ['"', ..] => Err(Mistake::AfterQuote),
-        chars => Ok(chars.iter().collect()),
+    match quoted(chars) {
+        None => Ok(chars.iter().collect()),
+        Some((text, [])) => Ok(text),
+        Some(_) => Err(Mistake::AfterQuote),
     }
 }
 
-/// The values between commas.
-fn list(value: &str) -> impl Iterator<Item = &str> {
-    let parts = value.split(',').map(str::trim);
-    parts.filter(|part| !part.is_empty())
+/// The text of the quotes that begin here, and what follows them.
+fn quoted(chars: &[char]) -> Option<(String, &[char])> {
+    let ['"', inner @ ..] = chars else {
+        return None;
+    };
+    let mut text = String::new();
+    let mut at = 0;
+    while let Some(&c) = inner.get(at) {
+        match (c, inner.get(at + 1)) {
+            ('\\', Some(&escaped @ ('"' | '\\'))) => {
+                text.push(escaped);
+                at += 1;
+            }
+            ('"', _) => return Some((text, &inner[at + 1..])),
+            (c, _) => text.push(c),
+        }
+        at += 1;
+    }
+    None
 }
 
-/// Sets what a name stands for.
-fn set(query: &mut Query, name: &str, value: &str) -> Result<(), Mistake> {
+/// Whether several values may stand behind a name.
+fn is_list(name: &str) -> bool {
+    ["tag", "format"].contains(&name)
+}
+
+/// The values between commas. One in quotes stands as it is, with the commas in it.
+fn list(mut chars: &[char]) -> Result<Vec<String>, Mistake> {
+    let mut values = Vec::new();
+    loop {
+        let (value, rest) = match quoted(chars) {
+            Some((_, [next, ..])) if *next != ',' => return Err(Mistake::AfterQuote),
+            Some(value) => value,
+            None => {
+                let end = chars.iter().position(|c| *c == ',').unwrap_or(chars.len());
+                let value: String = chars[..end].iter().collect();
+                (value.trim().to_owned(), &chars[end..])
+            }
+        };
+        values.extend(Some(value).filter(|value| !value.is_empty()));
+        match rest {
+            [_, after @ ..] => chars = after,
+            [] => return Ok(values),
+        }
+    }
+}
+
+/// Sets what a name stands for: a value, or the first of several.
+fn set(query: &mut Query, name: &str, value: &str, values: &[String]) -> Result<(), Mistake> {
     let filter = &mut query.filter;
     match name {
-        "tag" => {
-            let mut tags: Vec<String> = list(value).map(str::to_owned).collect();
-            match tags.len() {
-                1 => filter.all_tags.append(&mut tags),
-                _ => filter.any_tags.push(tags),
-            }
-        }
+        "tag" if values.len() > 1 => filter.any_tags.push(values.to_vec()),
+        "tag" => filter.all_tags.push(value.to_owned()),
         "path" => filter.paths.push(value.to_owned()),
         "camera" => filter.camera = Some(value.to_owned()),
         "format" => {
-            let formats: Result<Vec<Format>, _> = list(value).map(str::parse).collect();
+            let formats: Result<Vec<Format>, _> =
+                values.iter().map(|value| value.parse()).collect();
             filter.formats.extend(formats?);
         }
         "after" => filter.after = Some(value.parse()?),
@@ -425,6 +480,66 @@ mod tests {
         let image = parse(&format!("-0.3:image:{id}")).unwrap().terms;
         assert_eq!(image[0].what, What::Image(ContentHash([0xab; 32])));
         assert!((image[0].weight + 0.3).abs() < 1e-6);
+    }
+
+    #[test]
+    fn any_label_can_be_typed() {
+        let tags = |text: &str| {
+            let filter = parse(text).unwrap().filter;
+            (filter.all_tags, filter.any_tags, filter.no_tags)
+        };
+        let of = |labels: &[&str]| {
+            labels
+                .iter()
+                .map(|label| (*label).to_owned())
+                .collect::<Vec<_>>()
+        };
+        for (text, labels) in [
+            (r#""Paris, France""#, &["Paris, France"][..]),
+            (r#""places/Paris, France""#, &["places/Paris, France"]),
+            (r#""a 5\" pipe""#, &["a 5\" pipe"]),
+            (r#"5""#, &["5\""]),
+            (r#""C:\\new\x""#, &[r"C:\new\x"]),
+            (r#""ends with \\""#, &[r"ends with \"]),
+            (r#""\"""#, &["\""]),
+            ("beach,lake", &["beach", "lake"]),
+            (
+                r#""Paris, France",beach,"a \"b\", c""#,
+                &["Paris, France", "beach", "a \"b\", c"],
+            ),
+            ("beach,", &["beach"]),
+        ] {
+            let (all, any, none) = tags(&format!("tag:{text}"));
+            if labels.len() == 1 {
+                assert_eq!((all, any.len(), none.len()), (of(labels), 0, 0), "{text}");
+            } else {
+                assert_eq!(
+                    (all.len(), any, none.len()),
+                    (0, vec![of(labels)], 0),
+                    "{text}"
+                );
+            }
+            assert_eq!(tags(&format!("-tag:{text}")).2, of(labels), "{text}");
+        }
+        assert_eq!(
+            texts(r#""a \"b\" c" -"d\"""#),
+            [is(r#"a "b" c"#, 1.0), is("d\"", -0.5)]
+        );
+        // A comma opens a list where there is one only.
+        assert_eq!(texts(r#"a,"b"#), [is(r#"a,"b"#, 1.0)]);
+        for (text, at, message) in [
+            ("tag:,", 5, "has no value"),
+            ("tag:\"\"", 5, "has no value"),
+            ("tag:\"a\"b", 5, "space must follow"),
+            ("tag:b,\"a", 7, "never closed"),
+            ("tag:\"a\\\"", 5, "never closed"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(
+                error.at == at && error.mistake.to_string().contains(message),
+                "{text}: {error}"
+            );
+        }
     }
 
     #[test]

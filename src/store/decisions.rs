@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::hash::{self, ContentHash};
 use super::{Result, Store};
+use crate::spelling::composed;
 
 /// A person's word on whether an image has a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,7 +76,10 @@ impl Decision {
         let lines = text.split(|byte| *byte == b'\n').zip(1..);
         let filled = lines.filter(|(line, _)| !line.trim_ascii().is_empty());
         let parse = |(text, line)| {
-            serde_json::from_slice(text).map_err(|source| BadDecision { line, source })
+            let decision = serde_json::from_slice(text);
+            let mut decision: Decision = decision.map_err(|source| BadDecision { line, source })?;
+            decision.label = composed(&decision.label).into_owned();
+            Ok(decision)
         };
         filled.map(parse).collect()
     }

@@ -1,12 +1,12 @@
 //! Example pictures of labels: which pictures of the library are meant, and which are not there.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
 
 use super::error::TagError;
 use super::exemplars::ExampleRows;
 use super::set::{Label, LabelSet};
 use crate::index::Vectors;
+use crate::spelling::spellings_of_path;
 use crate::store::{ContentHash, ImageId, Store, Verdict, WhichDecisions};
 
 /// Sets learn nothing from a library of fewer images: they say too little about what is usual in it.
@@ -107,11 +107,13 @@ fn named(example: &str, store: &Store) -> Result<Option<(ContentHash, ImageId)>,
     if let Ok(hash) = example.parse::<ContentHash>() {
         return Ok(store.image_by_hash(&hash)?.map(|image| (hash, image)));
     }
-    // An absolute path stays what it is when it is joined.
-    let roots = store.roots()?.into_iter().map(|root| root.path);
-    for path in roots.map(|root| root.join(Path::new(example))) {
-        if let Some((image, hash)) = store.image_at(&path)? {
-            return Ok(Some((hash, image)));
+    let paths = spellings_of_path(example);
+    for root in store.roots()? {
+        // An absolute path stays what it is when it is joined.
+        for path in paths.iter().map(|path| root.path.join(path)) {
+            if let Some((image, hash)) = store.image_at(&path)? {
+                return Ok(Some((hash, image)));
+            }
         }
     }
     Ok(None)

@@ -6,6 +6,7 @@ use super::classifier::Classifier;
 use super::error::TagError;
 use super::set::Label;
 use crate::index::Vectors;
+use crate::spelling::composed;
 use crate::store::{ContentHash, Decision, ImageId, Store, Verdict, WhichDecisions};
 
 /// What people decided about one image, by the label's place in the set.
@@ -58,7 +59,8 @@ pub(super) fn overrule(
 /// Those of an image's decisions that are about this set, by the label's place in it.
 pub(super) fn places(key: &str, classifier: &Classifier, decisions: &[Decision]) -> Decided {
     let place = |decision: &Decision| {
-        let is_label = |label: &Label| *label.name == decision.label;
+        let decided = composed(&decision.label);
+        let is_label = |label: &Label| *label.name == *decided;
         let label = classifier.set().labels.iter().position(is_label)?;
         Some((label, decision.verdict?))
     };

@@ -306,3 +306,61 @@ fn what_is_written_over_http_keeps_its_mode_and_a_link_its_file() {
     assert_eq!(daemon.send("DELETE", path, &[], "").0, 200);
     assert!(target.exists() && !link.is_symlink());
 }
+
+#[test]
+fn any_label_is_found_by_what_is_typed() {
+    let lab = Lab::new();
+    lab.add("a.png", 1);
+    lab.add("b.png", 2);
+    let labels = [
+        "Paris, France",
+        "a 5\" pipe",
+        "back\\slash",
+        "Mu\u{308}nchen",
+        "a/b",
+        "-x",
+        "tag:y",
+    ];
+    let label = |name: &&str| format!("[[labels]]\nname = '{name}'\nthreshold = 1.0\n");
+    lab.write_labels("my set", &labels.iter().map(label).collect::<String>());
+    let daemon = lab.serve();
+    daemon.wait_for_images(2);
+    let id = daemon.images()[0]["id"].as_str().unwrap().to_owned();
+    for label in labels {
+        // Half of the library has the label.
+        let path = format!("/api/v1/images/{id}/decisions/my%20set/{}", encoded(label));
+        let decided = daemon.send("PUT", &path, &[], "{\"decision\": \"confirmed\"}");
+        assert_eq!(decided.0, 200, "{label}: {}", decided.1);
+        let typed = label.replace('\\', "\\\\").replace('"', "\\\"");
+        for name in [label.to_owned(), format!("MY SET/{label}")] {
+            let typed = typed.clone();
+            let set = name.strip_suffix(label).unwrap();
+            let found = |address: &str, query: &str| {
+                let address = format!("/api/v1/images?{address}={}", encoded(query));
+                daemon.get(&address).1["items"].as_array().unwrap().len()
+            };
+            assert_eq!(found("q", &format!("tag:\"{set}{typed}\"")), 1, "{name}");
+            assert_eq!(found("q", &format!("-tag:\"{set}{typed}\"")), 1, "{name}");
+            assert_eq!(
+                found("q", &format!("tag:none,\"{set}{typed}\"")),
+                1,
+                "{name}"
+            );
+            // The page's form, and the full one, take it as it is.
+            assert_eq!(found("tag", &name), 1, "{name}");
+            for kind in ["all", "any", "none"] {
+                let form = json!({ "filter": { "tags": { kind: [name] } } });
+                let answer = daemon
+                    .send("POST", "/api/v1/search", &[], &form.to_string())
+                    .1;
+                assert_eq!(
+                    answer["items"].as_array().unwrap().len(),
+                    1,
+                    "{name} {kind}"
+                );
+            }
+            let output = lab.json(&["search", &format!("tag:\"{set}{typed}\"")]);
+            assert_eq!(output["items"].as_array().unwrap().len(), 1, "{name}");
+        }
+    }
+}

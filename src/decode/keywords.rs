@@ -7,6 +7,7 @@ use ::exif::{Context, In, Tag, Value};
 use image::ImageDecoder;
 use tracing::warn;
 
+use crate::spelling::composed;
 use crate::xmp;
 
 /// The resource of Photoshop's that holds IPTC data sets.
@@ -82,8 +83,10 @@ fn of_data_sets(mut bytes: &[u8]) -> Vec<String> {
             break;
         };
         if (*record, *number) == (2, 25) {
-            let keyword = text(data);
-            keywords.extend(Some(keyword.trim().to_owned()).filter(|keyword| !keyword.is_empty()));
+            // Some programs fill up with NULs, or end with one.
+            let keyword = text(data).replace('\0', "");
+            let keyword = composed(keyword.trim()).into_owned();
+            keywords.extend(Some(keyword).filter(|keyword| !keyword.is_empty()));
         }
         bytes = rest;
     }
@@ -121,9 +124,15 @@ mod tests {
             data_set(25, "Straße".as_bytes()),
             data_set(25, b"caf\xE9"),
             data_set(25, b" "),
+            data_set(25, b"beach\0\0\0"),
+            data_set(25, b"\0 \0"),
+            data_set(25, "Mu\u{308}nchen\0".as_bytes()),
         ];
         let bytes = [resource(1, b"odd"), resource(IPTC_RESOURCE, &sets.concat())].concat();
-        assert_eq!(of_resources(&bytes), ["Straße", "café"]);
+        assert_eq!(
+            of_resources(&bytes),
+            ["Straße", "café", "beach", "M\u{fc}nchen"]
+        );
         (0..bytes.len()).for_each(|cut| drop(of_resources(&bytes[..cut])));
     }
 }

@@ -203,8 +203,8 @@ pub(super) fn plan(
     let mut plan = Plan::default();
     for file in &found.files {
         let known = known.remove(&file.path);
-        let beside = sidecar::places(&file.path).map(|place| found.sidecars.get(&place).copied());
-        if read.must_read(&file.stat, &SidecarStamp::of(beside), known.as_ref()) {
+        let stamp = sidecar::stamp_among(&file.path, |name| found.sidecars.get(name).copied());
+        if read.must_read(&file.stat, &stamp, known.as_ref()) {
             plan.to_read.push(file.clone());
             continue;
         }

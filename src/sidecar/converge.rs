@@ -1,11 +1,12 @@
 //! Brings sidecars to what the library's tags say: what is wanted beside each picture is compared with what was written there,
 //! and only where they differ is a sidecar opened.
 
+use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use crossbeam_channel::{Receiver, select};
 use tracing::{error, info, warn};
 
@@ -191,6 +192,11 @@ fn prepare(place: &Path, wanted: &Keywords) -> Result<Option<Replacement>> {
     if after == bytes {
         return Ok(None);
     }
+    let is_read_only = |before: &Metadata| before.permissions().readonly();
+    ensure!(
+        !before.as_ref().is_some_and(is_read_only),
+        "it is read-only: allow writing it, as by chmod u+w"
+    );
     let replacement = Replacement::prepare(place, before.as_ref(), after.as_deref());
     Ok(Some(replacement.context("it cannot be written")?))
 }

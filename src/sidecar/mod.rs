@@ -22,28 +22,61 @@ pub use converge::Sidecars;
 /// A larger file is no sidecar.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Where the sidecars of a picture lie: `photo.jpg.xmp` and `photo.xmp`.
-pub fn places(picture: &Path) -> [PathBuf; 2] {
-    let mut appended = picture.as_os_str().to_owned();
-    appended.push(".xmp");
-    [appended.into(), picture.with_extension("xmp")]
+/// How programs write the ending. Where files differ in it only, the first is the sidecar, and the others are nobody's.
+const ENDINGS: [&str; 3] = ["xmp", "XMP", "Xmp"];
+
+/// The names that the sidecars of a picture may have: `photo.jpg.xmp` and `photo.xmp`, each with all endings.
+fn names(picture: &Path) -> [[PathBuf; 3]; 2] {
+    let appended = |ending| {
+        let mut name = picture.as_os_str().to_owned();
+        name.push(".");
+        name.push(ending);
+        name.into()
+    };
+    let replaced = |ending| picture.with_extension(ending);
+    [ENDINGS.map(appended), ENDINGS.map(replaced)]
+}
+
+/// Where the sidecars of a picture lie, or would lie: `photo.jpg.xmp` and `photo.xmp`.
+fn places(picture: &Path) -> [PathBuf; 2] {
+    names(picture).map(|[usual, capitals, capital]| {
+        let is_there = |place: &PathBuf| fs::symlink_metadata(place).is_ok();
+        if !is_there(&usual) && is_there(&capitals) {
+            capitals
+        } else if !is_there(&usual) && is_there(&capital) {
+            capital
+        } else {
+            usual
+        }
+    })
 }
 
 /// Whether a file of this name is a sidecar.
 pub fn is_sidecar_name(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "xmp")
+    let ending = path.extension();
+    ending.is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known))
 }
 
 /// The pictures of the library to which a sidecar belongs.
 pub fn pictures(store: &Store, sidecar: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let mut pictures = store.files_of_stem(&sidecar.with_extension(""))?;
-    pictures.retain(|picture| places(picture).iter().any(|place| place == sidecar));
+    pictures.retain(|picture| {
+        names(picture)
+            .as_flattened()
+            .iter()
+            .any(|name| name == sidecar)
+    });
     Ok(pictures)
 }
 
 /// What the sidecars of a picture look like now.
 pub fn stamp(picture: &Path) -> SidecarStamp {
-    SidecarStamp::of(places(picture).map(|place| stat(&place)))
+    stamp_among(picture, stat)
+}
+
+/// What they look like among files that were listed.
+pub fn stamp_among(picture: &Path, stat: impl Fn(&Path) -> Option<FileStat>) -> SidecarStamp {
+    SidecarStamp::of(names(picture).map(|names| names.iter().find_map(|name| stat(name))))
 }
 
 fn stat(place: &Path) -> Option<FileStat> {

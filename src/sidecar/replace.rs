@@ -5,6 +5,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::ownership;
 use crate::store::FileStat;
 
 /// What is to stand at a place, ready on the disk beside it.
@@ -90,7 +91,7 @@ fn write_new(path: &Path, bytes: &[u8], before: Option<&Metadata>) -> io::Result
     let mut file: File = OpenOptions::new().write(true).create_new(true).open(path)?;
     file.write_all(bytes)?;
     if let Some(before) = before {
-        file.set_permissions(before.permissions())?;
+        ownership::keep(&file, before)?;
     }
     file.sync_all()?;
     // Putting it in its place changes that time.

@@ -10,6 +10,7 @@ use quick_xml::escape::partial_escape;
 
 use super::packet::{Bag, DC, LR, List, OWN, Packet, Property};
 use super::{Keywords, XmpError};
+use crate::spelling::composed;
 
 /// A packet with nothing in it.
 pub(super) const EMPTY: &str = "<?xpacket begin=\"\u{FEFF}\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>
@@ -27,7 +28,13 @@ const OPENED: &str = " >";
 pub(super) fn edit(text: &str, wanted: &Keywords) -> Result<String, XmpError> {
     let packet = Packet::parse(text)?;
     let own = List::KEYWORDS.map(|list| packet.texts(list.own()));
-    let wanted = List::KEYWORDS.map(|list| wanted.of(list) - &packet.others(list));
+    let wanted = List::KEYWORDS.map(|list| {
+        let others = packet.others(list);
+        let others: BTreeSet<_> = others.iter().map(|text| composed(text)).collect();
+        let wanted = wanted.of(list).iter();
+        let missing = wanted.filter(|text| !others.contains(&composed(text)));
+        missing.cloned().collect::<BTreeSet<String>>()
+    });
     if own == wanted {
         return Ok(text.to_owned());
     }

@@ -9,10 +9,12 @@ mod layouts;
 mod packet;
 mod parse;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use thiserror::Error;
 
+use crate::spelling::composed;
 use packet::{List, Packet};
 
 /// More keywords of one packet, or of another place in a file, are not read.
@@ -75,7 +77,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<BTreeSet<String>, XmpError> {
     }
     let sound = keywords.iter().map(|keyword| keyword.trim());
     let sound = sound.filter(|keyword| (1..=MAX_KEYWORD_BYTES).contains(&keyword.len()));
-    Ok(sound.take(MAX_KEYWORDS).map(str::to_owned).collect())
+    let composed = sound.take(MAX_KEYWORDS).map(composed);
+    Ok(composed.map(Cow::into_owned).collect())
 }
 
 /// The packet in which `wanted` are the keywords that pixdex wrote; none where nothing would be in it.
@@ -182,6 +185,25 @@ mod tests {
             let expected: &[&str] = layouts::keywords_of(name);
             assert_eq!(names(text.as_bytes()), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn keywords_are_one_in_whatever_form_and_spelling() {
+        let sound = LAYOUTS[0].1;
+        let subject = sound.find("<dc:subject>").unwrap();
+        let after = |tag: &str| subject + sound[subject..].find(tag).unwrap();
+        let (start, end) = (after("<rdf:li>"), after("</rdf:li>"));
+        let with = |text: &str| format!("{}<rdf:li>{text}{}", &sound[..start], &sound[end..]);
+        let verbatim = with("<![CDATA[R&B <live>]]>");
+        let found = names(verbatim.as_bytes());
+        assert!(found.contains(&"R&B <live>".to_owned()), "{found:?}");
+        // Not written a second time, and everything stays to the byte.
+        let same = keywords(&["R&B <live>"], &[]);
+        assert_eq!(written(verbatim.as_bytes(), &same), verbatim.as_bytes());
+        let apart = with("Mu\u{308}nchen");
+        assert!(names(apart.as_bytes()).contains(&"M\u{fc}nchen".to_owned()));
+        let same = keywords(&["M\u{fc}nchen"], &[]);
+        assert_eq!(written(apart.as_bytes(), &same), apart.as_bytes());
     }
 
     #[test]

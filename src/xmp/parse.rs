@@ -1,5 +1,6 @@
 //! Takes a packet apart, element by element, and refuses what is no XMP.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use quick_xml::NsReader;
@@ -271,7 +272,7 @@ fn syntax(error: impl std::fmt::Display) -> XmpError {
 }
 
 fn check_encoding<E: std::fmt::Display>(
-    declared: Option<Result<std::borrow::Cow<'_, str>, E>>,
+    declared: Option<Result<Cow<'_, str>, E>>,
 ) -> Result<(), XmpError> {
     match declared.transpose().map_err(syntax)? {
         Some(name) if !["utf-8", "us-ascii"].contains(&&*name.to_lowercase()) => {
@@ -287,10 +288,47 @@ fn check_attributes(tag: &BytesStart<'_>) -> Result<(), XmpError> {
         .try_for_each(|attribute| attribute.map(drop).map_err(syntax))
 }
 
-/// The text of an element that holds nothing else; references to entities that XML has not make it none.
+/// The text of an element that holds nothing else, some of it perhaps as it stands (CDATA); references to entities that XML has
+/// not make it none.
 fn plain_text(content: &str) -> Option<String> {
-    if content.contains('<') {
-        return None;
+    let mut text = String::new();
+    let mut rest = content;
+    while let Some((before, after)) = rest.split_once(CDATA) {
+        let (verbatim, after) = after.split_once("]]>")?;
+        text += &escaped_text(before)?;
+        text += verbatim;
+        rest = after;
     }
-    unescape(content).ok().map(std::borrow::Cow::into_owned)
+    Some(text + &escaped_text(rest)?)
+}
+
+const CDATA: &str = "<![CDATA[";
+
+fn escaped_text(content: &str) -> Option<Cow<'_, str>> {
+    let is_text = !content.contains('<');
+    is_text.then(|| unescape(content).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_text;
+
+    #[test]
+    fn a_text_is_read_however_it_is_written() {
+        for (content, text) in [
+            ("dog", Some("dog")),
+            ("a &amp; b", Some("a & b")),
+            ("<![CDATA[a & <b>]]>", Some("a & <b>")),
+            (
+                "x &lt; <![CDATA[&lt; ]] >]]> y<![CDATA[]]>",
+                Some("x < &lt; ]] > y"),
+            ),
+            ("<b>dog</b>", None),
+            ("<![CDATA[dog]]><b/>", None),
+            ("&nbsp;", None),
+            ("<![CDATA[open", None),
+        ] {
+            assert_eq!(plain_text(content).as_deref(), text, "{content}");
+        }
+    }
 }

@@ -434,3 +434,91 @@ fn a_killed_process_is_made_up_for() {
         .flat_map(|image| image["tags"].as_array().unwrap());
     assert!(tags.all(|tag| tag["source"] == "model"));
 }
+
+/// As cameras and programs of other systems name them; a file system that tells capitals apart must not get a second one.
+#[test]
+fn sidecars_in_capitals_are_seen_and_written_to() {
+    let lab = lab();
+    for (seed, picture, sidecar) in [
+        (2, "B.PNG", "B.XMP"),
+        (3, "c.png", "c.Xmp"),
+        (4, "D.PNG", "D.PNG.xmp"),
+        (5, "e.png", "e.png.XMP"),
+        (6, "f.png", "f.XMP"),
+        (7, "f.png", "f.xmp"),
+    ] {
+        lab.add(picture, seed);
+        let keyword = format!("-XMP-dc:Subject=in {sidecar}");
+        let other = lab.photo("made.xmp");
+        exiftool(&[&keyword, "-o"], &other);
+        fs::rename(other, lab.photo(sidecar)).unwrap();
+    }
+    let daemon = serve(&lab, "appended");
+    daemon.wait_for_images(6);
+    for sidecar in ["B.XMP", "c.Xmp", "D.PNG.xmp", "e.png.XMP", "f.xmp"] {
+        assert_eq!(tagged(&daemon, &format!("in+{sidecar}")), 1, "{sidecar}");
+        let ours = format!("in {sidecar}");
+        daemon.wait_until(|_| subjects(&lab.photo(sidecar)) == [ours.as_str(), "animal", "dog"]);
+    }
+    // Where both are there, the one in small letters counts.
+    assert_eq!(tagged(&daemon, "in+f.XMP"), 0);
+    assert_eq!(subjects(&lab.photo("f.XMP")), ["in f.XMP"]);
+    daemon.wait_until(|_| subjects(&lab.photo("a.png.xmp")).len() == 2);
+    assert_eq!(
+        names(&lab.photos()).len(),
+        6 + 7,
+        "{:?}",
+        names(&lab.photos())
+    );
+    // One that changes, comes or goes is read again.
+    write_keyword("later", &lab.photo("B.XMP"));
+    daemon.wait_until(|daemon| tagged(daemon, "later") == 1);
+    fs::remove_file(lab.photo("c.Xmp")).unwrap();
+    daemon.wait_until(|daemon| tagged(daemon, "in+c.Xmp") == 0);
+    fs::rename(lab.photo("e.png.XMP"), lab.photo("c.XMP")).unwrap();
+    daemon.wait_until(|daemon| tagged(daemon, "in+e.png.XMP") == 1);
+    let holder = daemon.get("/api/v1/images?tag=in+e.png.XMP").1;
+    let path = holder["items"][0]["path"].as_str().unwrap().to_owned();
+    assert!(path.ends_with("c.png"), "{path}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_read_only_sidecar_is_left_alone_and_one_that_is_replaced_stays_its_owners() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    let lab = lab();
+    lab.add("b.png", 2);
+    let (locked, open) = (lab.photo("a.png.xmp"), lab.photo("b.png.xmp"));
+    for sidecar in [&locked, &open] {
+        exiftool(&["-XMP-dc:Subject=mine", "-o"], sidecar);
+    }
+    let original = fs::read(&locked).unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o444)).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o664)).unwrap();
+    // Somebody else's, where this is run by root.
+    let _ = chown(&open, Some(1234), Some(1234));
+    let owner = |path: &Path| {
+        let metadata = fs::metadata(path).unwrap();
+        (metadata.uid(), metadata.gid(), metadata.mode() & 0o777)
+    };
+    let before = owner(&open);
+    let daemon = serve(&lab, "appended");
+    daemon.wait_until(|_| subjects(&open) == ["mine", "animal", "dog"]);
+    assert_eq!(owner(&open), before);
+    daemon.wait_until(|daemon| {
+        let failures = daemon.get("/api/v1/failures").1["failures"].clone();
+        let reason = failures[0]["reason"].as_str().unwrap_or_default();
+        reason.contains("a.png.xmp`: it is read-only: allow writing it")
+    });
+    assert_eq!(fs::read(&locked).unwrap(), original);
+    assert_eq!(tagged(&daemon, "mine"), 2, "it is read all the same");
+    // Nor is it taken away with its picture.
+    fs::remove_file(lab.photo("a.png")).unwrap();
+    daemon.wait_for_images(1);
+    drop(daemon);
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(lab.photo("a.png"), picture(1)).unwrap();
+    let daemon = serve(&lab, "appended");
+    daemon.wait_until(|_| subjects(&locked) == ["mine", "animal", "dog"]);
+    assert_eq!(daemon.get("/api/v1/failures").1["failures"], json!([]));
+}

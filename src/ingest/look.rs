@@ -98,6 +98,8 @@ impl Looker {
             self.pipeline.wait(threads)?;
         }
         tick(&self.progress);
+        // Their handles on the library go with them, and only then is it closed.
+        self.pipeline.end(threads);
         self.failure.map_or(Ok(self.progress), Err)
     }
 

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use tracing::warn;
 
 use super::Progress;
 use super::batch::Batcher;
@@ -31,6 +32,9 @@ const WRITE_QUEUE: usize = 2;
 
 /// How soon the threads are offered jobs again when their line was full.
 const FEED_INTERVAL: Duration = Duration::from_millis(20);
+
+/// The longest that threads without work may take to end.
+const LONGEST_END: Duration = Duration::from_secs(10);
 
 /// Attempts after which one pass over folders gives up, where something stands in the way of all files: after half a minute.
 const MOST_ATTEMPTS: u32 = 6;
@@ -157,6 +161,15 @@ impl Pipeline {
                 bail!("{}; what is not indexed yet stays pending", trouble.reason)
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Ends the threads, and waits until they have.
+    pub(super) fn end(self, threads: &Threads) {
+        drop(self.jobs);
+        let late = threads.join(Instant::now() + LONGEST_END);
+        if !late.is_empty() {
+            warn!(threads = ?late, "threads do not end");
         }
     }
 

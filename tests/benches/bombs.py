@@ -46,7 +46,10 @@ def gif(screen, frame, seed):
     """A screen and a frame of any size; of its pixels there is one."""
     comment = b"!\xfe\x04%04d\0" % seed
     palette = b"\0\0\0\xff\xff\xff"
-    size = lambda side: struct.pack("<HH", side, side)
+
+    def size(side):
+        return struct.pack("<HH", side, side)
+
     return (b"GIF89a" + size(screen) + b"\x80\0\0" + palette + comment + b",\0\0\0\0" + size(frame) + b"\0\x02\x02L\x01\0;")
 
 

@@ -1,6 +1,6 @@
 //! What must be done so that the label sets in force are those of the label files. The comparison itself touches nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::file_error::FileError;
 use super::files::Files;
@@ -50,6 +50,18 @@ pub(super) fn renamed<'a>(
         Some((name.clone(), file.clone()))
     });
     renamed.collect()
+}
+
+/// The sets that are known and have no file, under whatever spelling.
+pub(super) fn without_file<'a>(
+    files: &(impl Iterator<Item = &'a String> + Clone),
+    known: impl Iterator<Item = &'a String>,
+) -> BTreeSet<String> {
+    let has_file = |name: &&String| {
+        let wanted = folded(name);
+        files.clone().any(|file| folded(file) == wanted)
+    };
+    known.filter(|name| !has_file(name)).cloned().collect()
 }
 
 /// Compares the label files with the sets that are known. A file that is as it was asks for nothing, and one that is broken leaves
@@ -214,6 +226,16 @@ mod tests {
         );
         assert_eq!(renamed(&["places"], &["places", "gone"]), []);
         assert_eq!(renamed(&[], &["places"]), []);
+    }
+
+    #[test]
+    fn sets_without_a_file_are_those_that_no_spelling_names() {
+        let owned = |names: &[&str]| -> Vec<String> {
+            names.iter().map(|name| (*name).to_owned()).collect()
+        };
+        let (files, known) = (owned(&["Places", "b"]), owned(&["places", "b", "gone"]));
+        let gone = without_file(&files.iter(), known.iter());
+        assert_eq!(gone, BTreeSet::from(["gone".to_owned()]));
     }
 
     #[test]

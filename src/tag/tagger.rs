@@ -4,11 +4,13 @@
 //! the one stored is scored against every embedding again and written in one transaction. A broken file keeps the last good state of
 //! its set.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLockReadGuard};
+use std::thread;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tracing::warn;
@@ -22,7 +24,7 @@ use super::file_error::FileError;
 use super::files::{self, Files, check_writable, identity, read_file, read_folder, write_whole};
 use super::learn::Wanted;
 use super::overrule::decisions_on;
-use super::plan::{Action, Known, plan, renamed};
+use super::plan::{Action, Known, plan, renamed, without_file};
 use super::preview::{Preview, preview};
 use super::set::LabelSet;
 use super::state::{State, locked};
@@ -35,6 +37,9 @@ use crate::store::{
 
 /// The fact under which a library remembers which folder its sets came from.
 const LABELS_FACT: &str = "labels folder";
+
+/// Editors and sync programs move a file away before they put the new one in its place; what is not there for so long is gone.
+const REPLACED_WITHIN: Duration = Duration::from_secs(1);
 
 /// The label sets of a library.
 #[derive(Debug)]
@@ -119,11 +124,29 @@ impl Tagger {
         ancestors(&self.state.active())
     }
 
-    /// Makes the library's tags what the files say and returns the sets that changed.
+    /// Makes the library's tags what the files say and returns the sets that changed. A set whose file is not there is given the
+    /// time in which editors put a new one in its place.
     pub fn sync(&self) -> Result<Vec<SetApplied>, TagError> {
-        let _one_at_a_time = locked(&self.changing);
-        let stored = self.state.store.label_sets()?;
-        let files = self.files(&stored)?;
+        let mut missing = BTreeSet::new();
+        loop {
+            let one_at_a_time = locked(&self.changing);
+            let stored = self.state.store.label_sets()?;
+            let files = self.files(&stored)?;
+            let gone = without_file(&files.keys(), stored.keys());
+            if gone.is_subset(&missing) {
+                return self.sync_with(files, stored);
+            }
+            drop(one_at_a_time);
+            missing.extend(gone);
+            thread::sleep(REPLACED_WITHIN);
+        }
+    }
+
+    fn sync_with(
+        &self,
+        files: Files,
+        stored: BTreeMap<String, AppliedSet>,
+    ) -> Result<Vec<SetApplied>, TagError> {
         let has_news = self.has_news.swap(false, Ordering::SeqCst);
         let applied = self.follow(files, stored, has_news);
         if applied.is_err() {

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
@@ -176,6 +178,7 @@ fn other_capitals_are_a_new_name_and_no_new_set() {
     assert_eq!(state(&daemon), (1, 1));
     // A hook that heard again would have heard before this.
     lab.add("c.png", 3);
+    daemon.wait_until(|daemon| count(daemon, "places/every") == 2);
     daemon.wait_until(|_| heard() >= 3);
     assert_eq!(heard(), 3);
 
@@ -199,6 +202,30 @@ fn other_capitals_are_a_new_name_and_no_new_set() {
     rename("places", "other");
     daemon.wait_until(|daemon| error_of(daemon, "PLACES").is_null() && !is_named(daemon, "PLACES"));
     assert_eq!(count(&daemon, "places/every"), 2);
+}
+
+/// As editors write: away with the old file, and then the new one in its place.
+#[test]
+fn a_file_that_is_away_for_a_moment_is_not_deleted() {
+    const EDITOR_WRITES: Duration = Duration::from_millis(100);
+    let lab = Lab::new();
+    lab.add("a.png", 1);
+    lab.write_labels("places", EVERY);
+    let daemon = lab.serve();
+    daemon.wait_for_images(1);
+    let [file, aside] = ["places.toml", "places.toml~"].map(|name| lab.labels().join(name));
+    fs::rename(&file, &aside).unwrap();
+    thread::sleep(EDITOR_WRITES);
+    fs::rename(&aside, &file).unwrap();
+    lab.write_labels("other", EVERY);
+    daemon.wait_until(|daemon| count(daemon, "other/every") == 1);
+    assert_eq!(count(&daemon, "places/every"), 1);
+    let log = daemon.rest_of_log();
+    let is_removal = |line: &&String| line.contains("label set removed");
+    assert_eq!(log.iter().find(is_removal), None);
+    // And one that stays away is.
+    fs::remove_file(&file).unwrap();
+    daemon.wait_until(|daemon| count(daemon, "places/every") == 0);
 }
 
 #[cfg(unix)]

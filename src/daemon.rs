@@ -77,8 +77,11 @@ fn roots_of(store: &Store, folders: &[PathBuf]) -> Result<Vec<PathBuf>> {
 fn name_roots(store: &Store, roots: &[PathBuf]) -> Result<()> {
     store.name_roots(roots)?;
     for root in store.roots()? {
-        if !roots.contains(&root.path) && root.files > 0 {
-            let (folder, files) = (root.path.display(), root.files);
+        if roots.contains(&root.path) {
+            continue;
+        }
+        let (folder, files) = (root.path.display(), store.count_files(root.id)?);
+        if files > 0 {
             warn!(
                 %folder, files,
                 "a folder of an earlier run is not watched any more: `pixdex forget {folder}` takes its pictures out"

@@ -19,6 +19,8 @@ const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
+    /// Folders are compared with the library.
+    Look,
     /// Files are opened and read.
     Read,
     /// Pictures are embedded.
@@ -81,7 +83,15 @@ impl Breaker {
         });
     }
 
-    /// A file got through a stage.
+    /// Nothing is under way or in line: what stood in the way of files stands in nobody's way any more.
+    pub(super) fn rest(&self) {
+        let mut open = self.locked();
+        if open.as_ref().is_some_and(|open| open.stage != Stage::Look) {
+            *open = None;
+        }
+    }
+
+    /// A file, or for [`Stage::Look`] all folders, got through a stage.
     pub(super) fn succeed(&self, stage: Stage) {
         let mut open = self.locked();
         if open.as_ref().is_some_and(|open| open.stage == stage) {
@@ -145,5 +155,16 @@ mod tests {
         );
         breaker.succeed(Stage::Write);
         assert_eq!(breaker.trouble(), None);
+    }
+
+    #[test]
+    fn what_waits_for_nothing_is_no_trouble_but_for_folders() {
+        let breaker = Breaker::default();
+        breaker.trip(Stage::Read, "no descriptors".to_owned());
+        breaker.rest();
+        assert_eq!(breaker.trouble(), None);
+        breaker.trip(Stage::Look, "no database".to_owned());
+        breaker.rest();
+        assert!(breaker.trouble().is_some());
     }
 }

@@ -11,6 +11,7 @@ use anyhow::Result;
 use crossbeam_channel::{Receiver, never, select};
 use tracing::{error, info, warn};
 
+use super::breaker::Stage;
 use super::job::{Job, Returned};
 use super::pipeline::Pipeline;
 use super::roots::{Roots, WatchedRoot};
@@ -22,13 +23,16 @@ use crate::library::Library;
 use crate::pictures::OriginalFile;
 use crate::sidecar;
 use crate::stop::Threads;
-use crate::store::{FileStat, KnownFile, SeenFile};
+use crate::store::{FileStat, KnownFile, SeenFile, StoreError};
 use crate::watch::{Hint, Walk, Watch};
 
 /// Looks at a file that changes again and again, after which one pass over folders leaves it to the next one.
 const MOST_LOOKS: usize = 3;
 
 const DAY_S: i64 = 24 * 3600;
+
+/// The shortest time until all is looked at again after a look that failed.
+const LEAST_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Looker {
     library: Library,
@@ -39,12 +43,12 @@ pub(super) struct Looker {
     progress: Progress,
     /// Whether a look is made by the clock, and not because of something that was told.
     is_poll: bool,
-    /// The last scan that could not be done.
+    /// Why a look could not be carried out, of late.
     failure: Option<anyhow::Error>,
     /// When the next file that waits is tried again.
     next_try: Option<Instant>,
     /// Whether what waits is tried at once.
-    is_impatient: bool,
+    tries_waiting: bool,
 }
 
 impl Looker {
@@ -64,7 +68,7 @@ impl Looker {
             is_poll: false,
             failure: None,
             next_try: None,
-            is_impatient: false,
+            tries_waiting: false,
             library,
         })
     }
@@ -77,7 +81,7 @@ impl Looker {
     ) -> Result<Progress> {
         // Nobody watches: whatever is there is read now.
         self.settling.end();
-        self.is_impatient = true;
+        self.tries_waiting = true;
         self.scan_all();
         let mut looks: HashMap<PathBuf, usize> = HashMap::new();
         while !self.pipeline.is_done() {
@@ -121,6 +125,11 @@ impl Looker {
                     Round::Polled => self.poll(watch),
                 }
                 schedule.done(round, started, Instant::now());
+            }
+            if self.failure.take().is_some() {
+                // What could not be looked at is found then.
+                let pause = self.pipeline.breaker().pause().unwrap_or_default();
+                schedule.scan_within(pause.max(LEAST_PAUSE), Instant::now());
             }
             let due = self.settling.next_due().into_iter().chain(self.next_try);
             let due = due.fold(schedule.next_due(), Instant::min);
@@ -167,7 +176,7 @@ impl Looker {
         }
         match self.library.store.waiting_until(now_s()) {
             Ok(files) => files.iter().for_each(|file| self.look(&file.path)),
-            Err(error) => error!(%error, "cannot find what is to be tried again"),
+            Err(error) => self.fail(error.into()),
         }
         self.find_next_try();
     }
@@ -179,11 +188,19 @@ impl Looker {
             Ok(next) => next.map(|next_s| {
                 Instant::now() + Duration::from_secs(next_s.saturating_sub(now_s).max(0) as u64)
             }),
+            // The scan that makes up for it asks again.
             Err(error) => {
-                error!(%error, "cannot find what is to be tried again");
+                self.fail(error.into());
                 None
             }
         };
+    }
+
+    /// Notes that the library cannot be asked or written: that stands in the way of all files.
+    fn fail(&mut self, error: anyhow::Error) {
+        let breaker = self.pipeline.breaker();
+        breaker.trip(Stage::Look, format!("{error:#}"));
+        self.failure = Some(error);
     }
 
     fn on_hint(&mut self, path: PathBuf, is_final: bool) {
@@ -215,8 +232,12 @@ impl Looker {
         let Some(root) = self.roots.of(path) else {
             return;
         };
-        if let Err(error) = self.look_below(&root, path) {
-            error!(path = %path.display(), error = format!("{error:#}"), "failed to look at a path");
+        match self.look_below(&root, path) {
+            Err(error) if error.is::<StoreError>() => self.fail(error),
+            Err(error) => {
+                error!(path = %path.display(), error = format!("{error:#}"), "failed to look at a path");
+            }
+            Ok(()) => {}
         }
     }
 
@@ -320,9 +341,11 @@ impl Looker {
     fn scan_all(&mut self) {
         for root in self.roots.all() {
             if let Err(error) = self.scan_root(&root) {
-                error!(root = %root.path.display(), error = format!("{error:#}"), "failed to scan a folder");
-                self.failure = Some(error);
+                self.fail(error);
             }
+        }
+        if self.failure.is_none() {
+            self.pipeline.breaker().succeed(Stage::Look);
         }
     }
 
@@ -426,7 +449,7 @@ impl Looker {
         ReadRules {
             decoders: self.library.pictures.decoders(),
             now_s: now_s(),
-            is_impatient: self.is_impatient,
+            tries_waiting: self.tries_waiting,
         }
     }
 

@@ -111,6 +111,9 @@ impl Pipeline {
 
     /// Hands jobs to the threads while they take them, and tells in how long to come again, where some are left.
     pub(super) fn feed(&mut self) -> Option<Duration> {
+        if self.progress.queued() == 0 {
+            self.breaker.rest();
+        }
         while !self.queue.is_empty() {
             let may_go = match self.breaker.pause() {
                 None => true,
@@ -147,6 +150,11 @@ impl Pipeline {
             Returned::Waits => {}
         }
         None
+    }
+
+    /// Where it is told what stands in the way of all files.
+    pub(super) fn breaker(&self) -> &Breaker {
+        &self.breaker
     }
 
     /// Whether nothing is under way any more.

@@ -64,7 +64,13 @@ impl Reader {
             };
             let Ok(job) = job else { return };
             let is_sent = match self.read(&job) {
-                Ok(outcome) => read.send((job, outcome)).is_ok(),
+                Ok(outcome) => {
+                    // Of a file that waits, neither its bytes nor the library may have been asked.
+                    if !matches!(outcome, Outcome::Waiting(_)) {
+                        self.breaker.succeed(Stage::Read);
+                    }
+                    read.send((job, outcome)).is_ok()
+                }
                 Err(Failure::Changed) => self
                     .returned
                     .send(Returned::Look(job.original.path))
@@ -91,7 +97,6 @@ impl Reader {
             Ok(bytes) => bytes,
             Err(error) => return self.without_picture(error),
         };
-        self.breaker.succeed(Stage::Read);
         let hash = ContentHash::of(&bytes);
         let facts = |metadata, keywords| Facts {
             hash,
@@ -125,7 +130,7 @@ impl Reader {
         match error {
             error @ (PictureError::Decode(_)
             | PictureError::TooMuchMemory { .. }
-            | PictureError::Deadly(_)) => Ok(Outcome::Failed(DecoderVerdict {
+            | PictureError::EndedProcess(_)) => Ok(Outcome::Failed(DecoderVerdict {
                 reason: error.to_string(),
                 decoders: self.library.pictures.decoders(),
             })),

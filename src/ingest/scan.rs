@@ -47,7 +47,7 @@ pub(super) struct ReadRules {
     /// Seconds since 1970.
     pub(super) now_s: i64,
     /// Whether what waits is tried at once.
-    pub(super) is_impatient: bool,
+    pub(super) tries_waiting: bool,
 }
 
 /// By what is decided whether a file that is not there is deleted.
@@ -175,7 +175,7 @@ impl ReadRules {
     ) -> bool {
         let Some(known) = known else { return true };
         if let Some(waiting) = &known.waiting {
-            return self.is_impatient
+            return self.tries_waiting
                 || waiting.next_try_at <= self.now_s
                 || !waiting.stat.is_like(stat);
         }
@@ -315,7 +315,7 @@ mod tests {
         let read = ReadRules {
             decoders: "mine".to_owned(),
             now_s: NOW_S,
-            is_impatient: false,
+            tries_waiting: false,
         };
         let absence = AbsenceRules {
             suspect_files: 3,

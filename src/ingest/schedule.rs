@@ -57,6 +57,11 @@ impl Schedule {
         self.next_scan = self.next_scan.min(self.may_scan);
     }
 
+    /// All folders are looked at again after this pause at the latest.
+    pub(super) fn scan_within(&mut self, pause: Duration, now: Instant) {
+        self.next_scan = self.next_scan.min(now + pause);
+    }
+
     /// A round is over.
     pub(super) fn done(&mut self, round: Round, started: Instant, now: Instant) {
         let took = now.saturating_duration_since(started);
@@ -115,5 +120,16 @@ mod tests {
         assert_eq!(schedule.due(start + 11 * SECOND), None);
         schedule.scan_soon();
         assert_eq!(schedule.due(start + 11 * SECOND), Some(Round::Everything));
+    }
+
+    #[test]
+    fn a_scan_that_failed_is_made_again_after_its_pause() {
+        let start = Instant::now();
+        let mut schedule = schedule(start);
+        schedule.done(Round::Everything, start, start);
+        schedule.scan_within(2 * SECOND, start);
+        schedule.scan_within(4 * SECOND, start);
+        assert_eq!(schedule.due(start + SECOND), None);
+        assert_eq!(schedule.due(start + 2 * SECOND), Some(Round::Everything));
     }
 }

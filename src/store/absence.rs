@@ -22,6 +22,9 @@ pub struct SeenFile {
 impl Store {
     /// Marks files as missed: they keep all that they have.
     pub fn mark_absent(&self, files: &[PathBuf]) -> Result<()> {
+        if files.is_empty() {
+            return Ok(());
+        }
         self.write(|db| {
             let mut update = db.prepare_cached(
                 "UPDATE files SET state = ?2, reason = NULL, absent_since = coalesce(absent_since, unixepoch('now'))
@@ -37,6 +40,9 @@ impl Store {
 
     /// Brings the rows of files up to date that were seen as they were when they were last read: what was missed is back.
     pub fn note_seen(&self, files: &[SeenFile]) -> Result<()> {
+        if files.is_empty() {
+            return Ok(());
+        }
         self.write(|db| {
             let mut update = db.prepare_cached(
                 "UPDATE files SET changed_ns = ?2, is_mounted = ?3, absent_since = NULL,

@@ -83,6 +83,9 @@ impl Store {
 
     /// Remembers files that are to be read, so that a killed process finds them again.
     pub fn add_pending(&self, root: RootId, files: &[SeenFile]) -> Result<()> {
+        if files.is_empty() {
+            return Ok(());
+        }
         self.write(|db| {
             let mut insert = db.prepare_cached(
                 "INSERT INTO files (root_id, path, name, size_bytes, modified_ns, inode, changed_ns, is_mounted, state)

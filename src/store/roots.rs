@@ -20,8 +20,6 @@ pub struct Root {
     pub known_since: Option<String>,
     /// When `serve` was first started without it; none while it is watched.
     pub unnamed_since: Option<String>,
-    /// Files that are known in it, but for those that are gone.
-    pub files: i64,
     /// The number of its folder when it was last scanned and found to be itself.
     pub inode: Option<i64>,
 }
@@ -36,9 +34,7 @@ impl Root {
 const NOW: &str = "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')";
 
 const SELECT: &str = "
-    SELECT id, path, state = 'online', known_since, unnamed_since,
-           (SELECT count(*) FROM known_files f WHERE f.root_id = roots.id), inode
-    FROM roots";
+    SELECT id, path, state = 'online', known_since, unnamed_since, inode FROM roots";
 
 fn root(row: &Row<'_>) -> rusqlite::Result<Root> {
     Ok(Root {
@@ -47,8 +43,7 @@ fn root(row: &Row<'_>) -> rusqlite::Result<Root> {
         online: row.get(2)?,
         known_since: row.get(3)?,
         unnamed_since: row.get(4)?,
-        files: row.get(5)?,
-        inode: row.get(6)?,
+        inode: row.get(5)?,
     })
 }
 

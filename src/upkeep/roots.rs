@@ -14,7 +14,7 @@ pub struct KnownRoot {
     /// Whether it is there, and not empty.
     pub online: bool,
     /// Files that are known in it.
-    pub files: i64,
+    pub files: usize,
     /// When it was first named, `YYYY-MM-DDTHH:MM:SSZ`; none where nobody knows.
     pub known_since: Option<String>,
     /// When `serve` was first started without it; none while it is watched.
@@ -23,10 +23,11 @@ pub struct KnownRoot {
 
 /// All folders of this run and of earlier ones, by path.
 pub fn known_roots(store: &Store) -> Result<Vec<KnownRoot>, StoreError> {
-    Ok(store.roots()?.into_iter().map(known).collect())
+    let known = |root: Root| Ok(known(store.count_files(root.id)?, root));
+    store.roots()?.into_iter().map(known).collect()
 }
 
-fn known(root: Root) -> KnownRoot {
+fn known(files: usize, root: Root) -> KnownRoot {
     // What is watched is looked at anyway; of another folder nobody else knows.
     let is_there =
         || std::fs::read_dir(&root.path).is_ok_and(|mut entries| entries.next().is_some());
@@ -35,7 +36,7 @@ fn known(root: Root) -> KnownRoot {
         path: root.path.display().to_string(),
         watched,
         online: if watched { root.online } else { is_there() },
-        files: root.files,
+        files,
         known_since: root.known_since,
         unwatched_since: root.unnamed_since,
     }

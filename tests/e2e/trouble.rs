@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
+use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::lab::{Daemon, Lab, picture};
@@ -166,6 +167,74 @@ fn no_descriptors_left_is_one_trouble_that_passes() {
     daemon.wait_for_images(20);
     assert!(waiting(&daemon).is_empty());
     assert!(daemon.get("/api/v1/status").1["progress"]["trouble"].is_null());
+}
+
+/// A table of the database that has gone for a while stands for a disk that gives and takes nothing.
+fn without_table<T>(lab: &Lab, table: &str, meanwhile: impl FnOnce() -> T) -> T {
+    let database = Connection::open(lab.data().join("library.db")).unwrap();
+    // Views stay as they are, and fail.
+    database
+        .pragma_update(None, "legacy_alter_table", true)
+        .unwrap();
+    let rename = |from: &str, to: &str| {
+        let rename = format!("ALTER TABLE {from} RENAME TO {to}");
+        database.execute_batch(&rename).unwrap();
+    };
+    rename(table, "away");
+    let result = meanwhile();
+    rename("away", table);
+    result
+}
+
+fn trouble(daemon: &Daemon) -> Value {
+    daemon.get("/api/v1/status").1["progress"]["trouble"].clone()
+}
+
+#[test]
+fn a_library_that_fails_while_files_are_read_is_one_trouble_with_growing_pauses() {
+    let lab = Lab::new();
+    lab.add("a.png", 1);
+    let daemon = lab.serve();
+    daemon.wait_for_images(1);
+    daemon.rest_of_log();
+    without_table(&lab, "imported", || {
+        (2..6).for_each(|seed| drop(lab.add(&format!("{seed}.png"), seed)));
+        daemon.wait_until(|daemon| trouble(daemon)["attempts"].as_i64() >= Some(3));
+        assert_eq!(trouble(&daemon)["stage"], "read");
+    });
+    let log = daemon.rest_of_log();
+    let lines = |text: &str| log.iter().filter(|line| line.contains(text)).count();
+    assert_eq!((lines("indexing pauses"), lines("goes on")), (1, 0));
+    daemon.wait_for_images(5);
+    assert!(trouble(&daemon).is_null());
+}
+
+#[test]
+fn a_library_that_cannot_be_asked_about_a_file_is_asked_again() {
+    let lab = Lab::new();
+    lab.add("a.png", 1);
+    let daemon = lab.serve();
+    daemon.wait_for_images(1);
+    without_table(&lab, "embeddings", || {
+        lab.add("b.png", 2);
+        daemon.wait_until(|daemon| trouble(daemon)["stage"] == "look");
+    });
+    daemon.wait_for_images(2);
+    daemon.wait_until(|daemon| trouble(daemon).is_null());
+}
+
+#[test]
+fn a_trouble_that_nothing_waits_for_is_none() {
+    let lab = Lab::new();
+    lab.add("a.png", 1);
+    let daemon = lab.serve();
+    daemon.wait_for_images(1);
+    without_table(&lab, "imported", || {
+        let path = lab.add("b.png", 2);
+        daemon.wait_until(|daemon| trouble(daemon)["stage"] == "read");
+        fs::remove_file(path).unwrap();
+        daemon.wait_until(|daemon| trouble(daemon).is_null());
+    });
 }
 
 #[test]

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::shown::told_of_toml;
+use crate::shown::toml_error_text;
 
 /// The commented file that holds every key with its default.
 pub const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -323,7 +323,7 @@ fn read_file(path: &Path) -> Result<Table> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("failed to read `{}`", path.display()))?;
     let wrong = |error: toml::de::Error| {
-        let place = told_of_toml(&text, &error);
+        let place = toml_error_text(&text, &error);
         anyhow!("`{}` is not TOML: {place}", path.display())
     };
     let mut table: Table = text.parse().map_err(wrong)?;

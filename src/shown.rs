@@ -34,21 +34,21 @@ fn is_order(c: char) -> bool {
 }
 
 /// An error with its causes, each told once: many an error tells its cause itself.
-pub(crate) fn told(error: &(dyn Error + 'static)) -> String {
-    let mut told = error.to_string();
+pub(crate) fn error_text(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
-        let text = cause.to_string();
-        if !told.contains(&text) {
-            told = format!("{told}: {text}");
+        let of_cause = cause.to_string();
+        if !text.contains(&of_cause) {
+            text = format!("{text}: {of_cause}");
         }
         next = cause.source();
     }
-    told
+    text
 }
 
 /// What is wrong with a text in TOML, in one line with its place.
-pub(crate) fn told_of_toml(text: &str, error: &toml::de::Error) -> String {
+pub(crate) fn toml_error_text(text: &str, error: &toml::de::Error) -> String {
     let message = error.message().trim().replace('\n', ", ");
     let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
         return message;
@@ -101,10 +101,10 @@ mod tests {
         let error = || TellsItsCause {
             source: std::io::Error::other("no room"),
         };
-        assert_eq!(told(&error()), "the model failed: no room");
+        assert_eq!(error_text(&error()), "the model failed: no room");
         let wrapped = anyhow::Error::from(error()).context("nothing of `a` was read");
         assert_eq!(
-            told(wrapped.as_ref()),
+            error_text(wrapped.as_ref()),
             "nothing of `a` was read: the model failed: no room"
         );
     }

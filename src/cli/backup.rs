@@ -80,10 +80,10 @@ impl Restore {
         output::print(&report, self.json, |report| {
             print_report("put back", report);
             if let Some(aside) = &report.moved_aside {
-                say!("the database that was there lies in {}", aside.display());
+                print_line!("the database that was there lies in {}", aside.display());
             }
             for kept in &report.kept {
-                say!(
+                print_line!(
                     "{} differs from the backup, and stays as it is",
                     kept.display()
                 );
@@ -99,5 +99,5 @@ fn print_report(done: &str, report: &BackupReport) {
         label_files,
         ..
     } = report;
-    say!("{images} images and {label_files} label files {done}, {bytes} bytes");
+    print_line!("{images} images and {label_files} label files {done}, {bytes} bytes");
 }

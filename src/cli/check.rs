@@ -62,11 +62,11 @@ fn print(check: &Finding) {
         (false, None) => "WRONG",
         (false, Some(_)) => "was wrong, and is mended",
     };
-    say!("{what}: {count}, {state}");
+    print_line!("{what}: {count}, {state}");
     for wrong in wrong {
-        say!("  {wrong}");
+        print_line!("  {wrong}");
     }
     if let (false, Some(mended)) = (wrong.is_empty(), mended) {
-        say!("  {mended}");
+        print_line!("  {mended}");
     }
 }

@@ -89,5 +89,5 @@ fn import(config: &Config, file: &Path, json: bool) -> Result<()> {
 }
 
 fn print(Decided { images, changed }: &Decided) {
-    say!("{changed} of {images} decisions changed");
+    print_line!("{changed} of {images} decisions changed");
 }

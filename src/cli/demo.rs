@@ -58,7 +58,7 @@ impl Demo {
         let places = Places::under(folder.path());
         (config.data_dir, config.labels_dir) = (places.library.clone(), places.labels.clone());
         tag::write_sets(&places.labels, DRAWN_SETS)?;
-        say!("drawing pictures into {}", places.pictures.display());
+        print_line!("drawing pictures into {}", places.pictures.display());
         let pictures = demo::write_library(&places.pictures, |_| {})?.len();
         let library = Library::open(&config, Stop::default(), &output::download())?;
         serve::block_on(self.serve(config, library, places, pictures, started))
@@ -114,22 +114,22 @@ impl Places {
 
 /// Waits until all is indexed, then shows what to try.
 fn guide(address: &str, places: &Places, pictures: usize, started: Instant) -> Result<()> {
-    say!("indexing and tagging");
+    print_line!("indexing and tagging");
     let client = Client::new(address);
     let status = wait_until_indexed(&client, pictures)?;
     let images = status.images;
     let failed = files(&status, "failed");
     let seconds = started.elapsed().as_secs_f32();
-    say!(
+    print_line!(
         "{images} pictures are searchable and tagged, {failed} broken file is listed, after {seconds:.1} s"
     );
-    say!("");
+    print_line!("");
     for text in SEARCHES {
         show_search(&client, text, &places.pictures)?;
     }
     show_tags(&client)?;
     for line in invitation(address, places).lines() {
-        say!("{line}");
+        print_line!("{line}");
     }
     Ok(())
 }
@@ -155,10 +155,10 @@ fn files(status: &Status, state: &str) -> i64 {
 fn show_search(client: &Client, text: &str, pictures: &Path) -> Result<()> {
     let parameters = [("q", text.to_owned()), ("limit", SHOWN.to_owned())];
     let answer: Answer = client.get("search", &parameters)?;
-    say!("pixdex search \"{text}\"");
+    print_line!("pixdex search \"{text}\"");
     let folder = format!("{}/", pictures.display());
     for item in &answer.items {
-        say!("  {}", search::line(item).replace(&folder, ""));
+        print_line!("  {}", search::line(item).replace(&folder, ""));
     }
     Ok(())
 }
@@ -169,8 +169,8 @@ fn show_tags(client: &Client) -> Result<()> {
     let tags: Vec<String> = tags
         .map(|tag| format!("{} {}", tag.label, tag.count))
         .collect();
-    say!("");
-    say!("tags: {}", tags.join(", "));
+    print_line!("");
+    print_line!("tags: {}", tags.join(", "));
     Ok(())
 }
 

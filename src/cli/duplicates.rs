@@ -51,14 +51,14 @@ impl Duplicates {
 
 fn print(answer: &wire::Duplicates) {
     if answer.groups.is_empty() {
-        say!("no duplicates");
+        print_line!("no duplicates");
     }
     for group in &answer.groups {
-        say!("{:.3}", group.similarity);
+        print_line!("{:.3}", group.similarity);
         for image in &group.images {
             let size = format!("{} x {}", image.width, image.height);
             for path in &image.paths {
-                say!("  {size:>13}  {path}");
+                print_line!("  {size:>13}  {path}");
             }
         }
     }

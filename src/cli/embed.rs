@@ -69,7 +69,7 @@ impl Embed {
 fn print(report: &Report) {
     for (name, values) in report.images.iter().chain(&report.texts) {
         let values: Vec<String> = values.iter().map(f32::to_string).collect();
-        say!("{name}\t{}", values.join(" "));
+        print_line!("{name}\t{}", values.join(" "));
     }
 }
 

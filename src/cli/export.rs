@@ -105,7 +105,7 @@ impl Export {
         }
         output::print(&report, self.json, |Report { images, embeddings }| {
             if !to_stdout {
-                say!("{images} images and {embeddings} embeddings exported");
+                print_line!("{images} images and {embeddings} embeddings exported");
             }
         })
     }

@@ -27,13 +27,13 @@ impl Failures {
 
 fn print(answer: &wire::Failures) {
     if answer.failures.is_empty() && answer.waiting.is_empty() {
-        say!("no file failed");
+        print_line!("no file failed");
     }
     for file in &answer.failures {
-        say!("{}: {}", file.path, file.reason);
+        print_line!("{}: {}", file.path, file.reason);
     }
     for file in &answer.waiting {
-        say!(
+        print_line!(
             "{}: {} (waits, {} attempts)",
             file.path,
             file.reason,

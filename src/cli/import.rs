@@ -47,7 +47,7 @@ impl Import {
                 embeddings,
                 imported,
             } = report;
-            say!("{imported} of {embeddings} embeddings imported");
+            print_line!("{imported} of {embeddings} embeddings imported");
         })
     }
 

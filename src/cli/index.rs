@@ -74,14 +74,14 @@ fn print(report: &Report, failures: &Failures) {
         removed,
         ..
     } = &report.progress;
-    say!(
+    print_line!(
         "{indexed} indexed, {unchanged} unchanged, {failed} failed, {removed} removed; {} images",
         report.images
     );
     for file in &failures.failures {
-        say!("  {}: {}", file.path, file.reason);
+        print_line!("  {}: {}", file.path, file.reason);
     }
     for file in &failures.waiting {
-        say!("  {}: {} (waits)", file.path, file.reason);
+        print_line!("  {}: {} (waits)", file.path, file.reason);
     }
 }

@@ -127,10 +127,10 @@ fn example_warnings(
 
 fn print(file: &Checked) {
     match (&file.labels, &file.error) {
-        (Some(labels), _) => say!("{}: {labels} labels", file.path),
-        (None, error) => say!("{}: {}", file.path, error.as_deref().unwrap_or("broken")),
+        (Some(labels), _) => print_line!("{}: {labels} labels", file.path),
+        (None, error) => print_line!("{}: {}", file.path, error.as_deref().unwrap_or("broken")),
     }
     for warning in &file.warnings {
-        say!("  warning: {warning}");
+        print_line!("  warning: {warning}");
     }
 }

@@ -1,12 +1,12 @@
 //! What can be typed in a terminal: one file for each subcommand.
 
-// What is printed goes through `say!`, which panics at nothing and obeys nothing.
+// What is printed goes through `print_line!`, which panics at nothing and obeys nothing.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
-/// Says a line of an answer, as `println!` would.
-macro_rules! say {
+/// Prints a line of an answer, as `println!` would.
+macro_rules! print_line {
     ($($line:tt)*) => {
-        $crate::cli::output::say(format_args!($($line)*))
+        $crate::cli::output::print_line(format_args!($($line)*))
     };
 }
 

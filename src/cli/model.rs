@@ -73,13 +73,13 @@ fn info(config: &Config, json: bool) -> Result<()> {
 }
 
 fn print_info(info: &Info) {
-    say!("name           {}", info.name);
-    say!("fingerprint    {}", info.fingerprint);
-    say!("embedding_dim  {}", info.embedding_dim);
-    say!("logit_scale    {}", info.logit_scale);
-    say!("runs on        {}, {}", info.device, info.precision);
+    print_line!("name           {}", info.name);
+    print_line!("fingerprint    {}", info.fingerprint);
+    print_line!("embedding_dim  {}", info.embedding_dim);
+    print_line!("logit_scale    {}", info.logit_scale);
+    print_line!("runs on        {}, {}", info.device, info.precision);
     if let Some(cosine) = info.self_check_cosine {
-        say!("self-check     {cosine:.6} (smallest cosine against f32)");
+        print_line!("self-check     {cosine:.6} (smallest cosine against f32)");
     }
 }
 
@@ -99,9 +99,9 @@ fn pull(config: &Config, json: bool) -> Result<()> {
 
 fn print_pulled(pulled: &Pulled) {
     if pulled.files.is_empty() {
-        say!("{} needs no files: it is part of the program", pulled.name);
+        print_line!("{} needs no files: it is part of the program", pulled.name);
     }
     for PulledFile { path, size_bytes } in &pulled.files {
-        say!("{size_bytes:>12}  {path}");
+        print_line!("{size_bytes:>12}  {path}");
     }
 }

@@ -12,7 +12,7 @@ use tracing::info;
 
 use crate::ingest::Progress;
 use crate::model;
-use crate::shown::{shown, told};
+use crate::shown::{error_text, shown};
 
 /// All bars of the process; log lines are written above them.
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
@@ -29,7 +29,7 @@ struct Out {
 }
 
 /// Writes a line of an answer in words. What a name in it would order the terminal to do is written out.
-pub(super) fn say(line: std::fmt::Arguments<'_>) {
+pub(super) fn print_line(line: std::fmt::Arguments<'_>) {
     let line = line.to_string();
     let mut out = OUT.lock().unwrap_or_else(PoisonError::into_inner);
     if out.failure.is_none() {
@@ -70,18 +70,18 @@ impl Write for Stdout {
 fn noted<T>(done: io::Result<T>) -> io::Result<T> {
     done.map_err(|error| {
         let kind = error.kind();
-        let told = error.to_string();
+        let text = error.to_string();
         let mut out = OUT.lock().unwrap_or_else(PoisonError::into_inner);
         out.failure.get_or_insert(error);
-        io::Error::new(kind, told)
+        io::Error::new(kind, text)
     })
 }
 
 /// Tells what went wrong, in one line.
 pub(super) fn tell(error: &anyhow::Error) {
-    let told = told(error.as_ref());
+    let text = error_text(error.as_ref());
     // With nobody to tell it to, the exit code says so.
-    let _ = writeln!(io::stderr(), "error: {}", shown(&told));
+    let _ = writeln!(io::stderr(), "error: {}", shown(&text));
 }
 
 /// Whether the terminal may be given colours.

@@ -20,7 +20,7 @@ pub(super) fn run(file: &Path, json: bool, config: &Config) -> Result<()> {
     let preview = preview.with_context(|| format!("no preview of `{}`", file.display()))?;
     output::print(&preview, json, |preview| {
         for line in lines(preview) {
-            say!("{line}");
+            print_line!("{line}");
         }
     })
 }

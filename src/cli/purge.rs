@@ -39,7 +39,7 @@ fn print(report: &PurgeReport) {
         freed_bytes,
     } = report;
     let freed_kb = freed_bytes / 1000;
-    say!(
+    print_line!(
         "{files} files, {images} images and {thumbnails} thumbnails purged; the database is {freed_kb} kB smaller"
     );
 }

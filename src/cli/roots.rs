@@ -43,7 +43,7 @@ fn print_root(root: &KnownRoot) {
     );
     let there = if *online { "there" } else { "not there" };
     let known = known_since.as_deref().unwrap_or("an older version");
-    say!("{path}: {watched}, {there}, {files} files, known since {known}");
+    print_line!("{path}: {watched}, {there}, {files} files, known since {known}");
 }
 
 /// Take out at once what is not there, or not watched any more: files, and the images that only they held.
@@ -77,8 +77,10 @@ fn print(report: &ForgetReport) {
         folders,
         kept,
     } = report;
-    say!("{files} files, {images} images, {thumbnails} thumbnails and {folders} folders forgotten");
+    print_line!(
+        "{files} files, {images} images, {thumbnails} thumbnails and {folders} folders forgotten"
+    );
     if *kept > 0 {
-        say!("{kept} files stay: they are there and watched");
+        print_line!("{kept} files stay: they are there and watched");
     }
 }

@@ -61,15 +61,15 @@ fn upload(file: &PathBuf) -> Result<TermRequest> {
 
 fn print(answer: &Answer) {
     if answer.items.is_empty() {
-        say!("nothing found; strictness:0 shows what comes nearest");
+        print_line!("nothing found; strictness:0 shows what comes nearest");
     } else if answer.fits == Some(false) {
-        say!("nothing fits well; the nearest:");
+        print_line!("nothing fits well; the nearest:");
     }
     for item in &answer.items {
-        say!("{}", line(item));
+        print_line!("{}", line(item));
     }
     if let Some(total) = answer.total {
-        say!("{total} in all");
+        print_line!("{total} in all");
     }
     if let Some(facets) = &answer.facets {
         print_facets(facets);
@@ -78,10 +78,10 @@ fn print(answer: &Answer) {
 
 fn print_facets(facets: &Facets) {
     for tag in &facets.tags {
-        say!("{:>8}  {}", tag.count, tag.label);
+        print_line!("{:>8}  {}", tag.count, tag.label);
     }
     for Count { value, count } in facets.years.iter().chain(&facets.folders) {
-        say!("{count:>8}  {value}");
+        print_line!("{count:>8}  {value}");
     }
 }
 

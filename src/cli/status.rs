@@ -44,18 +44,18 @@ fn print(report: &Report) {
     let status = &report.status;
     let model = status.model.name.as_deref();
     let daemon = report.daemon.as_deref();
-    say!("images    {}", status.images);
-    say!("model     {}", model.unwrap_or("none yet"));
-    say!("daemon    {}", daemon.unwrap_or("not running"));
+    print_line!("images    {}", status.images);
+    print_line!("model     {}", model.unwrap_or("none yet"));
+    print_line!("daemon    {}", daemon.unwrap_or("not running"));
     for (state, count) in &status.files {
-        say!("files     {count} {state}");
+        print_line!("files     {count} {state}");
     }
     for group in &status.waiting {
-        say!("          {} wait: {}", group.files, group.reason);
+        print_line!("          {} wait: {}", group.files, group.reason);
     }
     let progress = status.running.as_ref().map(|running| &running.progress);
     if let Some(trouble) = progress.and_then(|progress| progress.trouble.as_ref()) {
-        say!(
+        print_line!(
             "          INDEXING PAUSES after {} attempts, the next one in {} s: {}",
             trouble.attempts,
             trouble.next_try_in_ms / 1000,
@@ -71,7 +71,7 @@ fn print(report: &Report) {
         print_watching(&running.watching);
     }
     if status.decisions_waiting > 0 {
-        say!(
+        print_line!(
             "decisions {} are not in decisions.jsonl yet: it cannot be written, see the log",
             status.decisions_waiting
         );
@@ -95,7 +95,7 @@ fn print_decoding(decoding: &DecodingStatus) {
         waiting,
     } = *decoding;
     let (taken, all) = (Bytes(in_use_bytes), Bytes(memory_bytes));
-    say!("decoding  {taken} of {all} taken, {waiting} pictures wait for memory");
+    print_line!("decoding  {taken} of {all} taken, {waiting} pictures wait for memory");
 }
 
 fn print_index(running: &RunningStatus) {
@@ -114,7 +114,7 @@ fn print_index(running: &RunningStatus) {
             Way::Scan => "scan",
             Way::Graph => "graph",
         };
-        say!(
+        print_line!(
             "index     {kind} queries take the {way}: recall {recall:.3} at ef_search {ef_search}, \
              {graph_us:.0} us for the graph, {scan_us:.0} us for a scan"
         );
@@ -123,9 +123,9 @@ fn print_index(running: &RunningStatus) {
 
 fn print_root(root: &RootStatus) {
     let state = if root.online { "" } else { "  (offline)" };
-    say!("folder    {}{state}", root.path);
+    print_line!("folder    {}{state}", root.path);
     if !root.watched {
-        say!(
+        print_line!(
             "          not watched any more: `pixdex forget {}` takes its pictures out",
             root.path
         );
@@ -144,21 +144,21 @@ fn print_watching(watching: &WatchReport) {
         0 => String::new(),
         count => format!(", {count} CANNOT BE WATCHED, such as:"),
     };
-    say!("watching  {folders} folders{unwatched}");
+    print_line!("watching  {folders} folders{unwatched}");
     for WatchNote { path, reason } in examples {
-        say!("          {path}: {reason}");
+        print_line!("          {path}: {reason}");
     }
     for WatchNote { path, reason } in polled {
-        say!("          {path} is compared every {poll_interval_s} s: {reason}");
+        print_line!("          {path} is compared every {poll_interval_s} s: {reason}");
     }
 }
 
 fn print_label_set(set: &str, status: &LabelSetStatus) {
     let error = status.error.as_ref();
     let error = error.map_or(String::new(), |error| format!("  BROKEN: {error}"));
-    say!("labels    {set}: {}{error}", status.labels);
+    print_line!("labels    {set}: {}{error}", status.labels);
     for warning in &status.warnings {
-        say!("          {warning}");
+        print_line!("          {warning}");
     }
 }
 
@@ -177,12 +177,12 @@ fn print_hook(hook: &str, status: &HookStatus) {
     } else {
         "  (not in the configuration)"
     };
-    say!(
+    print_line!(
         "hook      {hook}: {waiting} waiting, {delivered} delivered, {dropped} dropped, {given_up} given up{undeclared}"
     );
     for (reason, what) in [(error, "FAILING"), (given_up_for, "given up for")] {
         if let Some(reason) = reason {
-            say!("          {what}: {reason}");
+            print_line!("          {what}: {reason}");
         }
     }
 }

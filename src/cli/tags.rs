@@ -24,6 +24,6 @@ impl Tags {
 
 fn print(answer: &wire::Tags) {
     for tag in &answer.tags {
-        say!("{:>7}  {}/{}", tag.count, tag.set, tag.label);
+        print_line!("{:>7}  {}/{}", tag.count, tag.set, tag.label);
     }
 }

@@ -20,14 +20,14 @@ fn file_of(library: &Path) -> PathBuf {
 /// Fails with what is wrong with it.
 pub fn verify_rows(library: &Path) -> Result<Option<Vec<(ImageId, u64)>>, String> {
     let path = file_of(library);
-    let told = |error: &BadSegment| format!("`{}`: {error}", path.display());
+    let described = |error: &BadSegment| format!("`{}`: {error}", path.display());
     match file::verify(&path, &Stop::default()) {
         Err(BadSegment::Io(error)) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        verified => verified.map_err(|error| told(&error))?,
+        verified => verified.map_err(|error| described(&error))?,
     }
-    let shape = file::shape(&path).map_err(|error| told(&error))?;
+    let shape = file::shape(&path).map_err(|error| described(&error))?;
     let (segment, _) = Segment::open(&path, &shape.fingerprint, shape.embedding_dim)
-        .map_err(|error| told(&error))?;
+        .map_err(|error| described(&error))?;
     let rows = segment.rows().chunks_exact(shape.embedding_dim.max(1));
     let rows = segment.ids().iter().zip(rows);
     Ok(Some(

@@ -72,7 +72,7 @@ pub enum PictureError {
         "pixdex has ended twice while it was being decoded, so it is left alone: to try again, remove `{}` and touch the file",
         .0.display()
     )]
-    Deadly(PathBuf),
+    EndedProcess(PathBuf),
     /// There is no thread to decode it on.
     #[error("no thread can be had to decode it: {0}")]
     Thread(io::Error),

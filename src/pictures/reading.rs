@@ -53,7 +53,7 @@ impl Reading {
         if *count == 0 {
             if fs::metadata(&path).is_ok_and(|note| note.len() >= MOST_DEATHS) {
                 at_work.remove(&name);
-                return Err(PictureError::Deadly(path));
+                return Err(PictureError::EndedProcess(path));
             }
             if let Err(error) = note(&memory.folder, &path) {
                 warn!(path = %path.display(), %error, "cannot write down what is decoded");
@@ -143,7 +143,7 @@ mod tests {
         die(reading().begin(b"deadly").unwrap());
         for _ in 0..2 {
             let error = reading().begin(b"deadly").unwrap_err();
-            assert!(matches!(error, PictureError::Deadly(_)), "{error}");
+            assert!(matches!(error, PictureError::EndedProcess(_)), "{error}");
             assert!(error.to_string().contains("reading"), "{error}");
         }
         reading().begin(b"harmless").unwrap();

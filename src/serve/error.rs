@@ -99,7 +99,7 @@ impl From<PictureError> for ApiError {
         match error {
             PictureError::Busy(_) => ApiError::busy_for(message),
             PictureError::TooMuchMemory { .. } => unusable("picture_too_large", message),
-            PictureError::Deadly(_) => unusable("picture_set_aside", message),
+            PictureError::EndedProcess(_) => unusable("picture_set_aside", message),
             _ => ApiError::internal(message),
         }
     }

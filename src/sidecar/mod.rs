@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
-use crate::shown::told;
+use crate::shown::error_text;
 use crate::store::{FileKeywords, FileStat, SidecarStamp, Store, StoreError};
 use crate::xmp;
 
@@ -95,7 +95,7 @@ pub fn keywords(picture: &Path, mut embedded: BTreeSet<String>) -> FileKeywords 
         {
             Ok(keywords) => embedded.extend(keywords.unwrap_or_default()),
             Err(cause) => {
-                warn!(sidecar = %place.display(), error = told(cause.as_ref()), "cannot read a sidecar");
+                warn!(sidecar = %place.display(), error = error_text(cause.as_ref()), "cannot read a sidecar");
                 error = Some(reason(&place, &cause));
             }
         }
@@ -112,7 +112,7 @@ fn reason(place: &Path, cause: &anyhow::Error) -> String {
     format!(
         "its sidecar `{}`: {}",
         place.display(),
-        told(cause.as_ref())
+        error_text(cause.as_ref())
     )
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use crate::embed::{MOST_CHARACTERS, TooLong, check_text};
-use crate::shown::told_of_toml;
+use crate::shown::toml_error_text;
 use crate::spelling::folded;
 use crate::store::LabelName;
 
@@ -215,8 +215,8 @@ impl LabelSet {
 
     /// Reads and checks a label file.
     pub fn parse(text: &str) -> Result<LabelSet, SetError> {
-        let set: LabelSet =
-            toml::from_str(text).map_err(|error| SetError::Syntax(told_of_toml(text, &error)))?;
+        let set: LabelSet = toml::from_str(text)
+            .map_err(|error| SetError::Syntax(toml_error_text(text, &error)))?;
         set.check()?;
         Ok(set)
     }

@@ -7,11 +7,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tracing::debug;
 
+use super::event::WatchEvent;
 use super::links::{Way, way_to};
 use super::report::{WatchNote, WatchReport, first_few};
 use super::source::{Source, Waiter};
 use super::state::{State, silence};
-use super::told::Told;
 use super::walk::Walk;
 
 /// What of a root is watched.
@@ -161,7 +161,7 @@ impl Folders {
     }
 
     /// What happened since this was last called.
-    pub(super) fn read(&self) -> Vec<Told> {
+    pub(super) fn read(&self) -> Vec<WatchEvent> {
         self.state()
             .source
             .as_mut()

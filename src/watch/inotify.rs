@@ -14,8 +14,8 @@ use rustix::fs::inotify::{self, CreateFlags, Event, ReadFlags, Reader, WatchFlag
 use rustix::io::Errno;
 use tracing::warn;
 
+use super::event::{WatchEvent, What};
 use super::report::Reason;
-use super::told::{Told, What};
 
 /// What is told of folders on the way to a root.
 const NAMES: WatchFlags = WatchFlags::CREATE
@@ -133,33 +133,33 @@ impl Source {
     }
 
     /// What was told since this was last called; does not wait.
-    pub(super) fn read(&mut self) -> Vec<Told> {
-        let mut told = Vec::new();
+    pub(super) fn read(&mut self) -> Vec<WatchEvent> {
+        let mut events = Vec::new();
         let inotify = Arc::clone(&self.inotify);
         let mut buffer = [MaybeUninit::uninit(); BUFFER];
         let mut reader = Reader::new(&*inotify, &mut buffer);
-        while told.len() < MOST_AT_ONCE || !reader.is_buffer_empty() {
+        while events.len() < MOST_AT_ONCE || !reader.is_buffer_empty() {
             match reader.next() {
-                Ok(event) => self.take(&event, &mut told),
-                Err(Errno::AGAIN | Errno::INTR) => return told,
+                Ok(event) => self.take(&event, &mut events),
+                Err(Errno::AGAIN | Errno::INTR) => return events,
                 Err(error) => {
                     warn!(%error, "watching failed, scanning instead");
-                    told.push(Told::Lost);
-                    return told;
+                    events.push(WatchEvent::Lost);
+                    return events;
                 }
             }
         }
-        told
+        events
     }
 
-    fn take(&mut self, event: &Event<'_>, told: &mut Vec<Told>) {
-        let events = event.events();
-        if events.contains(ReadFlags::QUEUE_OVERFLOW) {
-            told.push(Told::Lost);
+    fn take(&mut self, event: &Event<'_>, events: &mut Vec<WatchEvent>) {
+        let flags = event.events();
+        if flags.contains(ReadFlags::QUEUE_OVERFLOW) {
+            events.push(WatchEvent::Lost);
             return;
         }
         let watch = event.wd();
-        if events.contains(ReadFlags::IGNORED) {
+        if flags.contains(ReadFlags::IGNORED) {
             self.forget(watch);
             return;
         }
@@ -167,13 +167,13 @@ impl Source {
             .file_name()
             .map(|name| OsStr::from_bytes(name.to_bytes()));
         for folder in self.paths.get(&watch).cloned().unwrap_or_default() {
-            if events.contains(ReadFlags::UNMOUNT) {
-                told.push(Told::Unmounted(folder));
+            if flags.contains(ReadFlags::UNMOUNT) {
+                events.push(WatchEvent::Unmounted(folder));
                 continue;
             }
             let path = name.map_or_else(|| folder.clone(), |name| folder.join(name));
-            if let Some(what) = self.what(events, event.cookie(), &path) {
-                told.push(Told::Event { path, what });
+            if let Some(what) = self.what(flags, event.cookie(), &path) {
+                events.push(WatchEvent::Changed { path, what });
             }
         }
     }

@@ -4,6 +4,7 @@
 //! `source` tells of folders and `mounts` of file systems, and by the ways (`links`) that lead to roots. Where watching is
 //! not possible, or does not tell everything, folders are looked at by the clock.
 
+mod event;
 mod folders;
 mod links;
 mod mounts;
@@ -12,7 +13,6 @@ mod report;
 #[cfg_attr(not(target_os = "linux"), path = "portable.rs")]
 mod source;
 mod state;
-mod told;
 mod walk;
 mod worker;
 

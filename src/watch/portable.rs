@@ -11,8 +11,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
+use super::event::{WatchEvent, What};
 use super::report::Reason;
-use super::told::{Told, What};
 
 /// Events that wait to be read. More are dropped, and everything is scanned instead.
 const QUEUE: usize = 16_384;
@@ -22,7 +22,7 @@ const QUEUE: usize = 16_384;
 pub(super) struct Source {
     watcher: RecommendedWatcher,
     watched: BTreeSet<PathBuf>,
-    told: Receiver<Told>,
+    events: Receiver<WatchEvent>,
     lost: Arc<AtomicBool>,
     waiter: Waiter,
 }
@@ -41,7 +41,7 @@ impl Waiter {
 
 impl Source {
     pub(super) fn new() -> Result<Source, Reason> {
-        let (sender, told) = bounded(QUEUE);
+        let (sender, events) = bounded(QUEUE);
         let (waker, woken) = bounded(1);
         let lost = Arc::new(AtomicBool::new(false));
         let watcher = RecommendedWatcher::new(
@@ -51,7 +51,7 @@ impl Source {
         Ok(Source {
             watcher: watcher.map_err(|error| reason(&error))?,
             watched: BTreeSet::new(),
-            told,
+            events,
             lost,
             waiter: Waiter(woken),
         })
@@ -95,25 +95,25 @@ impl Source {
     }
 
     /// What was told since this was last called; does not wait.
-    pub(super) fn read(&mut self) -> Vec<Told> {
-        let mut told: Vec<Told> = self.told.try_iter().collect();
+    pub(super) fn read(&mut self) -> Vec<WatchEvent> {
+        let mut events: Vec<WatchEvent> = self.events.try_iter().collect();
         if self.lost.swap(false, Ordering::Relaxed) {
-            told.push(Told::Lost);
+            events.push(WatchEvent::Lost);
         }
-        told
+        events
     }
 }
 
 /// Runs on the watcher's own thread, which must never wait.
 fn on_event(
-    told: Sender<Told>,
+    events: Sender<WatchEvent>,
     waker: Sender<()>,
     lost: Arc<AtomicBool>,
 ) -> impl FnMut(notify::Result<Event>) + Send {
     move |event| {
-        let words = event.map_or_else(|_| vec![Told::Lost], words_of);
-        for word in words {
-            if told.try_send(word).is_err() {
+        let all = event.map_or_else(|_| vec![WatchEvent::Lost], watch_events);
+        for event in all {
+            if events.try_send(event).is_err() {
                 lost.store(true, Ordering::Relaxed);
             }
         }
@@ -122,24 +122,24 @@ fn on_event(
     }
 }
 
-fn words_of(event: Event) -> Vec<Told> {
+fn watch_events(event: Event) -> Vec<WatchEvent> {
     if event.need_rescan() {
-        return vec![Told::Lost];
+        return vec![WatchEvent::Lost];
     }
     let kind = event.kind;
     if let (EventKind::Modify(ModifyKind::Name(RenameMode::Both)), [from, to]) =
         (kind, event.paths.as_slice())
     {
-        return vec![Told::Event {
+        return vec![WatchEvent::Changed {
             path: to.clone(),
             what: What::MovedIn(Some(from.clone())),
         }];
     }
-    let words = event.paths.into_iter().filter_map(|path| {
+    let events = event.paths.into_iter().filter_map(|path| {
         let what = what_of(kind, &path)?;
-        Some(Told::Event { path, what })
+        Some(WatchEvent::Changed { path, what })
     });
-    words.collect()
+    events.collect()
 }
 
 fn what_of(kind: EventKind, path: &Path) -> Option<What> {

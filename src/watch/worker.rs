@@ -9,8 +9,8 @@ use crossbeam_channel::{Sender, TrySendError};
 use tracing::info;
 
 use super::Hint;
+use super::event::{WatchEvent, What};
 use super::folders::{Folders, Place};
-use super::told::{Told, What};
 use crate::stop::Stop;
 
 /// Hints that wait for room in the channel. With more there is one hint to look at everything.
@@ -46,10 +46,10 @@ impl Worker {
     pub(super) fn run(mut self, stop: &Stop) {
         while !stop.is_asked() && self.offer() {
             self.wait(stop);
-            let told = self.folders.read();
-            let was_still = told.is_empty();
-            for word in told {
-                self.take(word);
+            let events = self.folders.read();
+            let was_still = events.is_empty();
+            for event in events {
+                self.take(event);
             }
             let changed = self.folders.changed_mounts();
             if was_still && changed.is_empty() {
@@ -83,11 +83,11 @@ impl Worker {
         }
     }
 
-    fn take(&mut self, told: Told) {
-        match told {
-            Told::Lost => self.push_everything(),
-            Told::Unmounted(folder) => drop(self.remounted.insert(folder)),
-            Told::Event { path, what } => match self.folders.place(&path) {
+    fn take(&mut self, event: WatchEvent) {
+        match event {
+            WatchEvent::Lost => self.push_everything(),
+            WatchEvent::Unmounted(folder) => drop(self.remounted.insert(folder)),
+            WatchEvent::Changed { path, what } => match self.folders.place(&path) {
                 Place::OnTheWay(roots) => self.on_the_way(roots, &what),
                 Place::Inside => self.inside(path, what),
                 Place::Elsewhere => {}
@@ -238,8 +238,8 @@ mod tests {
     fn a_look_at_everything_stands_for_what_waits() {
         let (mut worker, _hints) = worker(&[], &[]);
         worker.push("/before".into(), true);
-        worker.take(Told::Lost);
-        worker.take(Told::Lost);
+        worker.take(WatchEvent::Lost);
+        worker.take(WatchEvent::Lost);
         assert_eq!(worker.queue, [Hint::Everything]);
     }
 
@@ -290,7 +290,7 @@ mod tests {
             (root.with_file_name("sibling"), What::Made, vec![]),
         ] {
             let shown = format!("{} {what:?}", path.display());
-            worker.take(Told::Event { path, what });
+            worker.take(WatchEvent::Changed { path, what });
             assert_eq!(std::mem::take(&mut worker.queue), hints, "{shown}");
         }
     }
@@ -313,8 +313,8 @@ mod tests {
         ] {
             // Each folder of a file system tells that it was unmounted.
             let below = Path::new(point).join("deeper");
-            worker.take(Told::Unmounted(below));
-            worker.take(Told::Unmounted(point.into()));
+            worker.take(WatchEvent::Unmounted(below));
+            worker.take(WatchEvent::Unmounted(point.into()));
             worker.follow_mounts();
             assert_eq!(std::mem::take(&mut worker.queue), hints, "{point}");
         }

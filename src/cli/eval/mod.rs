@@ -213,27 +213,27 @@ fn prediction(labels: &[String], (path, class): &Picture, places: &[usize]) -> P
 }
 
 fn print(report: &Report) {
-    say!("{:>7} {:>8} {:>8}  class", "images", "top-1", "top-5");
+    print_line!("{:>7} {:>8} {:>8}  class", "images", "top-1", "top-5");
     for class in &report.classes {
         let mistaken = class.mistaken_for.as_ref();
         let mistaken = mistaken.map_or(String::new(), |(other, count)| {
             format!(", {count} taken for {other}")
         });
-        say!(
+        print_line!(
             "{}{}{mistaken}",
             line(class.images, class.top1, class.top5),
             class.label
         );
     }
-    say!("{}all", line(report.images, report.top1, report.top5));
-    say!(
+    print_line!("{}all", line(report.images, report.top1, report.top5));
+    print_line!(
         "{} in {}, {:.1} images/s",
         report.model,
         report.precision,
         report.images_per_s
     );
     for FailedFile { path, reason } in &report.failed {
-        say!("not read: {path}: {reason}");
+        print_line!("not read: {path}: {reason}");
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-/// A word of the system.
+/// One thing that the system tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum WatchEvent {
     /// Something happened to this path.
-    Event {
+    Changed {
         /// In or of a watched folder.
         path: PathBuf,
         /// What happened.

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,8 @@ pub struct Config {
     pub labels_dir: PathBuf,
     /// Days for which is kept what is known of pictures that are gone.
     pub keep_deleted_days: u32,
+    /// How long embeddings of a model that the library has left are kept, in days.
+    pub keep_model_days: u32,
     /// Filter of the log.
     pub log: String,
     /// From a path to a stored image.
@@ -75,6 +78,16 @@ pub enum Precision {
     Int16,
     /// 8-bit integers, the fastest; moves embeddings visibly. Needs AVX512-VNNI.
     Int8,
+}
+
+impl IngestConfig {
+    /// Threads that read and decode.
+    pub(crate) fn decoding_threads(&self) -> usize {
+        match self.decode_threads {
+            0 => thread::available_parallelism().map_or(2, usize::from),
+            wanted => wanted,
+        }
+    }
 }
 
 /// From a path to a stored image.

@@ -1,61 +1,160 @@
-//! The daemon: wires all that works on an open library, and stops it within one deadline.
+//! The daemon: wires all that works on an open library, takes it over to another model, and stops it within one deadline.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tokio::net::TcpListener;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::config::Config;
+use crate::embed::Embedder;
 use crate::hooks;
 use crate::ingest::Ingest;
-use crate::library::{self, Library};
-use crate::serve::{self, Api};
+use crate::library::{self, Library, Opened};
+use crate::serve::{self, Api, Live};
 use crate::sidecar::Sidecars;
+use crate::stop::{Stop, Threads};
 use crate::store::Store;
 use crate::tag;
-use crate::upkeep;
+use crate::upkeep::{self, KeepDays, Reembedding};
+use crate::watch::Watch;
 
-/// Runs the daemon until the library's [`crate::stop::Stop`] is asked for.
+/// Runs the daemon until told to stop.
 pub(crate) async fn run(
     config: Config,
     folders: Vec<PathBuf>,
     listener: TcpListener,
-    library: Library,
+    Opened { library, next }: Opened,
+    stop: &Stop,
 ) -> Result<()> {
     let address = listener.local_addr()?.to_string();
     library
         .announce(&address)
         .context("failed to write the lock file")?;
-    let stop = library.stop.clone();
-    let threads = library.threads.clone();
     let pictures = library.pictures.clone();
     let roots = roots_of(&library.store, &folders)?;
     library::check_place(&config, &roots)?;
     name_roots(&library.store, &roots)?;
-    let poll_interval = Duration::from_secs(config.ingest.poll_interval_s);
-    let tagger = library.tagger.clone();
-    let labels = tag::follow(tagger, poll_interval, stop.clone(), &threads)
-        .context("failed to watch label files")?;
-    hooks::start(&config.hooks, &library)?;
-    let ingest = Ingest::start(&library, &roots)?;
-    if let Some(sidecars) = Sidecars::new(&library, config.sidecars.write) {
-        sidecars.start()?;
-    }
+    let (ingest, labels) = start(&config, &roots, &library)?;
     let images = library.index.vectors().len();
-    upkeep::start(&library, config.keep_deleted_days)?;
-    let api = Api::new(&config, library, ingest, labels);
-    info!(%address, folders = roots.len(), images, "listening");
-    serve::run(listener, api, &stop).await;
+    let watched = roots.len();
+    let api = Api::new(&config, library, ingest, labels, stop);
+    let threads = Threads::default();
+    let live = serve_live(config, roots, api, next, &threads, stop)?;
+    info!(%address, folders = watched, images, "listening");
+    serve::run(listener, &live, stop).await;
     info!("stopping");
     let deadline = stop.deadline();
-    let left = tokio::task::spawn_blocking(move || threads.join(deadline)).await?;
+    let left = tokio::task::spawn_blocking(move || {
+        // The change of the model first: it may be starting what works on the library.
+        let mut left = threads.join(deadline);
+        left.extend(live.now().library().threads.join(deadline));
+        left
+    });
+    let left = left.await?;
     pictures.close();
     if !left.is_empty() {
         warn!(threads = ?left, "work under way took too long and is left for the next start");
     }
     Ok(())
+}
+
+/// Starts all that works on a library in the background: what follows folders, and what follows label files.
+fn start(config: &Config, roots: &[PathBuf], library: &Library) -> Result<(Ingest, Watch)> {
+    let poll_interval = Duration::from_secs(config.ingest.poll_interval_s);
+    let tagger = library.tagger.clone();
+    let labels = tag::follow(
+        tagger,
+        poll_interval,
+        library.stop.clone(),
+        &library.threads,
+    )
+    .context("failed to watch label files")?;
+    hooks::start(&config.hooks, library)?;
+    let ingest = Ingest::start(library, roots)?;
+    if let Some(sidecars) = Sidecars::new(library, config.sidecars.write) {
+        sidecars.start()?;
+    }
+    upkeep::start(library, KeepDays::of(config))?;
+    Ok((ingest, labels))
+}
+
+/// What is served, and will be over another model once the pictures are embedded with it.
+fn serve_live(
+    config: Config,
+    roots: Vec<PathBuf>,
+    api: Api,
+    next: Option<Embedder>,
+    threads: &Threads,
+    stop: &Stop,
+) -> Result<Live> {
+    let Some(embedder) = next else {
+        return Ok(Live::new(api));
+    };
+    let reembedding = Reembedding::new(api.library(), embedder.clone())?;
+    let live = Live::new(api.changing_to(reembedding.progress()));
+    let change = ModelChange {
+        config,
+        roots,
+        embedder,
+        live: live.clone(),
+        stop: stop.clone(),
+    };
+    threads.spawn("model change", move || change.run(&reembedding))?;
+    Ok(live)
+}
+
+/// Takes a running library over to another model.
+struct ModelChange {
+    config: Config,
+    roots: Vec<PathBuf>,
+    embedder: Embedder,
+    live: Live,
+    stop: Stop,
+}
+
+impl ModelChange {
+    fn run(self, reembedding: &Reembedding) {
+        let model = self.embedder.name().to_owned();
+        info!(
+            model,
+            "embedding all pictures with another model; the one of before answers meanwhile"
+        );
+        match reembedding.run(|_| {}) {
+            Ok(true) => {}
+            // Told to stop: the next start goes on.
+            Ok(false) | Err(_) => return,
+        }
+        match self.take_over() {
+            Ok(()) => info!(model, "the library has gone over to another model"),
+            // Half of what works on the library may have been started: only a new start makes it whole.
+            Err(error) => {
+                error!(
+                    error = format!("{error:#}"),
+                    "failed to go over to another model, stopping"
+                );
+                self.stop.ask();
+            }
+        }
+    }
+
+    /// Whatever takes time is done while the model of before still answers.
+    fn take_over(&self) -> Result<()> {
+        let before = self.live.now().library().clone();
+        let library = before.with_model(&self.config, self.embedder.clone(), self.stop.part())?;
+        before.stop.ask();
+        let left = before.threads.join(before.stop.deadline());
+        if !left.is_empty() {
+            warn!(threads = ?left, "work under way took too long and is done again");
+        }
+        drop(before);
+        self.live.replace(|api| {
+            library.put_in_force()?;
+            let (ingest, labels) = start(&self.config, &self.roots, &library)?;
+            Ok(api.over(library, ingest, labels))
+        })
+    }
 }
 
 /// The folders that were named, else those of the last run.

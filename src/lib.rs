@@ -23,6 +23,7 @@
 //! | [`config`] | what did the owner ask for? |
 //! | [`stop`] | how do all who work in the background end, and in time? |
 //! | [`random`] | which random numbers are the same in every run? |
+//! | `pause` | when is what failed tried again? |
 //! | `ownership` | what stays of a file that another takes the place of? |
 //! | `spelling` | which names are one, however they are spelt? |
 //! | `kernels` | what is the product of these vectors or matrices, in the widest instructions at hand? |
@@ -77,6 +78,8 @@ pub mod config;
 pub mod stop;
 
 pub mod random;
+
+pub(crate) mod pause;
 
 pub(crate) mod ownership;
 

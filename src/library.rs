@@ -7,24 +7,18 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use tracing::{debug, info, warn};
 
-use crate::config::{Config, IngestConfig};
+use crate::config::{Config, IngestConfig, Precision};
 use crate::embed::{Embedder, Embedding, Placement};
 use crate::index::{self, Index, IndexSetup};
 use crate::model::{HubSettings, Model, ModelSource, Progress};
 use crate::pictures::{Bytes, Pictures};
 use crate::search::Search;
 use crate::stop::{Stop, Threads};
-use crate::store::{HookId, JournalDifference, Lock, ModelId, Root, Store, StoreError};
+use crate::store::{HookId, JournalDifference, KnownModel, Lock, ModelId, Root, Store, StoreError};
 use crate::tag::{self, TagError, Tagger};
 
 /// Texts such as people search for, one a line.
 const QUERIES: &str = include_str!("../config/queries.txt");
-
-/// The fact under which a library remembers the model it was last used with.
-pub const MODEL_FACT: &str = "model";
-
-/// The fact under which it remembers that model's fingerprint.
-pub const FINGERPRINT_FACT: &str = "model fingerprint";
 
 /// The folder in which a library remembers what is being decoded.
 const READING: &str = "reading";
@@ -58,19 +52,65 @@ pub struct Library {
     lock: Option<Arc<Lock>>,
 }
 
+/// A library that is open, and the model that it is to go over to, where its owner has named another one.
+#[derive(Debug)]
+pub struct Opened {
+    /// With the model that it is searched and tagged with.
+    pub library: Library,
+    /// Not all of its images are embedded with this one yet.
+    pub next: Option<Embedder>,
+}
+
 impl Library {
-    /// Takes the library of `config`, loads its model and its index, and brings its tags up to date.
-    pub fn open(config: &Config, stop: Stop, progress: &dyn Fn(Progress<'_>)) -> Result<Library> {
-        let folder = config.library_dir()?;
-        let lock = Lock::take(&folder)?;
-        let store = Store::open(&folder)?;
-        sync_journal(&store);
-        let embedder = load_model(&config.model, config, Some(&store), progress)?;
-        store.set_fact(MODEL_FACT, embedder.name())?;
-        store.set_fact(FINGERPRINT_FACT, embedder.fingerprint())?;
+    /// Takes the library of `config`, loads its model and its index, and brings its tags up to date. Where `config` names another
+    /// model than the one that the library was filled with, and there are images to embed with it, that one stays in force until
+    /// they are: nothing is lost from one moment to the next.
+    pub fn open(config: &Config, stop: Stop, progress: &dyn Fn(Progress<'_>)) -> Result<Opened> {
+        let taken = Taken::take(config)?;
+        let wanted = load_model(&config.model, config, Some(&taken.store), progress)?;
+        let (embedder, next) = match taken.model_to_leave(config, &wanted, progress)? {
+            Some(in_force) => (in_force, Some(wanted)),
+            None => (wanted, None),
+        };
+        let library = Library::take_over(config, taken, embedder, stop)?;
+        Ok(Opened { library, next })
+    }
+
+    /// The same with the model that the library was filled with, whichever `config` names: for what is no reason to go over to
+    /// another one.
+    pub fn open_as_filled(
+        config: &Config,
+        stop: Stop,
+        progress: &dyn Fn(Progress<'_>),
+    ) -> Result<Library> {
+        let taken = Taken::take(config)?;
+        let embedder = match taken.store.model_in_force()? {
+            Some(known) => load_known(&known, config, &taken.store, progress)?,
+            None => load_model(&config.model, config, Some(&taken.store), progress)?,
+        };
+        Library::take_over(config, taken, embedder, stop)
+    }
+
+    /// Opens a library for searching and looking, with the model that it was built with; also one that cannot be written.
+    pub fn open_read_only(config: &Config, progress: &dyn Fn(Progress<'_>)) -> Result<Library> {
+        let store = Store::open_existing(&config.library_dir()?)?;
+        let known = store
+            .model_in_force()?
+            .context("the library is empty: fill it with `pixdex index FOLDER`")?;
+        let embedder = load_known(&known, config, &store, progress)?;
+        Library::load(&without_graph(config), store, embedder, Stop::default())
+    }
+
+    /// With this model in force from now on.
+    fn take_over(
+        config: &Config,
+        Taken { lock, store }: Taken,
+        embedder: Embedder,
+        stop: Stop,
+    ) -> Result<Library> {
         let labels = config.labels_folder()?;
         let is_ours = config.labels_dir.as_os_str().is_empty();
-        let starters = is_ours.then(|| tag::starter_sets(&config.model));
+        let starters = is_ours.then(|| tag::starter_sets(embedder.name()));
         match tag::prepare_folder(&labels, starters) {
             // Its drive is away: the sets stay as they were last applied.
             Err(TagError::NoFolder(_)) if !store.label_sets()?.is_empty() => {}
@@ -78,25 +118,42 @@ impl Library {
         }
         let mut library = Library::load(config, store, embedder, stop)?;
         library.lock = Some(Arc::new(lock));
-        library.pictures = library.pictures.remembering(folder.join(READING));
+        let reading = library.folder.join(READING);
+        library.pictures = library.pictures.remembering(reading);
         // Before the first tag may change: from now on events are kept for them.
         let hooks = config.hooks.iter();
         let hooks: Vec<_> = hooks
             .map(|(name, hook)| (name.as_str(), hook.max_waiting))
             .collect();
         library.hooks = library.store.declare_hooks(&hooks)?;
-        library.tagger.sync()?;
+        library.put_in_force()?;
         Ok(library)
     }
 
-    /// Opens a library for searching and looking, with the model that it was built with; also one that cannot be written.
-    pub fn open_read_only(config: &Config, progress: &dyn Fn(Progress<'_>)) -> Result<Library> {
-        let store = Store::open_existing(&config.library_dir()?)?;
-        let name = store
-            .fact(MODEL_FACT)?
-            .context("the library is empty: fill it with `pixdex index FOLDER`")?;
-        let embedder = load_model(&name, config, Some(&store), progress)?;
-        Library::load(&without_graph(config), store, embedder, Stop::default())
+    /// The same library with another model, of which most images have embeddings: what is still to be done is
+    /// [`Library::put_in_force`].
+    pub(crate) fn with_model(
+        &self,
+        config: &Config,
+        embedder: Embedder,
+        stop: Stop,
+    ) -> Result<Library> {
+        let pictures = self.pictures.for_model(embedder.pixels_maker());
+        Ok(Library {
+            pictures,
+            lock: self.lock.clone(),
+            hooks: self.hooks.clone(),
+            ..Library::load(config, self.store.clone(), embedder, stop)?
+        })
+    }
+
+    /// Makes its model the one that the library is searched and tagged with.
+    pub(crate) fn put_in_force(&self) -> Result<()> {
+        self.tagger.sync()?;
+        Ok(self.store.set_model_in_force(&KnownModel {
+            name: self.embedder.name().to_owned(),
+            fingerprint: self.embedder.fingerprint().to_owned(),
+        })?)
     }
 
     fn load(config: &Config, store: Store, embedder: Embedder, stop: Stop) -> Result<Library> {
@@ -155,6 +212,75 @@ pub fn without_graph(config: &Config) -> Config {
     config
 }
 
+/// A library that nobody else writes.
+struct Taken {
+    lock: Lock,
+    store: Store,
+}
+
+impl Taken {
+    fn take(config: &Config) -> Result<Taken> {
+        let folder = config.library_dir()?;
+        let lock = Lock::take(&folder)?;
+        let store = Store::open(&folder)?;
+        sync_journal(&store);
+        Ok(Taken { lock, store })
+    }
+
+    /// The model in force, where the wanted one is another and has images to embed before it can take its place.
+    fn model_to_leave(
+        &self,
+        config: &Config,
+        wanted: &Embedder,
+        progress: &dyn Fn(Progress<'_>),
+    ) -> Result<Option<Embedder>> {
+        let Taken { store, .. } = self;
+        let known = store.model_in_force()?;
+        let Some(known) = known.filter(|known| known.fingerprint != wanted.fingerprint()) else {
+            return Ok(None);
+        };
+        let next = store.model(wanted.fingerprint(), wanted.name())?;
+        let in_force = store.model(&known.fingerprint, &known.name)?;
+        if store.count_to_embed(next)? == 0 || store.live_images(in_force)?.is_empty() {
+            return Ok(None);
+        }
+        match load_known(&known, config, store, progress) {
+            Ok(embedder) => Ok(Some(embedder)),
+            Err(error) => {
+                let (model, error) = (known.name, format!("{error:#}"));
+                warn!(
+                    model,
+                    error, "the model of before cannot answer until pictures are embedded anew"
+                );
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Loads the model that a library was filled with, in the precision that it was filled in.
+fn load_known(
+    known: &KnownModel,
+    config: &Config,
+    store: &Store,
+    progress: &dyn Fn(Progress<'_>),
+) -> Result<Embedder> {
+    let model = open_model(&known.name, progress)?;
+    for precision in [config.precision, Precision::Auto, Precision::Int8] {
+        let placement = Placement::find(config.device, precision);
+        match placement {
+            Ok(placement) if placement.fingerprint_of(&model) == known.fingerprint => {
+                return start_model(model, placement, Some(store));
+            }
+            _ => {}
+        }
+    }
+    bail!(
+        "`{}` is not the model any more that the library was filled with: start `pixdex serve` or `pixdex index` to fill it anew",
+        known.name
+    )
+}
+
 /// Loads a model by the name that its owner gave it. A library remembers how the model's self-check went, which takes
 /// longer than the rest.
 pub fn load_model(
@@ -163,9 +289,21 @@ pub fn load_model(
     library: Option<&Store>,
     progress: &dyn Fn(Progress<'_>),
 ) -> Result<Embedder> {
-    let source: ModelSource = name.parse()?;
     let placement = Placement::find(config.device, config.precision)?;
-    let model = Model::open(&source, &HubSettings::from_env(), progress)?;
+    start_model(open_model(name, progress)?, placement, library)
+}
+
+fn open_model(name: &str, progress: &dyn Fn(Progress<'_>)) -> Result<Model> {
+    let source: ModelSource = name.parse()?;
+    if source == ModelSource::Bundled {
+        warn!(
+            "the bundled model knows drawn pictures only; for photos take --model openai/clip-vit-base-patch32"
+        );
+    }
+    Ok(Model::open(&source, &HubSettings::from_env(), progress)?)
+}
+
+fn start_model(model: Model, placement: Placement, library: Option<&Store>) -> Result<Embedder> {
     let embedder = match library {
         Some(store) => load_checked(model, placement, store)?,
         None => Embedder::load(model, placement)?,
@@ -178,11 +316,6 @@ pub fn load_model(
         embedding_dim = embedder.embedding_dim(),
         "model loaded"
     );
-    if source == ModelSource::Bundled {
-        warn!(
-            "the bundled model knows drawn pictures only; for photos take --model openai/clip-vit-base-patch32"
-        );
-    }
     Ok(embedder)
 }
 
@@ -318,7 +451,7 @@ pub fn check_place(config: &Config, roots: &[PathBuf]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{self, Precision};
+    use crate::config;
 
     #[test]
     fn a_library_remembers_a_self_check_that_was_passed() {

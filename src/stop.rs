@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,8 @@ struct Shared {
     deadline: OnceLock<Instant>,
     open: Mutex<Option<Sender<Infallible>>>,
     token: CancellationToken,
+    /// Those who hear the word with this one.
+    parts: Mutex<Vec<Weak<Shared>>>,
 }
 
 impl Default for Stop {
@@ -38,19 +40,41 @@ impl Default for Stop {
                 deadline: OnceLock::new(),
                 open: Mutex::new(Some(open)),
                 token: CancellationToken::new(),
+                parts: Mutex::default(),
             }),
         }
+    }
+}
+
+impl Shared {
+    fn ask(&self) {
+        self.deadline.get_or_init(|| Instant::now() + LONGEST);
+        drop(locked(&self.open).take());
+        self.token.cancel();
+        let parts = std::mem::take(&mut *locked(&self.parts));
+        parts
+            .iter()
+            .filter_map(Weak::upgrade)
+            .for_each(|part| part.ask());
     }
 }
 
 impl Stop {
     /// Gives the word. The time that is left counts from the first time.
     pub fn ask(&self) {
-        self.shared
-            .deadline
-            .get_or_init(|| Instant::now() + LONGEST);
-        drop(locked(&self.shared.open).take());
-        self.shared.token.cancel();
+        self.shared.ask();
+    }
+
+    /// A word of its own for a part of the whole: who hears it hears this one too, and not the other way round.
+    #[must_use]
+    pub fn part(&self) -> Stop {
+        let part = Stop::default();
+        locked(&self.shared.parts).push(Arc::downgrade(&part.shared));
+        // Given before that, or while it was done: then nobody else passes it on.
+        if self.is_asked() {
+            part.ask();
+        }
+        part
     }
 
     /// Whether the word was given: for loops, as cheap as reading a number.
@@ -174,6 +198,17 @@ mod tests {
             deadline,
             "the time counts from the first word"
         );
+    }
+
+    #[test]
+    fn a_part_stops_alone_or_with_the_whole() {
+        let whole = Stop::default();
+        let [first, second] = [whole.part(), whole.part()];
+        first.ask();
+        assert!(first.is_asked() && !whole.is_asked() && !second.is_asked());
+        whole.ask();
+        assert!(second.closed().recv().is_err() && second.is_asked());
+        assert!(whole.part().is_asked(), "the word was given before");
     }
 
     #[test]

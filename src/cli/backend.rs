@@ -8,11 +8,11 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::client::Client;
 use super::output;
 use crate::config::Config;
-use crate::library::{self, Library};
+use crate::library::Library;
 use crate::search::{self, DuplicateCriterion};
 use crate::stop::Stop;
 use crate::store::{Decision, LabelRef, Lock, LockError, SetName, Store, WhichDecisions};
-use crate::upkeep;
+use crate::upkeep::{self, KeepDays};
 use crate::wire::{
     Answer, DecideMany, Decided, Decisions, Duplicates, Failures, Forget, ForgetReport,
     ModelStatus, Preview, Purge, PurgeReport, Roots, SearchRequest, Status, Tags,
@@ -49,10 +49,14 @@ impl Backend<'_> {
         match self {
             Backend::Daemon(client) => client.get("status", &[]),
             Backend::Own { store, .. } => {
+                let known = store.model_in_force()?;
+                let (name, fingerprint) =
+                    known.map(|known| (known.name, known.fingerprint)).unzip();
                 let model = ModelStatus {
-                    name: store.fact(library::MODEL_FACT)?,
-                    fingerprint: store.fact(library::FINGERPRINT_FACT)?,
+                    name,
+                    fingerprint,
                     loaded: None,
+                    next: None,
                 };
                 Ok(Status::stored(store, model, store.image_count()? as usize)?)
             }
@@ -142,7 +146,8 @@ impl Backend<'_> {
                 .at_work()
                 .post("decisions", &serde_json::to_string(&decide)?),
             Backend::Own { config, .. } => {
-                let library = Library::open(config, Stop::default(), &output::download())?;
+                let library =
+                    Library::open_as_filled(config, Stop::default(), &output::download())?;
                 let images = decide.images.len();
                 let label = LabelRef {
                     set: decide.set,
@@ -187,7 +192,7 @@ impl Backend<'_> {
             Backend::Own { config, .. } => {
                 let folder = config.library_dir()?;
                 let (_lock, store) = own(config)?;
-                let days = purge.older_than_days.unwrap_or(config.keep_deleted_days);
+                let days = KeepDays::of(config).or_deleted(purge.older_than_days);
                 let before = store.bytes()?;
                 let report = upkeep::purge(&store, &folder, days, &Stop::default())?;
                 store.compact()?;
@@ -205,7 +210,8 @@ impl Backend<'_> {
             Backend::Daemon(client) => client.at_work().post("decisions/import", text),
             Backend::Own { config, .. } => {
                 let decisions = Decision::parse_lines(text.as_bytes())?;
-                let library = Library::open(config, Stop::default(), &output::download())?;
+                let library =
+                    Library::open_as_filled(config, Stop::default(), &output::download())?;
                 Ok(Decided {
                     images: decisions.len(),
                     changed: library.tagger.decide(&decisions)?,

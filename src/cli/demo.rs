@@ -13,7 +13,7 @@ use super::{output, search, serve};
 use crate::config::Config;
 use crate::daemon;
 use crate::demo::{self, SEARCHES};
-use crate::library::Library;
+use crate::library::{Library, Opened};
 use crate::stop::Stop;
 use crate::tag::{self, DRAWN_SETS};
 use crate::wire::{Answer, Status, Tags};
@@ -60,24 +60,28 @@ impl Demo {
         tag::write_sets(&places.labels, DRAWN_SETS)?;
         print_line!("drawing pictures into {}", places.pictures.display());
         let pictures = demo::write_library(&places.pictures, |_| {})?.len();
-        let library = Library::open(&config, Stop::default(), &output::download())?;
-        serve::block_on(self.serve(config, library, places, pictures, started))
+        let stop = Stop::default();
+        let opened = Library::open(&config, stop.part(), &output::download())?;
+        serve::block_on(self.serve(config, opened, places, pictures, started, stop))
     }
 
     async fn serve(
         self,
         config: Config,
-        library: Library,
+        opened: Opened,
         places: Places,
         pictures: usize,
         started: Instant,
+        stop: Stop,
     ) -> Result<()> {
-        let stop = library.stop.clone();
         serve::stop_on_signal(stop.clone())?;
         let listener = self.bind(config.http.listen).await?;
         let address = listener.local_addr()?.to_string();
         let folders = vec![places.pictures.clone()];
-        let daemon = tokio::spawn(daemon::run(config, folders, listener, library));
+        let stop_of_daemon = stop.clone();
+        let daemon = tokio::spawn(async move {
+            daemon::run(config, folders, listener, opened, &stop_of_daemon).await
+        });
         let guide =
             tokio::task::spawn_blocking(move || guide(&address, &places, pictures, started));
         let guided = guide.await?;

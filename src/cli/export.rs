@@ -13,8 +13,9 @@ use tempfile::NamedTempFile;
 use super::output;
 use super::vectors::{self, Shape};
 use crate::config::Config;
-use crate::library;
-use crate::store::{ContentHash, Decision, Filter, ImageId, ModelId, Store, WhichDecisions};
+use crate::store::{
+    ContentHash, Decision, Filter, ImageId, KnownModel, ModelId, Store, WhichDecisions,
+};
 use crate::wire::Item;
 
 /// Images that are read together.
@@ -246,10 +247,8 @@ fn each_hash(
 fn known_model(store: &Store) -> Result<(ModelId, Shape, Vec<ImageId>)> {
     let unknown =
         "the library does not say which model it uses: start `pixdex serve` or `pixdex index` once";
-    let fact = |name| store.fact(name)?.context(unknown);
-    let fingerprint = fact(library::FINGERPRINT_FACT)?;
-    let model = fact(library::MODEL_FACT)?;
-    let id = store.model(&fingerprint, &model)?;
+    let KnownModel { name, fingerprint } = store.model_in_force()?.context(unknown)?;
+    let id = store.model(&fingerprint, &name)?;
     let mut embedding_dim = 0;
     let ids = store.live_images(id)?;
     store.each_embedding(id, &ids[..ids.len().min(1)], |_, embedding| {
@@ -259,7 +258,7 @@ fn known_model(store: &Store) -> Result<(ModelId, Shape, Vec<ImageId>)> {
         rows: ids.len(),
         embedding_dim,
         fingerprint,
-        model,
+        model: name,
     };
     Ok((id, shape, ids))
 }

@@ -9,8 +9,10 @@ use serde::Serialize;
 use super::output;
 use super::vectors::{Reader, Shape};
 use crate::config::Config;
-use crate::library::Library;
+use crate::embed::Embedder;
+use crate::library::{Library, Opened};
 use crate::stop::Stop;
+use crate::store::Store;
 
 /// Rows that are read, and written, together.
 const BATCH: usize = 1024;
@@ -38,8 +40,9 @@ struct Report {
 
 impl Import {
     pub(super) fn run(self, config: &Config) -> Result<()> {
-        let library = Library::open(config, Stop::default(), &output::download())?;
-        let report = self.import(&library);
+        let Opened { library, next } = Library::open(config, Stop::default(), &output::download())?;
+        let embedder = next.as_ref().unwrap_or(&library.embedder);
+        let report = self.import(&library.store, embedder);
         let report =
             report.with_context(|| format!("failed to import `{}`", self.file.display()))?;
         output::print(&report, self.json, |report| {
@@ -51,10 +54,11 @@ impl Import {
         })
     }
 
-    fn import(&self, library: &Library) -> Result<Report> {
+    fn import(&self, store: &Store, embedder: &Embedder) -> Result<Report> {
         // All are checked before the first is kept.
         let mut check = Reader::open(&self.file)?;
-        fits(&check.shape, library)?;
+        fits(&check.shape, embedder)?;
+        let model = store.model(embedder.fingerprint(), embedder.name())?;
         while !check.read(BATCH)?.is_empty() {}
         let mut reader = Reader::open(&self.file)?;
         let bar = output::counting("importing", reader.shape.rows);
@@ -64,7 +68,7 @@ impl Import {
             if rows.is_empty() {
                 break;
             }
-            imported += library.store.import_embeddings(library.model, &rows)?;
+            imported += store.import_embeddings(model, &rows)?;
             bar.inc(rows.len() as u64);
         }
         bar.finish_and_clear();
@@ -75,8 +79,7 @@ impl Import {
     }
 }
 
-fn fits(shape: &Shape, library: &Library) -> Result<()> {
-    let embedder = &library.embedder;
+fn fits(shape: &Shape, embedder: &Embedder) -> Result<()> {
     ensure!(
         shape.fingerprint == embedder.fingerprint(),
         "its embeddings are of the model `{}` with the fingerprint {}, and the library's are of `{}` with {}: vectors of two \

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 
@@ -10,9 +10,10 @@ use super::FilesWait;
 use super::output::{self, IndexBar};
 use crate::config::Config;
 use crate::ingest::{self, ProgressReport};
-use crate::library::{self, Library};
+use crate::library::{self, Library, Opened};
 use crate::sidecar::Sidecars;
 use crate::stop::Stop;
+use crate::upkeep::Reembedding;
 use crate::wire::Failures;
 
 /// Bring the library to the state of folders once, then exit.
@@ -29,6 +30,9 @@ pub(super) struct Index {
     json: bool,
 }
 
+/// Attempts to embed with another model after which this gives up: after some ten seconds.
+const MOST_ATTEMPTS: u32 = 4;
+
 #[derive(Serialize)]
 struct Report {
     #[serde(flatten)]
@@ -44,7 +48,8 @@ impl Index {
         let roots = library::resolve_roots(&self.folders, &library::known_roots(config)?)?;
         library::check_place(config, &roots)?;
         let config = library::without_graph(config);
-        let library = Library::open(&config, Stop::default(), &output::download())?;
+        let opened = Library::open(&config, Stop::default(), &output::download())?;
+        let library = go_over(opened, &config)?;
         let store = library.store.clone();
         let index = library.index.clone();
         let sidecars = Sidecars::new(&library, config.sidecars.write);
@@ -64,6 +69,24 @@ impl Index {
             files => Err(FilesWait { files }.into()),
         }
     }
+}
+
+/// Embeds the library's pictures with the model that it is to go over to, if there is one, and then goes over to it. A run that is
+/// stopped before leaves the library as it was, and the next one goes on.
+fn go_over(Opened { library, next }: Opened, config: &Config) -> Result<Library> {
+    let Some(embedder) = next else {
+        return Ok(library);
+    };
+    let reembedding = Reembedding::new(&library, embedder.clone())?.giving_up_after(MOST_ATTEMPTS);
+    let report = reembedding.progress().report();
+    let bar = output::counting("embedding with another model", report.images);
+    reembedding
+        .run(|progress| bar.set_position(progress.report().embedded as u64))
+        .context("the library stays with its model")?;
+    bar.finish_and_clear();
+    let next = library.with_model(config, embedder, Stop::default())?;
+    next.put_in_force()?;
+    Ok(next)
 }
 
 fn print(report: &Report, failures: &Failures) {

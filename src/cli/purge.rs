@@ -35,10 +35,14 @@ fn print(report: &PurgeReport) {
     let PurgeReport {
         files,
         images,
+        models,
         thumbnails,
         freed_bytes,
     } = report;
     let freed_kb = freed_bytes / 1000;
+    if *models > 0 {
+        print_line!("{models} models purged that the library left long ago");
+    }
     print_line!(
         "{files} files, {images} images and {thumbnails} thumbnails purged; the database is {freed_kb} kB smaller"
     );

@@ -64,21 +64,21 @@ async fn serve(config: Config, folders: Vec<PathBuf>) -> Result<()> {
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("failed to listen on `{listen}`"))?;
-    let stop_of_library = stop.clone();
+    let stop_of_library = stop.part();
     let named = folders.clone();
     let opened = tokio::task::spawn_blocking(move || {
         // Before a library is made there. Folders that it remembers were looked at when they were named.
         let roots = library::resolve_roots(&named, &library::known_roots(&config)?)?;
         library::check_place(&config, &roots)?;
-        let library = Library::open(&config, stop_of_library, &output::download())?;
-        anyhow::Ok((config, library))
+        let opened = Library::open(&config, stop_of_library, &output::download())?;
+        anyhow::Ok((config, opened))
     });
     // A download can take minutes, and must end at once when it is told to.
-    let (config, library) = tokio::select! {
+    let (config, opened) = tokio::select! {
         opened = opened => opened??,
         () = stop.asked() => std::process::exit(0),
     };
-    daemon::run(config, folders, listener, library).await
+    daemon::run(config, folders, listener, opened, &stop).await
 }
 
 /// Passes on that the process is told to stop. Both handlers are in place before anybody learns the address.

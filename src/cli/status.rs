@@ -9,8 +9,8 @@ use super::output;
 use crate::config::Config;
 use crate::pictures::Bytes;
 use crate::wire::{
-    self, DecodingStatus, HookStatus, LabelSetStatus, RootStatus, RunningStatus, Tuned, WatchNote,
-    WatchReport, Way,
+    self, DecodingStatus, HookStatus, LabelSetStatus, ReembeddingReport, RootStatus, RunningStatus,
+    Tuned, WatchNote, WatchReport, Way,
 };
 
 /// Show how the library stands.
@@ -46,6 +46,9 @@ fn print(report: &Report) {
     let daemon = report.daemon.as_deref();
     print_line!("images    {}", status.images);
     print_line!("model     {}", model.unwrap_or("none yet"));
+    if let Some(next) = &status.model.next {
+        print_next_model(next);
+    }
     print_line!("daemon    {}", daemon.unwrap_or("not running"));
     for (state, count) in &status.files {
         print_line!("files     {count} {state}");
@@ -85,6 +88,22 @@ fn print(report: &Report) {
     }
     for (hook, status) in &status.hooks {
         print_hook(hook, status);
+    }
+}
+
+fn print_next_model(next: &ReembeddingReport) {
+    let ReembeddingReport {
+        name,
+        images,
+        embedded,
+        left_s,
+        trouble,
+        ..
+    } = next;
+    let left = left_s.map_or_else(String::new, |left_s| format!(", {left_s} s left"));
+    print_line!("          goes over to {name}: {embedded} of {images} embedded{left}");
+    if let Some(trouble) = trouble {
+        print_line!("          WAITS, to be tried again: {trouble}");
     }
 }
 

@@ -4,14 +4,18 @@
 use std::sync::Arc;
 
 use candle_core::DType;
+use tracing::warn;
 
 use super::towers::Towers;
 use super::workers::Answer;
 use super::{
-    EmbedError, Pixels, PixelsMaker, Placement, Similarity, check, check_text, checkpoint, weights,
+    EmbedError, Embedding, Pixels, PixelsMaker, Placement, Similarity, check, check_text,
+    checkpoint, weights,
 };
-use crate::kernels::NumberFormat;
 use crate::model::{Model, Preprocessing};
+
+/// What became of one of several pictures.
+type Answered = Result<Embedding, EmbedError>;
 
 /// A loaded model. The threads end when the last handle is dropped.
 #[derive(Debug, Clone)]
@@ -46,8 +50,8 @@ impl Embedder {
         let towers = Towers::start(&model, &mut placement)?;
         let tensors = checkpoint::open(&model.weights, DType::F32, &candle_core::Device::Cpu)?;
         let facts = Facts {
-            name: model.name,
-            fingerprint: fingerprint(model.fingerprint, &placement),
+            name: model.name.clone(),
+            fingerprint: placement.fingerprint_of(&model),
             image_size: model.architecture.vision.image_size,
             embedding_dim: model.architecture.projection_dim,
             similarity: weights::load_similarity(&tensors)?,
@@ -63,6 +67,26 @@ impl Embedder {
     /// Embeds pictures, in their order. Blocks while the tower is busy.
     pub fn embed_images(&self, pictures: Vec<Pixels>) -> Answer {
         self.towers.images.ask(pictures)
+    }
+
+    /// Embeds pictures together or, where that fails, each alone, so that one bad picture costs only itself. Fails where it is not the
+    /// pictures: where several fail together and each of them alone.
+    pub fn embed_each(&self, pictures: Vec<Pixels>) -> Result<Vec<Answered>, EmbedError> {
+        let error = match self.embed_images(pictures.clone()) {
+            Ok(embeddings) => return Ok(embeddings.into_iter().map(Ok).collect()),
+            Err(EmbedError::Stopped) => return Err(EmbedError::Stopped),
+            Err(error) => error,
+        };
+        warn!(%error, "a batch failed, embedding its pictures one by one");
+        let one = |pixels| {
+            let alone = self.embed_images(vec![pixels])?.pop();
+            alone.ok_or(EmbedError::Stopped)
+        };
+        let each: Vec<Answered> = pictures.into_iter().map(one).collect();
+        if each.len() > 1 && each.iter().all(Result::is_err) {
+            return Err(error);
+        }
+        Ok(each)
     }
 
     /// Embeds texts, in their order; one that is too long is an error. Blocks while the tower is busy.
@@ -118,15 +142,4 @@ impl Embedder {
     pub fn placement(&self) -> &Placement {
         &self.facts.placement
     }
-}
-
-/// Embeddings in int8 lie apart from those of the same weights in another precision, so they do not meet; all others lie
-/// within the self-check's 0.9999 of f32 and do.
-fn fingerprint(weights: String, placement: &Placement) -> String {
-    if placement.format == NumberFormat::Int8 {
-        return blake3::hash(format!("{weights} int8").as_bytes())
-            .to_hex()
-            .to_string();
-    }
-    weights
 }

@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 
 use crate::config::HookConfig;
 use crate::library::Library;
+use crate::pause;
 use crate::stop::Stop;
 use crate::store::{HookId, QueuedEvent, Store, StoreError};
 use attempt::{Failure, Target};
@@ -66,7 +67,8 @@ impl Worker {
                 Ok(None) => self.wait_for_events(),
                 Ok(Some(false)) => {
                     failures += 1;
-                    self.stop.is_asked_within(pause_after(failures));
+                    let pause = pause::doubling(FIRST_PAUSE, LAST_PAUSE, failures);
+                    self.stop.is_asked_within(pause);
                 }
                 // A full disk, say. What was taken and could not be written off is delivered again.
                 Err(error) => {
@@ -123,26 +125,9 @@ fn is_hopeless(refusals: i64, age_s: i64, give_up_after_s: i64) -> bool {
     refusals >= MAX_REFUSALS || age_s >= give_up_after_s
 }
 
-/// The pause after so many failed attempts in a row.
-fn pause_after(failures: u32) -> Duration {
-    let factor = 1_u32.checked_shl(failures.saturating_sub(1));
-    let pause = factor.and_then(|factor| FIRST_PAUSE.checked_mul(factor));
-    pause.map_or(LAST_PAUSE, |pause| pause.min(LAST_PAUSE))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pauses_double_up_to_the_longest() {
-        let pauses =
-            [1, 2, 3, 10, 11, 33, u32::MAX].map(|failures| pause_after(failures).as_millis());
-        assert_eq!(
-            pauses,
-            [500, 1000, 2000, 256_000, 300_000, 300_000, 300_000]
-        );
-    }
 
     #[test]
     fn an_event_is_given_up_when_it_is_old_or_refused_again_and_again() {

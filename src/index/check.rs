@@ -3,7 +3,6 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::SEGMENT;
 use super::file::{self, BadSegment};
 use super::segment::Segment;
 use crate::stop::Stop;
@@ -12,14 +11,26 @@ use crate::store::ImageId;
 /// The folder of the index inside the library's.
 pub const FOLDER: &str = "index";
 
-fn file_of(library: &Path) -> PathBuf {
-    library.join(FOLDER).join(SEGMENT)
+/// What the names of all segments' files begin with.
+const SEGMENT: &str = "segment";
+
+/// The name of a segment's file: each model has its own, so that going back to one finds it.
+pub(super) fn file_name(fingerprint: &str) -> String {
+    let short = fingerprint.get(..16).unwrap_or(fingerprint);
+    format!("{SEGMENT}-{short}")
 }
 
-/// The images in the segment of the library in this folder, each with the hash of its embedding; none where there is no segment.
+fn file_of(library: &Path, fingerprint: &str) -> PathBuf {
+    library.join(FOLDER).join(file_name(fingerprint))
+}
+
+/// The images in a model's segment of the library in this folder, each with the hash of its embedding; none where there is no segment.
 /// Fails with what is wrong with it.
-pub fn verify_rows(library: &Path) -> Result<Option<Vec<(ImageId, u64)>>, String> {
-    let path = file_of(library);
+pub fn verify_rows(
+    library: &Path,
+    fingerprint: &str,
+) -> Result<Option<Vec<(ImageId, u64)>>, String> {
+    let path = file_of(library, fingerprint);
     let described = |error: &BadSegment| format!("`{}`: {error}", path.display());
     match file::verify(&path, &Stop::default()) {
         Err(BadSegment::Io(error)) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -45,9 +56,24 @@ pub fn row_hash(row: &[f32]) -> u64 {
         .fold(0, |hash, byte| hash << 8 | u64::from(*byte))
 }
 
-/// Removes the segment of the library in this folder: it is built again.
+/// Removes all segments of the library in this folder: they are built again.
 pub fn remove(library: &Path) -> io::Result<()> {
-    match std::fs::remove_file(file_of(library)) {
+    let entries = match std::fs::read_dir(library.join(FOLDER)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(SEGMENT) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the segment of one model.
+pub fn remove_of(library: &Path, fingerprint: &str) -> io::Result<()> {
+    match std::fs::remove_file(file_of(library, fingerprint)) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }

@@ -45,7 +45,7 @@ use crate::embed::Embedding;
 use crate::stop::{Stop, Threads};
 use crate::store::{ImageId, ModelId, Store, StoreError};
 use build::SegmentPlan;
-pub use check::{FOLDER, remove, row_hash, verify_rows};
+pub use check::{FOLDER, remove, remove_of, row_hash, verify_rows};
 use file::BadSegment;
 use measure::TuningQuery;
 pub use near_duplicates::SimilarPair;
@@ -55,9 +55,6 @@ pub use snapshot::{Rows, Snapshot};
 use state::{SharedState, State};
 pub use tuning::{Tuned, Tuning, Way};
 pub use vectors::Vectors;
-
-/// The name of the segment's file.
-const SEGMENT: &str = "segment";
 
 /// The newest images of a segment are compared with the store when it is opened: a database that was put back by hand may have
 /// given their numbers to other images.
@@ -102,7 +99,7 @@ impl fmt::Debug for IndexSetup {
 
 impl IndexSetup {
     fn file(&self) -> PathBuf {
-        self.folder.join(SEGMENT)
+        self.folder.join(check::file_name(&self.fingerprint))
     }
 }
 

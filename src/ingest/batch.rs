@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use super::Progress;
 use super::breaker::{Breaker, Stage};
@@ -105,8 +105,7 @@ impl Batcher {
         findings
     }
 
-    /// Embeds pictures together; where that fails, each alone, so that one bad picture costs only itself. Where it fails for
-    /// several and for each of them, it is not the pictures.
+    /// Embeds pictures; where it is not their fault that this fails, they come back with why.
     fn embed_pictures(
         &self,
         pictures: Vec<(Job, Facts, Pixels)>,
@@ -123,14 +122,10 @@ impl Batcher {
             facts.push(of_picture);
             pixels.push(of_model);
         }
-        let mut embeddings = match self.embed_all(pixels) {
+        let embeddings = match self.embedder.embed_each(pixels) {
             Ok(embeddings) => embeddings,
             Err(error) => return Err((jobs, error.to_string())),
         };
-        if embeddings.len() > 1 && embeddings.iter().all(Result::is_err) {
-            let error = embeddings.pop().and_then(Result::err);
-            return Err((jobs, error.unwrap_or(EmbedError::Stopped).to_string()));
-        }
         self.breaker.succeed(Stage::Embed);
         let duration_ms = started.elapsed().as_millis() as u64;
         info!(pictures = jobs.len(), duration_ms, "batch embedded");
@@ -140,28 +135,6 @@ impl Batcher {
         };
         let found = facts.into_iter().zip(embeddings).map(found);
         Ok(jobs.into_iter().zip(found).collect())
-    }
-
-    fn embed_all(
-        &self,
-        pixels: Vec<Pixels>,
-    ) -> Result<Vec<Result<Embedding, EmbedError>>, EmbedError> {
-        match self.embedder.embed_images(pixels.clone()) {
-            Ok(embeddings) => Ok(embeddings.into_iter().map(Ok).collect()),
-            Err(EmbedError::Stopped) => Err(EmbedError::Stopped),
-            Err(error) => {
-                warn!(%error, "a batch failed, embedding its pictures one by one");
-                let each = pixels.into_iter().map(|pixels| self.embed_one(pixels));
-                Ok(each.collect())
-            }
-        }
-    }
-
-    fn embed_one(&self, pixels: Pixels) -> Result<Embedding, EmbedError> {
-        self.embedder
-            .embed_images(vec![pixels])?
-            .pop()
-            .ok_or(EmbedError::Stopped)
     }
 }
 

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use tracing::{error, info};
 
+use crate::pause;
+
 /// The pause after the first failure; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -69,7 +71,7 @@ impl Breaker {
             return;
         }
         let attempts = earlier.map_or(0, |earlier| earlier.attempts) + 1;
-        let pause = pause(attempts);
+        let pause = pause::doubling(FIRST_PAUSE, LONGEST_PAUSE, attempts);
         if earlier.is_none_or(|earlier| earlier.reason != reason) {
             let pause_s = pause.as_secs();
             error!(?stage, reason, pause_s, "indexing pauses: all files wait");
@@ -128,19 +130,12 @@ impl Breaker {
     }
 }
 
-fn pause(attempts: u32) -> Duration {
-    let doublings = attempts.saturating_sub(1).min(16);
-    (FIRST_PAUSE * (1 << doublings)).min(LONGEST_PAUSE)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_and_only_the_stage_that_failed_ends_them() {
-        let pauses = [1, 2, 3, 12, 13, u32::MAX].map(|attempts| pause(attempts).as_secs());
-        assert_eq!(pauses, [1, 2, 4, 2048, 3600, 3600]);
+    fn only_the_stage_that_failed_ends_a_pause() {
         let breaker = Breaker::default();
         assert_eq!(breaker.pause(), None);
         breaker.trip(Stage::Write, "no room".to_owned());

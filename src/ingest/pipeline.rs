@@ -8,7 +8,6 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
@@ -64,7 +63,7 @@ impl Pipeline {
         let being_written = Arc::<AtomicUsize>::default();
         let (returned_sender, returned) = unbounded();
         let breaker = progress.counts.breaker.clone();
-        for _ in 0..decode_threads(library.ingest.decode_threads) {
+        for _ in 0..library.ingest.decoding_threads() {
             let reader = Reader {
                 library: library.clone(),
                 breaker: breaker.clone(),
@@ -189,13 +188,5 @@ impl Pipeline {
             "a thread of the pipeline ended before its work"
         );
         Ok(())
-    }
-}
-
-fn decode_threads(wanted: usize) -> usize {
-    if wanted > 0 {
-        wanted
-    } else {
-        thread::available_parallelism().map_or(2, usize::from)
     }
 }

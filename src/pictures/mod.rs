@@ -146,6 +146,15 @@ impl Pictures {
         }
     }
 
+    /// The same, for another model.
+    #[must_use]
+    pub(crate) fn for_model(&self, maker: PixelsMaker) -> Pictures {
+        Pictures {
+            maker,
+            ..self.clone()
+        }
+    }
+
     /// To be told when the process ends in order: what is being decoded then is not to blame for its end.
     pub(crate) fn close(&self) {
         self.reading.close();

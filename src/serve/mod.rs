@@ -9,6 +9,7 @@ mod events;
 mod files;
 mod guard;
 mod label_sets;
+mod live;
 mod params;
 mod request;
 mod routes;
@@ -29,7 +30,9 @@ use crate::library::Library;
 use crate::pictures::Thumbnails;
 use crate::search::Search;
 use crate::stop::Stop;
+use crate::upkeep::{KeepDays, ReembeddingProgress};
 use crate::watch::Watch;
+pub(crate) use live::Live;
 
 /// What the handlers work with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -41,35 +44,70 @@ pub(crate) struct Api {
     /// Of the roots, and of the labels folder.
     watches: [Watch; 2],
     thumbnails: Thumbnails,
-    /// How long what is gone is kept.
-    keep_deleted_days: u32,
+    keep_days: KeepDays,
+    /// How far the embedding with another model is, where the library is to go over to one.
+    next_model: Option<ReembeddingProgress>,
     guard: Arc<guard::Guard>,
     slots: Arc<Semaphore>,
     streams: events::Streams,
 }
 
 impl Api {
-    /// Over an open library, its running ingest, and the watch on its labels.
-    pub(crate) fn new(config: &Config, library: Library, ingest: Ingest, labels: Watch) -> Api {
+    /// Over an open library, its running ingest, and the watch on its labels; streams end when `stop` is asked for.
+    pub(crate) fn new(
+        config: &Config,
+        library: Library,
+        ingest: Ingest,
+        labels: Watch,
+        stop: &Stop,
+    ) -> Api {
         Api {
             search: library.search(),
             progress: ingest.progress,
             rescans: ingest.rescans,
             watches: [ingest.watch, labels],
             thumbnails: Thumbnails::new(&library.folder, library.pictures.clone()),
-            keep_deleted_days: config.keep_deleted_days,
+            keep_days: KeepDays::of(config),
+            next_model: None,
             guard: Arc::new(guard::Guard::new(&config.http.hosts)),
             slots: Arc::new(Semaphore::new(config.http.max_requests)),
-            streams: events::Streams::new(library.stop.clone()),
+            streams: events::Streams::new(stop.clone()),
             library,
         }
+    }
+
+    /// The same, where the library is to go over to another model.
+    pub(crate) fn changing_to(self, next_model: ReembeddingProgress) -> Api {
+        Api {
+            next_model: Some(next_model),
+            ..self
+        }
+    }
+
+    /// The same for those who ask, over another library.
+    pub(crate) fn over(&self, library: Library, ingest: Ingest, labels: Watch) -> Api {
+        Api {
+            search: library.search(),
+            progress: ingest.progress,
+            rescans: ingest.rescans,
+            watches: [ingest.watch, labels],
+            thumbnails: Thumbnails::new(&library.folder, library.pictures.clone()),
+            next_model: None,
+            library,
+            ..self.clone()
+        }
+    }
+
+    /// What it is about.
+    pub(crate) fn library(&self) -> &Library {
+        &self.library
     }
 }
 
 /// Serves until told to stop; a client that reads nothing does not hold that up beyond the deadline.
-pub(crate) async fn run(listener: TcpListener, api: Api, stop: &Stop) {
+pub(crate) async fn run(listener: TcpListener, live: &Live, stop: &Stop) {
     let graceful = stop.clone();
-    let server = warp::serve(routes::all(&api))
+    let server = warp::serve(routes::all(live))
         .incoming(listener)
         .graceful(async move { graceful.asked().await })
         .run();

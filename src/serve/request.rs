@@ -1,5 +1,7 @@
 //! What a route is given, and how its work becomes an answer.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use warp::Filter;
 use warp::filters::BoxedFilter;
@@ -8,63 +10,95 @@ use warp::reply::{self, Reply, Response};
 
 use super::Api;
 use super::error::ApiError;
+use super::live::Live;
 use super::params::{Known, Params};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
 /// A request that came to a route, without the parts of its address.
 pub(super) struct Request {
-    pub(super) api: Api,
+    pub(super) api: Arc<Api>,
     pub(super) params: Params,
     pub(super) body: Bytes,
+    live: Live,
+    /// Whether it changes the library.
+    is_change: bool,
+}
+
+impl Request {
+    /// What changes the library changes the one that is served then, and not the one before it.
+    fn work<T>(mut self, work: impl FnOnce(&Request) -> T) -> T {
+        if !self.is_change {
+            return work(&self);
+        }
+        let live = self.live.clone();
+        let _held = live.hold();
+        self.api = live.now();
+        work(&self)
+    }
 }
 
 /// Lets requests of one kind through, with what they hold.
 type Requests = BoxedFilter<(Request,)>;
 
-pub(super) fn get(api: &Api, known: Known) -> Requests {
-    warp::get().and(without_body(api, known)).boxed()
+pub(super) fn get(live: &Live, known: Known) -> Requests {
+    warp::get().and(without_body(live, known)).boxed()
 }
 
-pub(super) fn delete(api: &Api) -> Requests {
-    warp::delete().and(without_body(api, &[])).boxed()
+pub(super) fn delete(live: &Live) -> Requests {
+    changing(warp::delete().and(without_body(live, &[])).boxed())
 }
 
 /// A POST whose address says all.
-pub(super) fn post_empty(api: &Api) -> Requests {
-    warp::post().and(without_body(api, &[])).boxed()
+pub(super) fn post_empty(live: &Live) -> Requests {
+    warp::post().and(without_body(live, &[])).boxed()
 }
 
 /// A POST with a body of up to so many bytes.
-pub(super) fn post(api: &Api, limit_bytes: u64) -> Requests {
-    warp::post().and(with_body(api, limit_bytes)).boxed()
+pub(super) fn post(live: &Live, limit_bytes: u64) -> Requests {
+    warp::post().and(with_body(live, limit_bytes)).boxed()
 }
 
 /// A PUT with a body of up to so many bytes.
-pub(super) fn put(api: &Api, limit_bytes: u64) -> Requests {
-    warp::put().and(with_body(api, limit_bytes)).boxed()
+pub(super) fn put(live: &Live, limit_bytes: u64) -> Requests {
+    changing(warp::put().and(with_body(live, limit_bytes)).boxed())
+}
+
+/// A POST with a body of up to so many bytes, which changes the library.
+pub(super) fn post_change(live: &Live, limit_bytes: u64) -> Requests {
+    changing(post(live, limit_bytes))
+}
+
+fn changing(requests: Requests) -> Requests {
+    let change = |request| Request {
+        is_change: true,
+        ..request
+    };
+    requests.map(change).boxed()
 }
 
 /// What has a body says all in it.
-fn with_body(api: &Api, limit_bytes: u64) -> Requests {
-    without_body(api, &[])
+fn with_body(live: &Live, limit_bytes: u64) -> Requests {
+    without_body(live, &[])
         .and(warp::body::content_length_limit(limit_bytes))
         .and(warp::body::bytes())
         .map(|request: Request, body| Request { body, ..request })
         .boxed()
 }
 
-fn without_body(api: &Api, known: Known) -> Requests {
-    let api = api.clone();
+fn without_body(live: &Live, known: Known) -> Requests {
+    let live = live.clone();
     let raw = warp::query::raw().or(warp::any().map(String::new)).unify();
     raw.and_then(move |raw: String| {
         let params = Params::read(&raw, known).map_err(warp::reject::custom);
-        let api = api.clone();
+        let live = live.clone();
         async {
             params.map(|params| Request {
-                api,
+                api: live.now(),
                 params,
                 body: Bytes::new(),
+                live,
+                is_change: false,
             })
         }
     })
@@ -89,7 +123,7 @@ pub(super) async fn blocking<T: Send + 'static>(
     };
     let done = tokio::task::spawn_blocking(move || {
         let _slot = slot;
-        work(&request)
+        request.work(work)
     });
     done.await.map_err(ApiError::internal)?
 }

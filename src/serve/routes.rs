@@ -11,10 +11,11 @@ use warp::{Filter, Rejection, path};
 
 use super::decisions::About;
 use super::error::recover;
+use super::live::Live;
 use super::request::{
-    Request, answer, blocking, delete, get, json, or_error, post, post_empty, put,
+    Request, answer, blocking, delete, get, json, or_error, post, post_change, post_empty, put,
 };
-use super::{Api, decisions, files, label_sets, search, status, upkeep};
+use super::{decisions, files, label_sets, search, status, upkeep};
 use crate::tag;
 use crate::wire::Health;
 
@@ -32,16 +33,16 @@ type Route = BoxedFilter<(Response,)>;
 
 /// All of it, errors included.
 pub(super) fn all(
-    api: &Api,
+    live: &Live,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + use<> {
     let v1 = path!("api" / "v1" / ..).and(first_of(vec![
-        pictures(api),
-        labels(api),
-        decisions(api),
-        daemon(api),
+        pictures(live),
+        labels(live),
+        decisions(live),
+        daemon(live),
     ]));
-    let answers = first_of(vec![page(), health(api), v1.boxed()]);
-    guard(api)
+    let answers = first_of(vec![page(), health(live), v1.boxed()]);
+    guard(live)
         .and(answers)
         .recover(recover)
         .unify()
@@ -50,8 +51,8 @@ pub(super) fn all(
 }
 
 /// Lets a request through or rejects it.
-fn guard(api: &Api) -> impl Filter<Extract = (), Error = Rejection> + Clone + use<> {
-    let guard = api.guard.clone();
+fn guard(live: &Live) -> impl Filter<Extract = (), Error = Rejection> + Clone + use<> {
+    let guard = live.now().guard.clone();
     warp::host::optional()
         .and(warp::header::optional::<String>("origin"))
         .and_then(
@@ -80,8 +81,8 @@ fn page() -> Route {
 }
 
 /// The listener is only served when the library is open, so who is answered is answered by a ready program.
-fn health(api: &Api) -> Route {
-    let ok = get(api, &[]).map(|_| {
+fn health(live: &Live) -> Route {
+    let ok = get(live, &[]).map(|_| {
         let status = "ok".to_owned();
         json(Ok(Health { status }))
     });
@@ -91,102 +92,102 @@ fn health(api: &Api) -> Route {
     ])
 }
 
-fn pictures(api: &Api) -> Route {
+fn pictures(live: &Live) -> Route {
     first_of(vec![
         path!("images")
-            .and(get(api, search::LIST))
+            .and(get(live, search::LIST))
             .then(|request| answer(request, search::images))
             .boxed(),
         path!("images" / String)
-            .and(get(api, &[]))
+            .and(get(live, &[]))
             .then(|id: String, request| answer(request, move |request| files::image(request, &id)))
             .boxed(),
         path!("images" / String / "file")
-            .and(get(api, &[]))
+            .and(get(live, &[]))
             .then(|id, request| async { or_error(files::original(request, id).await) })
             .boxed(),
         path!("images" / String / "thumbnail")
-            .and(get(api, files::THUMBNAIL))
+            .and(get(live, files::THUMBNAIL))
             .then(|id: String, request| async {
                 or_error(blocking(request, move |request| files::thumbnail(request, &id)).await)
             })
             .boxed(),
         path!("search")
-            .and(get(api, search::RANKING))
+            .and(get(live, search::RANKING))
             .then(|request| answer(request, search::search))
             .boxed(),
         path!("search")
-            .and(post(api, MAX_QUERY_BYTES))
+            .and(post(live, MAX_QUERY_BYTES))
             .then(|request| answer(request, search::form))
             .boxed(),
         path!("duplicates")
-            .and(get(api, search::DUPLICATES))
+            .and(get(live, search::DUPLICATES))
             .then(|request| answer(request, search::duplicates))
             .boxed(),
     ])
 }
 
-fn labels(api: &Api) -> Route {
+fn labels(live: &Live) -> Route {
     first_of(vec![
         path!("label-sets")
-            .and(get(api, &[]))
+            .and(get(live, &[]))
             .then(|request| answer(request, |request| Ok(label_sets::list(request))))
             .boxed(),
         path!("label-sets" / Text)
-            .and(get(api, &[]))
+            .and(get(live, &[]))
             .then(|Text(name), request| {
                 answer(request, move |request| label_sets::one(request, &name))
             })
             .boxed(),
         path!("label-sets" / Text)
-            .and(put(api, tag::MAX_FILE_BYTES))
+            .and(put(live, tag::MAX_FILE_BYTES))
             .then(|Text(name), request| {
                 answer(request, move |request| label_sets::put(request, &name))
             })
             .boxed(),
         path!("label-sets" / Text)
-            .and(delete(api))
+            .and(delete(live))
             .then(|Text(name), request| {
                 answer(request, move |request| label_sets::delete(request, &name))
             })
             .boxed(),
         path!("label-sets" / Text / "preview")
-            .and(post(api, tag::MAX_FILE_BYTES))
+            .and(post(live, tag::MAX_FILE_BYTES))
             .then(|Text(name), request| {
                 answer(request, move |request| label_sets::preview(request, &name))
             })
             .boxed(),
         path!("tags")
-            .and(get(api, &[]))
+            .and(get(live, &[]))
             .then(|request| answer(request, label_sets::tags))
             .boxed(),
     ])
 }
 
-fn decisions(api: &Api) -> Route {
+fn decisions(live: &Live) -> Route {
     let about = path!("images" / Text / "decisions" / Text / Text)
         .map(|Text(image), Text(set), Text(label)| About { image, set, label });
     first_of(vec![
         path!("decisions")
-            .and(get(api, decisions::WHICH))
+            .and(get(live, decisions::WHICH))
             .then(|request| answer(request, decisions::list))
             .boxed(),
         path!("decisions")
-            .and(post(api, MAX_DECISIONS_BYTES))
+            .and(post_change(live, MAX_DECISIONS_BYTES))
             .then(|request| answer(request, decisions::post))
             .boxed(),
         path!("decisions" / "import")
-            .and(post(api, MAX_DECISIONS_BYTES))
+            .and(post_change(live, MAX_DECISIONS_BYTES))
             .then(|request| answer(request, decisions::import))
             .boxed(),
         about
-            .and(put(api, MAX_DECISION_BYTES))
+            .and(put(live, MAX_DECISION_BYTES))
             .then(|about: About, request| {
                 answer(request, move |request| decisions::put(request, &about))
             })
             .boxed(),
         about
-            .and(delete(api))
+            .and(delete(live))
             .then(|about: About, request| {
                 answer(request, move |request| decisions::delete(request, &about))
             })
@@ -205,34 +206,34 @@ impl FromStr for Text {
     }
 }
 
-fn daemon(api: &Api) -> Route {
+fn daemon(live: &Live) -> Route {
     first_of(vec![
         path!("status")
-            .and(get(api, &[]))
+            .and(get(live, &[]))
             .then(|request| answer(request, status::status))
             .boxed(),
         path!("failures")
-            .and(get(api, &[]))
+            .and(get(live, &[]))
             .then(|request| answer(request, status::failures))
             .boxed(),
         path!("rescan")
-            .and(post_empty(api))
+            .and(post_empty(live))
             .then(|request| answer(request, |request| Ok(status::rescan(request))))
             .boxed(),
         path!("purge")
-            .and(post(api, MAX_DECISION_BYTES))
+            .and(post_change(live, MAX_DECISION_BYTES))
             .then(|request| answer(request, upkeep::purge))
             .boxed(),
         path!("roots")
-            .and(get(api, &[]))
+            .and(get(live, &[]))
             .then(|request| answer(request, upkeep::roots))
             .boxed(),
         path!("forget")
-            .and(post(api, MAX_DECISION_BYTES))
+            .and(post_change(live, MAX_DECISION_BYTES))
             .then(|request| answer(request, upkeep::forget))
             .boxed(),
         path!("events")
-            .and(get(api, &[]))
+            .and(get(live, &[]))
             .map(|Request { api, .. }: Request| {
                 or_error(api.streams.open(api.library.store.feed()))
             })

@@ -3,6 +3,7 @@
 use super::Api;
 use super::error::ApiError;
 use super::request::Request;
+use crate::upkeep::ReembeddingProgress;
 use crate::wire::{Failures, LoadedModel, ModelStatus, Rescan, RunningStatus, Status, WatchReport};
 
 type Result<T> = std::result::Result<T, ApiError>;
@@ -18,6 +19,7 @@ pub(super) fn status(Request { api, .. }: &Request) -> Result<Status> {
             device: placement.device().to_owned(),
             precision: placement.precision().to_owned(),
         }),
+        next: api.next_model.as_ref().map(ReembeddingProgress::report),
     };
     let index = library.index.status();
     let label_sets = library.tagger.status().into_iter();

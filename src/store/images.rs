@@ -7,7 +7,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::hash::{self, ContentHash};
-use super::ids::{self, ImageId, ModelId};
+use super::ids::{self, ImageId};
 use super::tags::Tag;
 use super::{Result, Store, files, paths, tags};
 use crate::decode::Metadata;
@@ -43,32 +43,6 @@ pub struct ImageRow {
 }
 
 impl Store {
-    /// The row of a model, made where there is none.
-    pub fn model(&self, fingerprint: &str, name: &str) -> Result<ModelId> {
-        let known = self.read(|db| {
-            let select = "SELECT id FROM models WHERE fingerprint = ?1 AND name = ?2";
-            let row = db.query_row(select, [fingerprint, name], |row| row.get(0));
-            Ok(row.optional()?)
-        })?;
-        if let Some(id) = known {
-            return Ok(ModelId(id));
-        }
-        self.write(|db| {
-            let upsert = "INSERT INTO models (fingerprint, name) VALUES (?1, ?2)
-                          ON CONFLICT (fingerprint) DO UPDATE SET name = excluded.name RETURNING id";
-            Ok(db.query_row(upsert, [fingerprint, name], |row| row.get(0))?)
-        })
-    }
-
-    /// The row of the model with this fingerprint, if there is one.
-    pub fn known_model(&self, fingerprint: &str) -> Result<Option<ModelId>> {
-        self.read(|db| {
-            let select = "SELECT id FROM models WHERE fingerprint = ?1";
-            let row = db.query_row(select, [fingerprint], |row| row.get(0));
-            Ok(row.optional()?.map(ModelId))
-        })
-    }
-
     /// The image with this content, whether or not a file still holds it.
     pub fn image_by_hash(&self, hash: &ContentHash) -> Result<Option<ImageId>> {
         self.read(|db| {

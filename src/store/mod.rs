@@ -22,6 +22,7 @@ mod journal;
 mod keywords;
 mod label_sets;
 mod lock;
+mod models;
 mod names;
 mod outbox;
 mod paths;
@@ -63,6 +64,7 @@ pub use journal::JournalDifference;
 pub use keywords::FileKeywords;
 pub use label_sets::{AppliedLabel, AppliedSet, LearnedState};
 pub use lock::{Lock, LockError};
+pub use models::KnownModel;
 pub use names::{LabelName, LabelRef, NameError, SetName};
 pub use outbox::{HookStatus, QueuedEvent, TagEvent};
 pub use purge::Purged;
@@ -349,6 +351,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../../migrations/0012_roots.sql")),
         M::up(include_str!("../../migrations/0013_trouble.sql")),
         M::up(include_str!("../../migrations/0014_journal.sql")),
+        M::up(include_str!("../../migrations/0015_models.sql")),
     ])
 }
 

@@ -28,6 +28,7 @@ impl Store {
         applied: &AppliedSet,
         labels: &[AppliedLabel],
         tags: &[Vec<(ImageId, f32)>],
+        is_scored: impl Fn(ImageId) -> bool,
     ) -> Result<(Vec<LabelId>, TagDifference)> {
         let applied = self.write_tags(|db| {
             let set = label_sets::put(db, name, applied)?;
@@ -43,7 +44,7 @@ impl Store {
             }
             let mut new_tags = tag_events::watched_tags(db)?;
             for (id, tags) in ids.iter().zip(tags) {
-                tags::apply_label(db, *id, tags, &mut difference, &mut new_tags)?;
+                tags::apply_label(db, *id, tags, &is_scored, &mut difference, &mut new_tags)?;
             }
             Ok(((ids, difference), new_tags))
         })?;
@@ -160,7 +161,7 @@ mod tests {
         };
         let labels: Vec<_> = labels.iter().map(label).collect();
         store
-            .apply_label_set("set", &applied, &labels, tags)
+            .apply_label_set("set", &applied, &labels, tags, |_| true)
             .unwrap()
             .1
     }
@@ -278,7 +279,7 @@ mod tests {
         };
         let tags = images.iter().map(|image| (*image, 0.5)).collect();
         store
-            .apply_label_set("set", &applied, &[label], &[tags])
+            .apply_label_set("set", &applied, &[label], &[tags], |_| true)
             .unwrap();
     }
 

@@ -215,12 +215,14 @@ fn replace(
     Ok(())
 }
 
-/// Makes these the images of a label. Writes only what differs: on a large library most tags stay as they are. `wanted` is in the order of the images, as
+/// Makes these the images of a label, among those that were scored; one that was not, as it has no embedding of the model yet, keeps
+/// what it has. Writes only what differs: on a large library most tags stay as they are. `wanted` is in the order of the images, as
 /// the stored ones come, so that both are walked side by side and rows are written in the order of the table.
 pub(super) fn apply_label(
     db: &Transaction<'_>,
     label: LabelId,
     wanted: &[(ImageId, f32)],
+    is_scored: impl Fn(ImageId) -> bool,
     difference: &mut TagDifference,
     new_tags: &mut NewTags,
 ) -> Result<()> {
@@ -247,7 +249,10 @@ pub(super) fn apply_label(
                 difference.added += insert.execute(params![label, image, score])?;
                 new_tags.add(label, image, score);
             }
-            (_, None) => difference.removed += delete.execute(params![label, next])?,
+            (_, None) if is_scored(next) => {
+                difference.removed += delete.execute(params![label, next])?;
+            }
+            (_, None) => {}
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! The table `waiting`: files that could not be read for the time being, and when each is tried again.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
@@ -8,12 +9,13 @@ use serde::{Deserialize, Serialize};
 use super::file_state::FileStat;
 use super::ids::FileId;
 use super::{Result, Store, paths};
+use crate::pause;
 
 /// The pause after the first attempt; it doubles with each further one.
-const FIRST_PAUSE_S: i64 = 2;
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The longest pause: who mends a drive need not tell pixdex of it.
-const LONGEST_PAUSE_S: i64 = 3600;
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
 /// What a file waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,7 +150,7 @@ pub(super) fn put(db: &Transaction<'_>, file: FileId, stat: FileStat, reason: &s
         file,
         reason,
         attempts,
-        pause_s(attempts),
+        pause::doubling(FIRST_PAUSE, LONGEST_PAUSE, attempts).as_secs() as i64,
         size_bytes,
         modified_ns,
         inode,
@@ -162,20 +164,4 @@ pub(super) fn clear(db: &Transaction<'_>, file: FileId) -> Result<()> {
     let mut delete = db.prepare_cached("DELETE FROM waiting WHERE file_id = ?1")?;
     delete.execute([file])?;
     Ok(())
-}
-
-fn pause_s(attempts: u32) -> i64 {
-    let doublings = attempts.saturating_sub(1).min(20);
-    (FIRST_PAUSE_S << doublings).min(LONGEST_PAUSE_S)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_double_up_to_an_hour() {
-        let pauses = [1, 2, 3, 11, 12, 13, u32::MAX].map(pause_s);
-        assert_eq!(pauses, [2, 4, 8, 2048, 3600, 3600, 3600]);
-    }
 }

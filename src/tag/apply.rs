@@ -141,8 +141,11 @@ fn score(
     let mut tags = score_library(classifier, &state.vectors);
     let decided = decided_in(&applied.key, classifier, &state.store)?;
     overrule(&decided, classifier, &state.vectors, &mut tags);
+    let is_scored = |image| state.vectors.contains(image);
     let scored_ms = started.elapsed().as_millis() as u64;
-    let (ids, difference) = state.store.apply_label_set(name, applied, labels, &tags)?;
+    let (ids, difference) = state
+        .store
+        .apply_label_set(name, applied, labels, &tags, is_scored)?;
     let duration_ms = started.elapsed().as_millis() as u64;
     info!(
         set = name,

@@ -10,10 +10,9 @@ use tracing::debug;
 
 use super::purge::sweep_thumbnails;
 use crate::index;
-use crate::library;
 use crate::pictures;
 use crate::stop::Stop;
-use crate::store::{JournalDifference, ModelId, Store, StoreError};
+use crate::store::{ImageId, JournalDifference, KnownModel, ModelId, Store, StoreError};
 
 /// So many findings of a kind are named; all are counted.
 const NAMED: usize = 5;
@@ -66,14 +65,12 @@ impl Check {
 /// Checks the library in `folder`; with `repair`, mends what can be.
 pub fn check(store: &Store, folder: &Path, repair: bool) -> Result<Vec<Check>, StoreError> {
     let mut checks = vec![database(store)?];
-    let fingerprint = store.fact(library::FINGERPRINT_FACT)?;
-    let model = match &fingerprint {
-        Some(fingerprint) => store.known_model(fingerprint)?,
-        None => None,
-    };
-    if let Some(model) = model {
+    if let Some(KnownModel { fingerprint, .. }) = store.model_in_force()?
+        && let Some(model) = store.known_model(&fingerprint)?
+    {
         checks.push(embeddings(store, model, repair)?);
-        checks.push(segment(store, folder, model, repair)?);
+        let rows = index::verify_rows(folder, &fingerprint);
+        checks.push(segment(store, folder, model, rows, repair)?);
     }
     checks.push(thumbnails(store, folder, repair)?);
     checks.push(files(store)?);
@@ -121,17 +118,14 @@ fn segment(
     store: &Store,
     folder: &Path,
     model: ModelId,
+    rows: Result<Option<Vec<(ImageId, u64)>>, String>,
     repair: bool,
 ) -> Result<Check, StoreError> {
-    let rows = match index::verify_rows(folder) {
-        Ok(None) => return Ok(Check::new("index", 0)),
-        rows => rows,
-    };
     let mut check = Check::new("index", 0);
     match rows {
         Err(reason) => check.wrong.push(reason),
-        Ok(rows) => {
-            let mut rows = rows.unwrap_or_default();
+        Ok(None) => {}
+        Ok(Some(mut rows)) => {
             check.count = rows.len();
             rows.sort_unstable_by_key(|(image, _)| *image);
             let live = store.live_images(model)?;

@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tracing::{error, info};
 
+use crate::config::Config;
+use crate::index;
 use crate::library::Library;
 use crate::pictures;
 use crate::stop::Stop;
@@ -18,6 +20,34 @@ const INTERVAL: Duration = Duration::from_hours(24);
 
 const DAY_S: i64 = 24 * 3600;
 
+/// For how many days what could be purged is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct KeepDays {
+    /// What is known of deleted pictures.
+    pub deleted: u32,
+    /// Embeddings of models that the library has left.
+    pub model: u32,
+}
+
+impl KeepDays {
+    /// As the owner configured it.
+    pub fn of(config: &Config) -> KeepDays {
+        KeepDays {
+            deleted: config.keep_deleted_days,
+            model: config.keep_model_days,
+        }
+    }
+
+    /// The same, but for what is asked for deleted pictures this time.
+    #[must_use]
+    pub fn or_deleted(self, asked: Option<u32>) -> KeepDays {
+        KeepDays {
+            deleted: asked.unwrap_or(self.deleted),
+            ..self
+        }
+    }
+}
+
 /// What a purge took out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PurgeReport {
@@ -25,6 +55,9 @@ pub struct PurgeReport {
     pub files: usize,
     /// Images that no file holds, with their vectors, tags and dates.
     pub images: usize,
+    /// Models that the library left long ago, with all their embeddings.
+    #[serde(default)]
+    pub models: usize,
     /// Thumbnails of images that are not in the library.
     pub thumbnails: usize,
     /// By how much the database is shorter.
@@ -32,7 +65,7 @@ pub struct PurgeReport {
 }
 
 /// Purges now, and then once a day, what has been gone for so long.
-pub fn start(library: &Library, keep_days: u32) -> io::Result<()> {
+pub fn start(library: &Library, keep_days: KeepDays) -> io::Result<()> {
     let library = library.clone();
     let threads = library.threads.clone();
     threads.spawn("purge", move || {
@@ -61,13 +94,14 @@ fn tell(report: &PurgeReport) {
     let PurgeReport {
         files,
         images,
+        models,
         thumbnails,
         freed_bytes,
     } = *report;
-    if files + images + thumbnails > 0 {
+    if files + images + models + thumbnails > 0 {
         info!(
             files,
-            images, thumbnails, freed_bytes, "what was gone for long is purged"
+            images, models, thumbnails, freed_bytes, "what was gone for long is purged"
         );
     }
 }
@@ -76,17 +110,27 @@ fn tell(report: &PurgeReport) {
 pub fn purge(
     store: &Store,
     folder: &Path,
-    keep_days: u32,
+    keep_days: KeepDays,
     stop: &Stop,
 ) -> Result<PurgeReport, StoreError> {
     let before = store.bytes()?;
     let go_on = || !stop.is_asked();
-    let purged = store.purge(i64::from(keep_days) * DAY_S, go_on)?;
+    let purged = store.purge(i64::from(keep_days.deleted) * DAY_S, go_on)?;
+    let mut models = 0;
+    while let Some(fingerprint) =
+        store.purge_left_model(i64::from(keep_days.model) * DAY_S, go_on)?
+    {
+        models += 1;
+        if let Err(cause) = index::remove_of(folder, &fingerprint) {
+            error!(%cause, "cannot remove the index of a model that was left");
+        }
+    }
     let thumbnails = sweep_thumbnails(store, folder, stop)?;
     store.shrink(go_on)?;
     Ok(PurgeReport {
         files: purged.files,
         images: purged.images,
+        models,
         thumbnails,
         freed_bytes: before - store.bytes()?,
     })

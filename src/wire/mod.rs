@@ -17,7 +17,7 @@ pub use crate::store::{
     Count, Decision, Event, Facets, HookStatus, Source, Tag, TagCount, Verdict,
 };
 pub use crate::tag::{Dropped, LabelPreview, Near, Preview};
-pub use crate::upkeep::{ForgetReport, KnownRoot, PurgeReport};
+pub use crate::upkeep::{ForgetReport, KnownRoot, PurgeReport, ReembeddingReport};
 pub use crate::watch::{WatchNote, WatchReport};
 pub use decisions::{DecideMany, DecideOne, Decided, Decisions};
 pub use label_sets::{Applied, LabelSetReport, LabelSets};

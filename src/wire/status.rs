@@ -9,6 +9,7 @@ use crate::ingest::ProgressReport;
 use crate::pictures::BudgetReport;
 use crate::store::{HookStatus, Root, Store, StoreError, WaitingGroup};
 use crate::tag::SetStatus;
+use crate::upkeep::ReembeddingReport;
 use crate::watch::WatchReport;
 
 /// How a library stands.
@@ -46,6 +47,9 @@ pub struct ModelStatus {
     /// What is known once it is loaded.
     #[serde(flatten)]
     pub loaded: Option<LoadedModel>,
+    /// The one that the library is to go over to once its pictures are embedded with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<ReembeddingReport>,
 }
 
 /// A model that is loaded.

@@ -72,7 +72,7 @@ fn main() -> Result<()> {
         .chain([("data_dir", data_dir)])
         .collect();
     let config = without_graph(&Config::load(None, std::iter::empty(), flags)?);
-    let library = Library::open(&config, Stop::default(), &|_| {})?;
+    let library = Library::open(&config, Stop::default(), &|_| {})?.library;
     let mut spent = Spent::default();
     let started = Instant::now();
     let progress = index_once(library, &[folder.canonicalize()?], |_| {

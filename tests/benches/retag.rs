@@ -234,7 +234,7 @@ fn apply(store: &Store, classifier: &Classifier, tags: &Scored) -> Result<(TagDi
     };
     let labels: Vec<AppliedLabel> = classifier.set().labels.iter().map(label).collect();
     let started = Instant::now();
-    let (_, difference) = store.apply_label_set("made", &applied, &labels, tags)?;
+    let (_, difference) = store.apply_label_set("made", &applied, &labels, tags, |_| true)?;
     Ok((difference, started.elapsed().as_secs_f64()))
 }
 

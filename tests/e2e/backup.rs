@@ -76,7 +76,10 @@ fn what_is_wrong_is_found_and_mended() {
     let thumbnail = format!("thumbnails/00/{}-320.jpg", "0".repeat(64));
     fs::write(lab.data().join(thumbnail), "").unwrap();
     fs::create_dir_all(lab.data().join("index")).unwrap();
-    fs::write(lab.data().join("index/segment"), "hello").unwrap();
+    let status = lab.json(&["status"]);
+    let model = &status["model"]["fingerprint"].as_str().unwrap()[..16];
+    let segment = format!("index/segment-{model}");
+    fs::write(lab.data().join(segment), "hello").unwrap();
     let all = ["database", "embeddings", "index", "thumbnails", "decisions"];
     let found = check(&lab, false);
     assert!(!found.0);

@@ -104,12 +104,71 @@ impl Lab {
         Daemon::start(self.serving(&self.photos()))
     }
 
+    /// A folder with the bundled model in which `change` was made to some weights.
+    pub(crate) fn model(
+        &self,
+        name: &str,
+        weights: &[&str],
+        change: impl Fn(Weight<'_>),
+    ) -> PathBuf {
+        let folder = self.folder.path().join(name);
+        let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/model/bundled");
+        std::fs::create_dir_all(&folder).unwrap();
+        for entry in std::fs::read_dir(bundled).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_file() {
+                std::fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
+            }
+        }
+        let path = folder.join("model.safetensors");
+        let mut bytes = std::fs::read(&path).unwrap();
+        let header_bytes = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        let header: Value = serde_json::from_slice(&bytes[8..8 + header_bytes]).unwrap();
+        for name in weights {
+            let number = |of: &Value| of.as_u64().unwrap() as usize;
+            let tensor = &header[*name];
+            let [start, end] = [0, 1].map(|at| number(&tensor["data_offsets"][at]));
+            change(Weight {
+                dtype: tensor["dtype"].as_str().unwrap(),
+                rows: number(&tensor["shape"][0]),
+                bytes: &mut bytes[8 + header_bytes..][start..end],
+            });
+        }
+        std::fs::write(&path, bytes).unwrap();
+        folder
+    }
+
+    /// A model that understands what the bundled one does, and embeds it otherwise: the numbers of each embedding come in another
+    /// order.
+    pub(crate) fn other_model(&self) -> PathBuf {
+        let projections = ["visual_projection.weight", "text_projection.weight"];
+        self.model("other", &projections, |weight| {
+            let row_bytes = weight.bytes.len() / weight.rows;
+            let rows: Vec<Vec<u8>> = weight
+                .bytes
+                .chunks_exact(row_bytes)
+                .map(<[u8]>::to_vec)
+                .collect();
+            let backwards = rows.into_iter().rev();
+            for (place, row) in weight.bytes.chunks_exact_mut(row_bytes).zip(backwards) {
+                place.copy_from_slice(&row);
+            }
+        })
+    }
+
     /// The command that serves a folder.
     pub(crate) fn serving(&self, root: &Path) -> Command {
         let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
         command.arg(root).env("PIXDEX_INGEST__SETTLE_MS", "300");
         command
     }
+}
+
+/// A weight of a model.
+pub(crate) struct Weight<'a> {
+    pub(crate) dtype: &'a str,
+    pub(crate) rows: usize,
+    pub(crate) bytes: &'a mut [u8],
 }
 
 /// The same command, run by another program: its name and arguments.

@@ -24,6 +24,7 @@ mod index;
 mod journal;
 mod lab;
 mod label_files;
+mod models;
 #[cfg(target_os = "linux")]
 mod mounts;
 mod queries;

@@ -174,7 +174,8 @@ fn the_index_is_kept_and_a_damaged_one_is_thrown_away() {
     );
     stop(daemon);
 
-    let file = lab.data().join("index/segment");
+    let mut files = std::fs::read_dir(lab.data().join("index")).unwrap();
+    let file = files.next().unwrap().unwrap().path();
     let mut bytes = std::fs::read(&file).unwrap();
     let last = bytes.len() - 1;
     bytes[last] ^= 1;

@@ -4,7 +4,7 @@ use std::fs::{self, File, Permissions};
 use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rusqlite::Connection;
@@ -360,31 +360,16 @@ fn a_model_that_gives_nonsense_is_refused_before_it_touches_anything() {
 }
 
 /// The bundled model with one value in all places of its last weight for pictures.
-fn damaged_model(lab: &Lab, name: &str, value: f32) -> std::path::PathBuf {
-    const WEIGHT: &str = "visual_projection.weight";
-    let folder = lab.photos().with_file_name(name);
-    let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/model/bundled");
-    copy_files(&bundled, &folder);
-    let path = folder.join("model.safetensors");
-    let mut bytes = fs::read(&path).unwrap();
-    let header_bytes = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-    let header: Value = serde_json::from_slice(&bytes[8..8 + header_bytes]).unwrap();
-    let offset = |at: usize| header[WEIGHT]["data_offsets"][at].as_u64().unwrap() as usize;
-    let weights = &mut bytes[8 + header_bytes..][offset(0)..offset(1)];
-    match header[WEIGHT]["dtype"].as_str().unwrap() {
-        "F32" => weights
-            .chunks_exact_mut(4)
-            .for_each(|at| at.copy_from_slice(&value.to_le_bytes())),
-        "F16" => {
-            let half = half_bits(value).to_le_bytes();
-            weights
-                .chunks_exact_mut(2)
-                .for_each(|at| at.copy_from_slice(&half));
-        }
-        other => panic!("{other}"),
-    }
-    fs::write(&path, bytes).unwrap();
-    folder
+fn damaged_model(lab: &Lab, name: &str, value: f32) -> PathBuf {
+    lab.model(name, &["visual_projection.weight"], |weight| {
+        let bytes = match weight.dtype {
+            "F32" => value.to_le_bytes().to_vec(),
+            "F16" => half_bits(value).to_le_bytes().to_vec(),
+            other => panic!("{other}"),
+        };
+        let numbers = weight.bytes.chunks_exact_mut(bytes.len());
+        numbers.for_each(|number| number.copy_from_slice(&bytes));
+    })
 }
 
 fn half_bits(value: f32) -> u16 {
@@ -392,15 +377,5 @@ fn half_bits(value: f32) -> u16 {
         0.0 => 0,
         value if value.is_nan() => 0x7e00,
         _ => 0x7c00,
-    }
-}
-
-fn copy_files(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_file() {
-            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-        }
     }
 }

@@ -1,9 +1,19 @@
 //! What became of a file, and what its sidecars look like from outside.
 
-use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+use rusqlite::{Row, ToSql};
 
 pub use crate::pictures::FileStat;
+
+/// Reads the columns `size_bytes`, `modified_ns`, `inode` and `changed_ns`, which begin at `first`.
+pub(super) fn stat(row: &Row<'_>, first: usize) -> rusqlite::Result<FileStat> {
+    Ok(FileStat {
+        size_bytes: row.get(first)?,
+        modified_ns: row.get(first + 1)?,
+        inode: row.get(first + 2)?,
+        changed_ns: row.get(first + 3)?,
+    })
+}
 
 /// Length, times and number with colons between; older libraries hold no time of the last change of anything.
 fn stat_text(stat: &FileStat) -> String {

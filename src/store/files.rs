@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::absence::SeenFile;
-use super::file_state::{DecoderVerdict, FileStat, FileState, SidecarStamp};
+use super::file_state::{DecoderVerdict, FileStat, FileState, SidecarStamp, stat};
 use super::ids::{self, FileId, ImageId, ModelId, RootId};
 use super::waiting::Waiting;
 use super::{Result, Store, paths, waiting};
@@ -173,16 +173,6 @@ fn known_file(row: &Row<'_>) -> rusqlite::Result<KnownFile> {
         is_mounted: row.get(9)?,
         absent_since: row.get(10)?,
         waiting: waiting::waiting(row, 11)?,
-    })
-}
-
-/// Reads length, time of the last change of bytes, number, and time of the last change of anything.
-fn stat(row: &Row<'_>, first: usize) -> rusqlite::Result<FileStat> {
-    Ok(FileStat {
-        size_bytes: row.get(first)?,
-        modified_ns: row.get(first + 1)?,
-        inode: row.get(first + 2)?,
-        changed_ns: row.get(first + 3)?,
     })
 }
 

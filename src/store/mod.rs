@@ -30,6 +30,8 @@ mod purge;
 mod record;
 mod roots;
 mod salvage;
+#[cfg(test)]
+mod samples;
 mod select;
 mod sidecars;
 mod tag_events;

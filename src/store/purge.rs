@@ -179,13 +179,8 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
-    use crate::decode::Metadata;
     use crate::embed::Embedding;
-    use crate::formats::Format;
-    use crate::store::{
-        Content, ContentHash, Decision, FileKeywords, FileRecord, FileStat, ModelId, Reading,
-        RootId, SeenFile, Verdict, WhichDecisions,
-    };
+    use crate::store::{ContentHash, Decision, ModelId, RootId, Verdict, WhichDecisions, samples};
 
     const DAY_S: i64 = 24 * 3600;
 
@@ -220,33 +215,14 @@ mod tests {
     impl Library {
         /// A file of its own content for each seed.
         fn add(&self, seeds: impl IntoIterator<Item = u32>) -> Vec<ImageId> {
-            let record = |seed: u32| FileRecord {
-                root: self.root,
-                file: SeenFile {
-                    path: path(seed),
-                    stat: FileStat {
-                        size_bytes: 1,
-                        modified_ns: 1,
-                        changed_ns: 1,
-                        inode: 1,
-                    },
-                    is_mounted: false,
-                },
-                reading: Reading::Image(Box::new(Content {
-                    hash: hash(seed),
-                    metadata: Metadata {
-                        camera: Some("secretly made camera".to_owned()),
-                        ..Metadata::new(Format::Jpeg, 1, 1)
-                    },
-                    keywords: FileKeywords {
-                        keywords: ["secretly given keyword".to_owned()].into(),
-                        ..FileKeywords::default()
-                    },
-                    embedding: Embedding::new(vec![1.0 + seed as f32; DIM]).unwrap(),
-                    tags: Vec::new(),
-                })),
+            let record = |seed: u32| {
+                let mut content = samples::content(hash(seed));
+                content.metadata.camera = Some("secretly made camera".to_owned());
+                content.keywords.keywords = ["secretly given keyword".to_owned()].into();
+                content.embedding = Embedding::new(vec![1.0 + seed as f32; DIM]).unwrap();
+                samples::record(self.root, path(seed), content)
             };
-            let records: Vec<FileRecord> = seeds.into_iter().map(record).collect();
+            let records: Vec<_> = seeds.into_iter().map(record).collect();
             let recorded = self.store.record(self.model, &records).unwrap();
             recorded.images.into_iter().flatten().collect()
         }

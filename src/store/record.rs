@@ -158,25 +158,10 @@ fn record_content(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::Format;
     use std::path::Path;
 
-    use crate::store::{FileStat, FileState, Filter, KnownFile};
-
-    const STAT: FileStat = FileStat {
-        size_bytes: 3,
-        modified_ns: 4,
-        changed_ns: 6,
-        inode: 5,
-    };
-
-    fn seen(path: &str) -> SeenFile {
-        SeenFile {
-            path: path.into(),
-            stat: STAT,
-            is_mounted: false,
-        }
-    }
+    use crate::store::samples::{self, STAT, seen};
+    use crate::store::{FileState, Filter, KnownFile};
 
     struct Library {
         _folder: tempfile::TempDir,
@@ -202,11 +187,8 @@ mod tests {
         fn record(&self, path: &str, content: std::result::Result<u8, &str>) -> Recorded {
             let reading = match content {
                 Ok(seed) => Reading::Image(Box::new(Content {
-                    hash: ContentHash([seed; 32]),
-                    metadata: Metadata::new(Format::Png, 1, 1),
-                    keywords: FileKeywords::default(),
                     embedding: Embedding::new(vec![f32::from(seed), 1.0]).unwrap(),
-                    tags: Vec::new(),
+                    ..samples::content(ContentHash([seed; 32]))
                 })),
                 Err(reason) => Reading::Failed(DecoderVerdict {
                     reason: reason.to_owned(),

@@ -318,11 +318,7 @@ fn literal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::Metadata;
-    use crate::embed::Embedding;
-    use crate::store::{
-        Content, ContentHash, FileKeywords, FileRecord, FileStat, Reading, SeenFile,
-    };
+    use crate::store::{ContentHash, samples};
 
     /// The words in which `SQLite` says how it goes about a selection.
     fn plan(store: &Store, conditions: Vec<Condition>) -> String {
@@ -365,26 +361,9 @@ mod tests {
         let root = store.root(Path::new("/a[b]*")).unwrap();
         store.root(Path::new("/Fotos u\u{308}")).unwrap();
         for (seed, path) in (0..).zip(paths) {
-            let record = FileRecord {
-                root,
-                file: SeenFile {
-                    path: paths::from_bytes(path.to_vec()),
-                    is_mounted: false,
-                    stat: FileStat {
-                        size_bytes: 1,
-                        modified_ns: 1,
-                        changed_ns: 1,
-                        inode: 1,
-                    },
-                },
-                reading: Reading::Image(Box::new(Content {
-                    hash: ContentHash([seed; 32]),
-                    metadata: Metadata::new(Format::Png, 1, 1),
-                    keywords: FileKeywords::default(),
-                    embedding: Embedding::new(vec![1.0]).unwrap(),
-                    tags: Vec::new(),
-                })),
-            };
+            let content = samples::content(ContentHash([seed; 32]));
+            let path = paths::from_bytes(path.to_vec());
+            let record = samples::record(root, path, content);
             store.record(model, &[record]).unwrap();
         }
         (folder, store)

@@ -156,41 +156,21 @@ fn with_tags(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::Metadata;
-    use crate::embed::Embedding;
-    use crate::formats::Format;
-    use crate::store::{Content, ContentHash, FileRecord, FileStat, Filter, Reading, SeenFile};
-
-    const STAT: FileStat = FileStat {
-        size_bytes: 1,
-        modified_ns: 2,
-        changed_ns: 4,
-        inode: 3,
-    };
+    use crate::store::samples::{self, STAT};
+    use crate::store::{Content, ContentHash, Filter};
 
     /// Records a file with keywords, each image by its seed.
     fn record(store: &Store, path: &str, seed: u8, keywords: &[&str]) -> ImageId {
         let root = store.root(Path::new("/photos")).unwrap();
         let model = store.model("fingerprint", "name").unwrap();
         let content = Content {
-            hash: ContentHash([seed; 32]),
-            metadata: Metadata::new(Format::Jpeg, 1, 1),
             keywords: FileKeywords {
                 keywords: keywords.iter().map(|text| (*text).to_owned()).collect(),
                 ..FileKeywords::default()
             },
-            embedding: Embedding::new(vec![1.0]).unwrap(),
-            tags: Vec::new(),
+            ..samples::content(ContentHash([seed; 32]))
         };
-        let record = FileRecord {
-            root,
-            file: SeenFile {
-                path: path.into(),
-                stat: STAT,
-                is_mounted: false,
-            },
-            reading: Reading::Image(Box::new(content)),
-        };
+        let record = samples::record(root, path, content);
         store.record(model, &[record]).unwrap().images[0].unwrap()
     }
 

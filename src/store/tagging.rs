@@ -100,13 +100,7 @@ mod tests {
     use super::super::feed::CAPACITY;
     use super::super::tag_events::watched_tags;
     use super::*;
-    use crate::decode::Metadata;
-    use crate::embed::Embedding;
-    use crate::formats::Format;
-    use crate::store::{
-        Content, ContentHash, FileKeywords, FileRecord, FileStat, Filter, Reading, SeenFile,
-        TagCount, TagEvent,
-    };
+    use crate::store::{ContentHash, Filter, TagCount, TagEvent, samples};
 
     /// A library of three images.
     fn library() -> (tempfile::TempDir, Store, Vec<ImageId>) {
@@ -114,30 +108,12 @@ mod tests {
         let store = Store::open(folder.path()).unwrap();
         let root = store.root(std::path::Path::new("/photos")).unwrap();
         let model = store.model("fingerprint", "name").unwrap();
-        let record = |seed: u8| FileRecord {
-            root,
-            file: SeenFile {
-                path: format!("/photos/{seed}/x").into(),
-                stat: FileStat {
-                    size_bytes: 1,
-                    modified_ns: 1,
-                    changed_ns: 1,
-                    inode: 1,
-                },
-                is_mounted: false,
-            },
-            reading: Reading::Image(Box::new(Content {
-                hash: ContentHash([seed; 32]),
-                metadata: Metadata {
-                    taken_at: Some(format!("202{seed}-05-01T10:00:00")),
-                    ..Metadata::new(Format::Jpeg, 1, 1)
-                },
-                keywords: FileKeywords::default(),
-                embedding: Embedding::new(vec![1.0]).unwrap(),
-                tags: Vec::new(),
-            })),
+        let record = |seed: u8| {
+            let mut content = samples::content(ContentHash([seed; 32]));
+            content.metadata.taken_at = Some(format!("202{seed}-05-01T10:00:00"));
+            samples::record(root, format!("/photos/{seed}/x"), content)
         };
-        let records: Vec<FileRecord> = (0..3).map(record).collect();
+        let records: Vec<_> = (0..3).map(record).collect();
         let images = store
             .record(model, &records)
             .unwrap()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 
-use super::file_state::FileStat;
+use super::file_state::{FileStat, stat};
 use super::ids::FileId;
 use super::{Result, Store, paths};
 use crate::pause;
@@ -113,12 +113,7 @@ pub(super) fn waiting(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Wa
         reason,
         attempts: row.get(first + 1)?,
         next_try_at: row.get(first + 2)?,
-        stat: FileStat {
-            size_bytes: row.get(first + 3)?,
-            modified_ns: row.get(first + 4)?,
-            inode: row.get(first + 5)?,
-            changed_ns: row.get(first + 6)?,
-        },
+        stat: stat(row, first + 3)?,
     }))
 }
 

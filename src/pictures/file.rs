@@ -172,6 +172,32 @@ pub(super) fn open_anywhere(path: &Path) -> io::Result<(File, u64)> {
     }
 }
 
+/// Opens a regular file, and not what a link in its place leads to.
+pub(crate) fn open_regular(path: &Path) -> Result<(File, Metadata), FileError> {
+    let file = open_unlinked(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_file() {
+        Ok((file, metadata))
+    } else {
+        Err(FileError::Gone)
+    }
+}
+
+#[cfg(unix)]
+fn open_unlinked(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags, open};
+    Ok(open(path, unix::FILE | OFlags::NOFOLLOW, Mode::empty())?.into())
+}
+
+#[cfg(not(unix))]
+fn open_unlinked(path: &Path) -> io::Result<File> {
+    if std::fs::symlink_metadata(path)?.is_file() {
+        File::open(path)
+    } else {
+        Err(io::ErrorKind::NotFound.into())
+    }
+}
+
 /// Goes where links lead; never waits for somebody to write into it.
 #[cfg(unix)]
 fn open_following(path: &Path) -> io::Result<File> {
@@ -293,6 +319,23 @@ mod tests {
 
         fs::remove_file(&case.path).unwrap();
         assert!(matches!(read(&original), Err(FileError::Gone)));
+    }
+
+    #[test]
+    fn a_regular_file_is_opened_by_its_path_and_nothing_else_is() {
+        let case = case();
+        let (file, metadata) = open_regular(&case.path).unwrap();
+        assert_eq!(read_whole(&file, metadata.len()).unwrap(), b"bytes!");
+        let beside = |name: &str| case.root.join(name);
+        symlink(&case.path, beside("link")).unwrap();
+        let made = std::process::Command::new("mkfifo")
+            .arg(beside("pipe"))
+            .status();
+        assert!(made.unwrap().success());
+        for name in ["link", "pipe", "sub", "nothing"] {
+            let error = open_regular(&beside(name)).unwrap_err();
+            assert!(matches!(error, FileError::Gone), "{name}: {error}");
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ use reading::Reading;
 
 pub(crate) use budget::{BudgetReport, Bytes};
 pub use file::FileStat;
-pub(crate) use file::{FileError, OriginalFile};
+pub(crate) use file::{FileError, OriginalFile, open_regular};
 pub(crate) use thumbnails::{Thumbnails, is_whole_thumbnail, kept_thumbnails, thumbnail_size};
 
 /// The longest that a decoder may take for a picture, and what it may take longer for each million of pixels. The slowest decoder

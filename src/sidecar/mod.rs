@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
+use crate::pictures::open_regular;
 use crate::shown::error_text;
 use crate::store::{FileKeywords, FileStat, SidecarStamp, Store, StoreError};
 use crate::xmp;
@@ -123,9 +124,10 @@ fn read(place: &Path) -> anyhow::Result<Option<(Vec<u8>, Metadata)>> {
         metadata => metadata?,
     };
     anyhow::ensure!(metadata.is_file(), "it is not a regular file");
+    // It may have become something else since.
+    let (file, metadata) = open_regular(place)?;
     let mut bytes = Vec::new();
-    let mut file = fs::File::open(place)?.take(MAX_BYTES + 1);
-    file.read_to_end(&mut bytes)?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     anyhow::ensure!(
         bytes.len() as u64 <= MAX_BYTES,
         "it has more than {MAX_BYTES} bytes"

@@ -34,6 +34,7 @@ mod sidecars;
 mod tags;
 mod terminal;
 mod transfer;
+#[cfg(target_os = "linux")]
 mod trouble;
 mod watch;
 #[cfg(target_os = "linux")]

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::fuse::Remote;
 use crate::lab::{COLOURS, Daemon, Lab, picture, run_by};
 
-const NAMESPACE: [&str; 3] = ["unshare", "-Urm", "--"];
+pub(crate) const NAMESPACE: [&str; 3] = ["unshare", "-Urm", "--"];
 
 /// A daemon with mounts and limits of its own.
 struct Apart {
@@ -20,7 +20,7 @@ struct Apart {
 }
 
 /// Whether namespaces can be had.
-fn can_be_apart() -> bool {
+pub(crate) fn can_be_apart() -> bool {
     let mut try_it = Command::new(NAMESPACE[0]);
     try_it.args(&NAMESPACE[1..]).args(["sh", "-c"]);
     try_it.arg("mount -t tmpfs none /mnt && echo 1000 > /proc/sys/user/max_inotify_watches");

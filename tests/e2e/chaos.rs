@@ -1,5 +1,5 @@
-//! The worst days, drawn at random: the real daemon is killed, and its calls to the system fail, while pictures, folders, label
-//! files and decisions change under it. Then nothing may be lost: what a daemon without faults makes of what is left must be what
+//! The worst days, drawn at random: the real daemon is killed, and its calls to the system fail, while pictures, folders, mounts,
+//! label files, decisions and models change under it. Then nothing may be lost: what a daemon without faults makes of what is left must be what
 //! a fresh library makes of it, and every decision that was taken must be there.
 //!
 //! `cargo test --test e2e chaos::`; `PIXDEX_CHAOS_ROUNDS` says how many rounds, `PIXDEX_CHAOS_SEED` which one is the first. A round that
@@ -13,14 +13,19 @@ use std::time::{Duration, Instant};
 
 use pixdex::random::Random;
 use serde_json::Value;
+use tempfile::TempDir;
 
-use crate::lab::{self, Daemon, Lab, picture};
+use crate::lab::{self, Daemon, Lab, picture, run_by};
+use crate::mounts::{NAMESPACE, can_be_apart};
 
 /// In continuous integration; many more before a release.
 const ROUNDS: u64 = 20;
 
 /// Changes in one life of the daemon.
 const CHANGES: usize = 12;
+
+/// The folder below the pictures at which a card is mounted.
+const CARD: &str = "card";
 
 /// Lives in one round; the last one has no faults.
 const LIVES: usize = 3;
@@ -35,6 +40,10 @@ struct World {
     lab: Lab,
     random: Random,
     next_picture: u32,
+    /// Understands what the bundled model does, and embeds it otherwise.
+    other_model: PathBuf,
+    /// What is mounted below the pictures, on a file system of its own; none where this system lets nobody mount.
+    card: Option<TempDir>,
     /// By image and label, the decisions that were answered; several where the daemon died before its answer.
     decisions: BTreeMap<(String, String), BTreeSet<Option<String>>>,
 }
@@ -43,7 +52,11 @@ impl World {
     fn new(seed: u64) -> World {
         let lab = Lab::new();
         lab.write_labels("colours", SETS[0]);
+        let card = can_be_apart().then(|| TempDir::new_in("/dev/shm").unwrap());
+        fs::create_dir(lab.photo(CARD)).unwrap();
         World {
+            other_model: lab.other_model(),
+            card,
             lab,
             random: Random::new(seed),
             next_picture: (seed as u32).wrapping_mul(1000),
@@ -58,7 +71,8 @@ impl World {
 
     fn files(&self) -> Vec<PathBuf> {
         let mut files = Vec::new();
-        let mut folders = vec![self.lab.photos()];
+        let card = self.card.iter().map(|card| card.path().to_owned());
+        let mut folders: Vec<PathBuf> = card.chain([self.lab.photos()]).collect();
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
@@ -79,16 +93,20 @@ impl World {
     }
 
     fn place(&mut self) -> PathBuf {
-        let folder = ["", "a/", "a/b/", "c d/"][self.random.below(4)];
-        let number = self.random.below(1000);
-        let path = self.lab.photo(&format!("{folder}{number}.png"));
+        let folder = self.random.below(5);
+        let name = format!("{}.png", self.random.below(1000));
+        let path = match (["", "a", "a/b", "c d"].get(folder), &self.card) {
+            (Some(folder), _) => self.lab.photo(folder).join(name),
+            (None, Some(card)) => card.path().join(name),
+            (None, None) => self.lab.photo(&name),
+        };
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         path
     }
 
     /// Something that an owner, or a camera, does.
     fn change(&mut self, daemon: &Daemon) {
-        match self.random.below(10) {
+        match self.random.below(11) {
             0..=3 => {
                 let path = self.place();
                 fs::write(path, self.new_picture()).unwrap();
@@ -106,7 +124,11 @@ impl World {
             6 => {
                 if let Some(path) = self.any_file() {
                     let to = self.place();
-                    fs::rename(path, to).unwrap();
+                    // Between file systems, files are copied and then removed.
+                    if fs::rename(&path, &to).is_err() {
+                        fs::copy(&path, to).unwrap();
+                        fs::remove_file(path).unwrap();
+                    }
                 }
             }
             7 => {
@@ -117,8 +139,24 @@ impl World {
                 let set = SETS[self.random.below(SETS.len())];
                 self.lab.write_labels("colours", set);
             }
+            9 => self.change_mount(daemon),
             _ => self.decide(daemon),
         }
+    }
+
+    /// Takes the card out, or puts it in, unless the daemon is dead.
+    fn change_mount(&self, daemon: &Daemon) {
+        let Some(card) = &self.card else { return };
+        let point = self.lab.photo(CARD);
+        let script = format!(
+            "umount '{0}' || mount --bind '{1}' '{0}'",
+            point.display(),
+            card.path().display()
+        );
+        let pid = daemon.pid().to_string();
+        let mut enter = Command::new("nsenter");
+        enter.args(["-t", &pid, "-U", "-m", "--preserve-credentials"]);
+        let _ = enter.args(["--", "sh", "-c", &script]).output();
     }
 
     /// Decides about an image through HTTP, which may not be answered any more.
@@ -167,7 +205,8 @@ impl World {
 
     /// The daemon, unless it ends before it answers, as it may with faults.
     fn start(&mut self, faults: &Path) -> Option<Daemon> {
-        let mut command = self.command();
+        let model = self.any_model();
+        let is_mounted = self.random.below(3) > 0;
         let kinds = [
             ("write", 0),
             ("write", 28),
@@ -177,26 +216,61 @@ impl World {
             ("open", 5),
         ];
         let (kind, code) = kinds[self.random.below(kinds.len())];
-        command
-            .env("LD_PRELOAD", faults)
-            .env("FAULT_KIND", kind)
-            .env("FAULT_ERRNO", code.to_string())
-            .env("FAULT_AT", self.random.below(600).to_string())
-            .env("FAULT_COUNT", (1 + self.random.below(20)).to_string());
-        Daemon::try_start(command)
+        let faults = format!(
+            "env LD_PRELOAD='{}' FAULT_KIND={kind} FAULT_ERRNO={code} FAULT_AT={} FAULT_COUNT={}",
+            faults.display(),
+            self.random.below(600),
+            1 + self.random.below(20)
+        );
+        let serving = self.serving(&self.lab.data(), &model);
+        Daemon::try_start(self.among_mounts(&serving, is_mounted, &faults))
     }
 
-    fn command(&self) -> Command {
-        let mut command = self.lab.command(&["serve", "--listen", "127.0.0.1:0"]);
+    fn any_model(&mut self) -> PathBuf {
+        match self.random.below(3) {
+            0 => self.other_model.clone(),
+            _ => "bundled".into(),
+        }
+    }
+
+    fn serving(&self, library: &Path, model: &Path) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pixdex"));
         command
+            .args(["serve", "--listen", "127.0.0.1:0"])
             .arg(self.lab.photos())
+            .arg("--data-dir")
+            .arg(library)
+            .arg("--labels")
+            .arg(self.lab.labels())
+            .env("PIXDEX_MODEL", model)
             .env("PIXDEX_INGEST__SETTLE_MS", "20");
         command
     }
 
+    /// The same with mounts of its own, run by `runner`.
+    fn among_mounts(&self, serving: &Command, is_mounted: bool, runner: &str) -> Command {
+        let Some(card) = &self.card else {
+            return run_by(
+                &["sh", "-c", &format!("exec {runner} \"$@\""), "sh"],
+                serving,
+            );
+        };
+        let mount = format!(
+            "mount --bind '{}' '{}'",
+            card.path().display(),
+            self.lab.photo(CARD).display()
+        );
+        let first = if is_mounted { &*mount } else { "" };
+        let script = format!("set -e\n{first}\nexec {runner} \"$@\"");
+        let script = ["sh", "-c", &script, "sh"];
+        run_by(&[&NAMESPACE[..], &script].concat(), serving)
+    }
+
     /// What a daemon without faults makes of it all.
-    fn check(&self, seed: u64) {
-        let daemon = Daemon::start(self.command());
+    fn check(&mut self, seed: u64) {
+        let model = self.any_model();
+        let serving = self.serving(&self.lab.data(), &model);
+        let daemon = Daemon::start(self.among_mounts(&serving, true, ""));
         let expected: BTreeSet<String> = self
             .files()
             .iter()
@@ -208,14 +282,17 @@ impl World {
             "the images are those of the files",
             |daemon| {
                 let status = get(daemon, "/api/v1/status").unwrap_or_default();
-                status["progress"]["queued"] == 0 && ids(daemon) == expected
+                status["progress"]["queued"] == 0
+                    && status["model"]["name"] == model.to_str().unwrap()
+                    && status["images"] == expected.len()
+                    && ids(daemon) == expected
             },
         );
         let failures = get(&daemon, "/api/v1/failures").unwrap();
         assert_eq!(failures["failures"], Value::Array(vec![]), "seed {seed}");
         let exported = get(&daemon, "/api/v1/decisions").unwrap();
         self.check_decisions(&exported, seed);
-        let fresh = self.fresh(&exported);
+        let fresh = self.fresh(&exported, &model);
         wait_until(
             &daemon,
             seed,
@@ -240,19 +317,11 @@ impl World {
     }
 
     /// The tags of a library that never saw a fault.
-    fn fresh(&self, decisions: &Value) -> BTreeSet<String> {
-        let data = self.lab.photos().with_file_name("fresh");
-        let _ = fs::remove_dir_all(&data);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pixdex"));
-        command
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .arg(self.lab.photos())
-            .arg("--data-dir")
-            .arg(&data)
-            .arg("--labels")
-            .arg(self.lab.labels())
-            .env("PIXDEX_MODEL", "bundled");
-        let daemon = Daemon::start(command);
+    fn fresh(&self, decisions: &Value, model: &Path) -> BTreeSet<String> {
+        let library = self.lab.photos().with_file_name("fresh");
+        let _ = fs::remove_dir_all(&library);
+        let serving = self.serving(&library, model);
+        let daemon = Daemon::start(self.among_mounts(&serving, true, ""));
         daemon.wait_for_images(ids_of(&self.files()));
         let lines: Vec<String> = decisions["decisions"]
             .as_array()

@@ -37,6 +37,8 @@ const MOST_ATTEMPTS: u32 = 4;
 struct Report {
     #[serde(flatten)]
     progress: ProgressReport,
+    /// Images embedded because the library went over to another model.
+    reembedded: usize,
     /// Images in the library now.
     images: usize,
     /// Files that could not be read for the time being.
@@ -49,7 +51,7 @@ impl Index {
         library::check_place(config, &roots)?;
         let config = library::without_graph(config);
         let opened = Library::open(&config, Stop::default(), &output::download())?;
-        let library = go_over(opened, &config)?;
+        let (library, reembedded) = go_over(opened, &config)?;
         let store = library.store.clone();
         let index = library.index.clone();
         let sidecars = Sidecars::new(&library, config.sidecars.write);
@@ -59,6 +61,7 @@ impl Index {
         sidecars.map_or(Ok(()), |sidecars| sidecars.run_once())?;
         let report = Report {
             progress: progress.report(),
+            reembedded,
             images: index.vectors().len(),
             waiting: store.waiting()?.len(),
         };
@@ -72,10 +75,10 @@ impl Index {
 }
 
 /// Embeds the library's pictures with the model that it is to go over to, if there is one, and then goes over to it. A run that is
-/// stopped before leaves the library as it was, and the next one goes on.
-fn go_over(Opened { library, next }: Opened, config: &Config) -> Result<Library> {
+/// stopped before leaves the library as it was, and the next one goes on. Returns how many were embedded, too.
+fn go_over(Opened { library, next }: Opened, config: &Config) -> Result<(Library, usize)> {
     let Some(embedder) = next else {
-        return Ok(library);
+        return Ok((library, 0));
     };
     let reembedding = Reembedding::new(&library, embedder.clone())?.giving_up_after(MOST_ATTEMPTS);
     let report = reembedding.progress().report();
@@ -86,7 +89,7 @@ fn go_over(Opened { library, next }: Opened, config: &Config) -> Result<Library>
     bar.finish_and_clear();
     let next = library.with_model(config, embedder, Stop::default())?;
     next.put_in_force()?;
-    Ok(next)
+    Ok((next, reembedding.progress().report().embedded))
 }
 
 fn print(report: &Report, failures: &Failures) {
@@ -97,6 +100,9 @@ fn print(report: &Report, failures: &Failures) {
         removed,
         ..
     } = &report.progress;
+    if report.reembedded > 0 {
+        print_line!("{} embedded with another model", report.reembedded);
+    }
     print_line!(
         "{indexed} indexed, {unchanged} unchanged, {failed} failed, {removed} removed; {} images",
         report.images

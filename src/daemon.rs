@@ -143,6 +143,7 @@ impl ModelChange {
     fn take_over(&self) -> Result<()> {
         let before = self.live.now().library().clone();
         let library = before.with_model(&self.config, self.embedder.clone(), self.stop.part())?;
+        library.index.wait_until_built();
         before.stop.ask();
         let left = before.threads.join(before.stop.deadline());
         if !left.is_empty() {

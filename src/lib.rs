@@ -21,6 +21,7 @@
 //! | --- | --- |
 //! | `shown` | how is a text shown that may hold anything? |
 //! | [`config`] | what did the owner ask for? |
+//! | `priority` | who gives way to whom? |
 //! | [`stop`] | how do all who work in the background end, and in time? |
 //! | [`random`] | which random numbers are the same in every run? |
 //! | `pause` | when is what failed tried again? |
@@ -74,6 +75,8 @@
 pub(crate) mod shown;
 
 pub mod config;
+
+pub(crate) mod priority;
 
 pub mod stop;
 

@@ -10,6 +10,7 @@ use clap::Args;
 
 use super::output;
 use crate::config::Config;
+use crate::priority;
 use crate::store::{Lock, Store};
 use crate::upkeep::{self, BackupReport};
 
@@ -31,6 +32,8 @@ pub(super) struct Backup {
 
 impl Backup {
     pub(super) fn run(self, config: &Config) -> Result<()> {
+        // A daemon may be answering.
+        priority::give_way();
         let store = Store::open_existing(&config.library_dir()?)?;
         let labels = config.labels_folder()?;
         let is_done = AtomicBool::default();

@@ -48,13 +48,17 @@ impl Towers {
         let vision = Arc::new(vision);
         let text = Arc::new(TextWeights::load(&Tensors, &model.architecture, &weights)?);
         let tokenizer = Arc::new(model.tokenizer.clone());
-        let one = |most| Share { threads: 1, most };
+        let one = |most, gives_way| Share {
+            threads: 1,
+            most,
+            gives_way,
+        };
         Ok(Towers {
-            images: Workers::start("image embedding", one(usize::MAX), || {
+            images: Workers::start("image embedding", one(usize::MAX, true), || {
                 let vision = vision.clone();
                 move |batch: Vec<Pixels>| embeddings(vision.forward(&batch)?)
             })?,
-            texts: Workers::start("text embedding", one(GPU_TEXTS), || {
+            texts: Workers::start("text embedding", one(GPU_TEXTS, false), || {
                 let text = text.clone();
                 let tokenizer = tokenizer.clone();
                 move |texts: Vec<String>| embeddings(text.forward(&token_ids(&tokenizer, &texts)?)?)
@@ -132,14 +136,18 @@ impl CpuTowers {
         let text = Arc::new(self.text);
         let tokenizer = Arc::new(tokenizer.clone());
         let threads = available_parallelism().map_or(1, usize::from);
-        let all = |most| Share { threads, most };
+        let all = |most, gives_way| Share {
+            threads,
+            most,
+            gives_way,
+        };
         Ok(Towers {
-            images: Workers::start("image embedding", all(PICTURES), || {
+            images: Workers::start("image embedding", all(PICTURES, true), || {
                 let vision = vision.clone();
                 let mut workspace = Workspace::new(format);
                 move |batch: Vec<Pixels>| embeddings(vision.forward(&batch, &mut workspace))
             })?,
-            texts: Workers::start("text embedding", all(TEXTS), || {
+            texts: Workers::start("text embedding", all(TEXTS, false), || {
                 let text = text.clone();
                 let tokenizer = tokenizer.clone();
                 let mut workspace = Workspace::new(format);

@@ -7,6 +7,7 @@ use std::thread;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::{EmbedError, Embedding};
+use crate::priority;
 
 pub(super) type Answer = Result<Vec<Embedding>, EmbedError>;
 
@@ -19,6 +20,8 @@ pub(super) struct Share {
     pub(super) threads: usize,
     /// Inputs that a thread takes at once.
     pub(super) most: usize,
+    /// Whether its work is mostly of the background.
+    pub(super) gives_way: bool,
 }
 
 /// Threads that take parts of batches from one queue, whoever asked. They end when the last handle is dropped.
@@ -43,6 +46,9 @@ impl<T: Send + 'static> Workers<T> {
             thread::Builder::new()
                 .name(name.to_owned())
                 .spawn(move || {
+                    if share.gives_way {
+                        priority::give_way();
+                    }
                     for (inputs, answer) in queue {
                         // Who asked may have gone meanwhile; the next one has not.
                         drop(answer.send(work(inputs)));
@@ -97,12 +103,17 @@ mod tests {
             (32, 2, 8),
             (9, 1, 5),
         ] {
-            let share = Share { threads, most: 8 };
+            let share = Share {
+                threads,
+                most: 8,
+                gives_way: false,
+            };
             assert_eq!(share.part_size(count), part, "{count} on {threads}");
         }
         let all = Share {
             threads: 1,
             most: usize::MAX,
+            gives_way: false,
         };
         assert_eq!(all.part_size(100), 100);
     }
@@ -113,6 +124,7 @@ mod tests {
         let share = Share {
             threads: 2,
             most: 3,
+            gives_way: false,
         };
         let barrier = std::sync::Arc::new(std::sync::Barrier::new(2));
         let workers = Workers::start("test", share, || {

@@ -34,14 +34,14 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use rayon::ThreadPoolBuilder;
 use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 
 use crate::config::IndexConfig;
 use crate::embed::Embedding;
+use crate::priority;
 use crate::stop::{Stop, Threads};
 use crate::store::{ImageId, ModelId, Store, StoreError};
 use build::SegmentPlan;
@@ -245,6 +245,15 @@ impl Index {
         }
     }
 
+    /// Waits until no segment is being built, as another one answers faster than a scan; not once it is told to stop.
+    pub(crate) fn wait_until_built(&self) {
+        const LOOK_AGAIN: Duration = Duration::from_millis(100);
+        let Builder {
+            is_building, stop, ..
+        } = &*self.builder;
+        while is_building.load(Ordering::Acquire) && !stop.is_asked_within(LOOK_AGAIN) {}
+    }
+
     /// How the index stands.
     pub fn status(&self) -> IndexStatus {
         let state = self.state.read();
@@ -325,11 +334,7 @@ impl Index {
             texts: &texts,
             stop: &builder.stop,
         };
-        // Threads of its own: a search must not wait in line behind a build.
-        let threads = ThreadPoolBuilder::new().build();
-        let built = threads
-            .map_err(std::io::Error::other)
-            .and_then(|threads| threads.install(|| build::build(&plan, snapshot.images())));
+        let built = priority::beside_searches(|| build::build(&plan, snapshot.images()));
         let duration_ms = started.elapsed().as_millis() as u64;
         match &built {
             Ok(Some((segment, Tuning { text, image }))) => {

@@ -8,6 +8,7 @@ use crate::decode::{Description, Metadata};
 use crate::embed::{Embedding, Pixels};
 use crate::library::Library;
 use crate::pictures::{FileError, PictureError};
+use crate::priority;
 use crate::sidecar;
 use crate::store::{ContentHash, DecoderVerdict, FileKeywords, StoreError};
 
@@ -55,6 +56,7 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn run(self, jobs: &Receiver<Job>, read: &Sender<Read>) {
+        priority::give_way();
         let stop = &self.library.stop;
         // Asked first: while jobs wait, `select!` takes one of them as well as the word to stop.
         while !stop.is_asked() {

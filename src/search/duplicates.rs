@@ -1,13 +1,13 @@
 //! Groups of images that are nearly, or exactly, the same picture.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Item, Query, Search, SearchError};
 use crate::index::SimilarPair;
+use crate::priority;
 use crate::store::ImageId;
 
 /// The similarity from which on two images are near-duplicates, where none is given: scaled and recompressed copies of a
@@ -94,13 +94,7 @@ impl Search {
     /// Images linked by similarities of at least `least`; `images` is in order.
     fn near_duplicates(&self, images: &[ImageId], least: f32) -> Vec<Members> {
         let all = || self.index.neighbours().near_duplicates(images, least);
-        // Not on the threads that searches scan with, which would wait behind all of it; one core stays free for them.
-        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let threads = rayon::ThreadPoolBuilder::new().num_threads((cores - 1).max(1));
-        let mut pairs = match threads.build() {
-            Ok(threads) => threads.install(all),
-            Err(_) => all(),
-        };
+        let mut pairs = priority::beside_searches(all);
         // Strongest first, so that the last pair that joins a group is the weakest that it needs.
         pairs.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
         Groups::of(&pairs, images)

@@ -15,6 +15,7 @@ use super::plan::Action;
 use super::score::score_library;
 use super::set::{Label, LabelSet};
 use super::state::State;
+use crate::priority;
 use crate::store::{AppliedLabel, AppliedSet, Event, LabelId, SetApplied, TagDifference};
 
 /// Takes these actions and returns the sets whose tags were brought up to date; `stored` is how sets were last applied.
@@ -93,7 +94,8 @@ fn put_in_force(
     let (ids, difference) = if let Some(ids) = known {
         (ids, None)
     } else {
-        let (ids, difference) = score(state, name, &classifier, &labels, &applied)?;
+        let score = || score(state, name, &classifier, &labels, &applied);
+        let (ids, difference) = priority::beside_searches(score)?;
         (ids, Some(difference))
     };
     let set = ActiveSet {

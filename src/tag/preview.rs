@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::classifier::Classifier;
 use super::error::TagError;
 use super::overrule::{Decided, decided_in};
-use super::score::{BLOCK_ROWS, beside_searches};
+use super::score::BLOCK_ROWS;
 use crate::index::{Rows, Vectors};
+use crate::priority;
 use crate::store::{ImageId, LabelName, SetName, Store};
 
 /// Bars of a histogram: each stands for a twentieth of the scores from 0 to 1.
@@ -258,7 +259,7 @@ fn score(
         all
     };
     let snapshot = vectors.snapshot();
-    beside_searches(|| {
+    priority::beside_searches(|| {
         snapshot
             .blocks(BLOCK_ROWS)
             .par_bridge()

@@ -17,11 +17,8 @@ pub fn score_library(classifier: &Classifier, vectors: &Vectors) -> Vec<Vec<(Ima
         let tag = |kept: Kept| Some((kept.label, rows.images[kept.row]?, kept.score));
         kept.filter_map(tag).collect()
     };
-    let all = || -> Vec<_> {
-        let blocks = snapshot.blocks(BLOCK_ROWS).par_bridge();
-        blocks.map(score).collect()
-    };
-    let scored = beside_searches(all);
+    let blocks = snapshot.blocks(BLOCK_ROWS).par_bridge();
+    let scored: Vec<_> = blocks.map(score).collect();
     let mut tags = vec![Vec::new(); classifier.set().labels.len()];
     for (label, image, score) in scored.into_iter().flatten() {
         tags[label].push((image, score));
@@ -29,13 +26,4 @@ pub fn score_library(classifier: &Classifier, vectors: &Vectors) -> Vec<Vec<(Ima
     tags.par_iter_mut()
         .for_each(|tags| tags.sort_unstable_by_key(|tag: &(ImageId, f32)| tag.0));
     tags
-}
-
-/// Runs parallel work on threads of its own: a search that scans on the common ones would wait behind all of it.
-pub(super) fn beside_searches<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    let named = rayon::ThreadPoolBuilder::new().thread_name(|number| format!("score {number}"));
-    match named.build() {
-        Ok(threads) => threads.install(work),
-        Err(_) => work(),
-    }
 }

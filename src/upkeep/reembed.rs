@@ -17,6 +17,7 @@ use crate::embed::{Embedder, Embedding, Pixels};
 use crate::library::Library;
 use crate::pause;
 use crate::pictures::{FileError, PictureError, Pictures};
+use crate::priority;
 use crate::stop::Stop;
 use crate::store::{ContentHash, ImageId, ModelId, Store};
 
@@ -252,6 +253,7 @@ impl Reembedding {
                 .pop_front()
         };
         let work = || {
+            priority::give_way();
             let mut prepared = Vec::new();
             while let Some(image) = take().filter(|_| !self.stop.is_asked()) {
                 prepared.push((image, self.prepare_one(image)));

@@ -29,8 +29,9 @@ fn taken_at(exif: &Exif) -> Option<String> {
     let text = ascii(exif, Tag::DateTimeOriginal).or_else(|| ascii(exif, Tag::DateTime))?;
     let time = DateTime::from_ascii(text).ok()?;
     // Cameras without a set clock write zeros.
-    let plausible = time.year > 0 && (1..=12).contains(&time.month) && (1..=31).contains(&time.day);
-    plausible.then(|| {
+    let is_day = time.year > 0 && (1..=12).contains(&time.month) && (1..=31).contains(&time.day);
+    let is_hour = time.hour < 24 && time.minute < 60 && time.second < 60;
+    (is_day && is_hour).then(|| {
         let DateTime {
             year,
             month,
@@ -158,6 +159,20 @@ pub(super) mod tests {
             longitude: Some(8.25),
         };
         assert_eq!(picture.unwrap().0.metadata, expected);
+    }
+
+    #[test]
+    fn an_hour_that_no_clock_has_is_no_time() {
+        for (time, is_read) in [
+            ("2021:07:03 23:59:59", true),
+            ("2021:07:03 24:00:00", false),
+            ("2021:07:03 12:60:00", false),
+            ("2021:07:03 12:00:60", false),
+        ] {
+            let bytes = jpeg_with(&[(Tag::DateTimeOriginal, text(time))]);
+            let (description, _) = decode(&bytes, &LIMITS).unwrap();
+            assert_eq!(description.metadata.taken_at.is_some(), is_read, "{time}");
+        }
     }
 
     #[test]

@@ -156,6 +156,11 @@ fn open_unguarded<'a>(
     let mut decoder = decoder(bytes, format)?;
     let (width, height) = decoder.dimensions();
     check_pixels(width, height, limits)?;
+    if format == Format::Gif
+        && let Some(frame) = gif::first_frame(bytes)
+    {
+        check_pixels(frame.width.into(), frame.height.into(), limits)?;
+    }
     let exif = decoder.exif_metadata().ok().flatten();
     let keywords = keywords::of(&mut decoder, bytes);
     let orientation = decoder.orientation().map_err(DecodeError::Damaged)?;

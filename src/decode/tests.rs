@@ -7,6 +7,7 @@ use ::exif::{Tag, Value};
 use image::Rgb;
 
 use super::exif::tests::jpeg_with;
+use super::gif::tests::gif;
 use super::*;
 
 pub(in crate::decode) const LIMITS: DecodeConfig = DecodeConfig {
@@ -85,6 +86,15 @@ fn limits_are_kept_before_pixels_are_read() {
         decode(b"<html>", &LIMITS).unwrap_err().to_string(),
         "not a jpeg, png, webp, gif, bmp or tiff picture"
     );
+}
+
+/// The screen is what the header tells of; the frame is what is decoded.
+#[test]
+fn a_frame_larger_than_its_screen_is_limited_too() {
+    let bytes = gif((2, 3), (101, 100));
+    let error = open(&bytes, &LIMITS).map(drop).unwrap_err();
+    assert!(error.to_string().contains("101 x 100"), "{error}");
+    assert!(open(&gif((2, 3), (100, 100)), &LIMITS).is_ok());
 }
 
 #[test]

@@ -86,7 +86,8 @@ fn of_data_sets(mut bytes: &[u8]) -> Vec<String> {
             // Some programs fill up with NULs, or end with one.
             let keyword = text(data).replace('\0', "");
             let keyword = composed(keyword.trim()).into_owned();
-            keywords.extend(Some(keyword).filter(|keyword| !keyword.is_empty()));
+            let is_sound = (1..=xmp::MAX_KEYWORD_BYTES).contains(&keyword.len());
+            keywords.extend(is_sound.then_some(keyword));
         }
         bytes = rest;
     }
@@ -134,5 +135,13 @@ mod tests {
             ["Straße", "café", "beach", "M\u{fc}nchen"]
         );
         (0..bytes.len()).for_each(|cut| drop(of_resources(&bytes[..cut])));
+    }
+
+    #[test]
+    fn there_is_an_end_to_a_keyword() {
+        let lengths = [xmp::MAX_KEYWORD_BYTES, xmp::MAX_KEYWORD_BYTES + 1];
+        let sets = lengths.map(|length| data_set(25, &vec![b'x'; length]));
+        let found = of_resources(&resource(IPTC_RESOURCE, &sets.concat()));
+        assert_eq!(found, ["x".repeat(xmp::MAX_KEYWORD_BYTES)]);
     }
 }

@@ -21,7 +21,7 @@ use packet::{List, Packet};
 pub(crate) const MAX_KEYWORDS: usize = 1024;
 
 /// A longer keyword is not read.
-const MAX_KEYWORD_BYTES: usize = 1024;
+pub(crate) const MAX_KEYWORD_BYTES: usize = 1024;
 
 /// Why a packet cannot be read, or not be written into.
 #[derive(Debug, Error)]

@@ -80,6 +80,10 @@ impl Huffman {
             if len == 0 || u32::from(bits) > LOOK_BITS {
                 return jump;
             }
+            // What comes behind a full block is the next one's, and no coefficient.
+            if usize::from(jump.coefficients + run) >= BLOCK {
+                return jump;
+            }
             jump.bits = bits;
             if size == 0 && run < 15 {
                 jump.coefficients |= END_OF_BLOCK;

@@ -144,6 +144,40 @@ mod tests {
         assert!(decode_scaled(&bytes, 2).is_none());
     }
 
+    /// Sixteen zeros have the shortest code where most blocks hold nothing but their last coefficient. What follows a full block looks
+    /// like many more of them.
+    #[test]
+    fn blocks_of_many_zeros_end_where_they_end() {
+        let segment = |marker: u8, data: &[u8]| {
+            let length = (data.len() as u16 + 2).to_be_bytes();
+            [&[0xFF, marker][..], &length, data].concat()
+        };
+        let codes = |counts: &[u8], symbols: &[u8]| {
+            let mut all = [0; 16];
+            all[..counts.len()].copy_from_slice(counts);
+            [&all[..], symbols].concat()
+        };
+        let bytes = [
+            b"\xFF\xD8".to_vec(),
+            segment(0xDB, &[&[0][..], &[1; 64]].concat()),
+            segment(0xC0, &[8, 0, 64, 0, 64, 1, 1, 0x11, 0]),
+            // The difference 0 is `00`.
+            segment(0xC4, &[&[0][..], &codes(&[0, 1], &[0])].concat()),
+            // Sixteen zeros are `0`, and fourteen with a coefficient of one bit behind them are `10`.
+            segment(
+                0xC4,
+                &[&[0x10][..], &codes(&[1, 1], &[0xF0, 0xE1])].concat(),
+            ),
+            segment(0xDA, &[1, 1, 0, 0, 63, 0]),
+            vec![0b00_000_10_1; 64],
+            b"\xFF\xD9".to_vec(),
+        ]
+        .concat();
+        let grey = |side| RgbImage::from_pixel(side, side, image::Rgb([128; 3]));
+        assert_eq!(decode_scaled(&bytes, 1), Some(grey(8)));
+        assert_eq!(decode_scaled(&bytes, 2), Some(grey(16)));
+    }
+
     #[test]
     fn missing_pixels_are_not_made_up() {
         let bytes = encoded((256, 256), ColorType::Rgb, |_| {});

@@ -212,11 +212,9 @@ impl Draft {
             .into_inner()
             .map_err(io::IntoInnerError::into_error)?;
         file.as_file().sync_all()?;
-        let mut text = serde_json::to_vec(&manifest)?;
-        text.resize(HEADER_BYTES - MAGIC.len() - 64, 0);
         let mut handle = file.as_file();
         handle.seek(SeekFrom::Start(0))?;
-        handle.write_all(&[MAGIC, blake3::hash(&text).to_hex().as_bytes(), &text].concat())?;
+        handle.write_all(&header(serde_json::to_vec(&manifest)?))?;
         handle.sync_all()?;
         // What is mapped must not become shorter: to read beyond its end would end the process. Nobody has a reason to write it.
         let mut permissions = handle.metadata()?.permissions();
@@ -225,6 +223,13 @@ impl Draft {
         file.persist(&self.path)?;
         Ok(())
     }
+}
+
+/// What a file begins with.
+pub(super) fn header(mut manifest: Vec<u8>) -> Vec<u8> {
+    manifest.resize(HEADER_BYTES - MAGIC.len() - 64, 0);
+    let checksum = blake3::hash(&manifest).to_hex();
+    [MAGIC, checksum.as_bytes(), &manifest].concat()
 }
 
 /// Takes away what a killed process had begun to write: nobody else writes here while this one owns the library.
@@ -300,6 +305,24 @@ mod tests {
                 matches!(verify(&path, &Stop::default()), Err(BadSegment::Checksum)),
                 "{place}"
             );
+        }
+    }
+
+    #[test]
+    fn a_shape_that_no_file_has_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("segment");
+        for what in ["nodes", "upper_links", "links"] {
+            for count in [1_u64 << 33, 1 << 60, u64::MAX] {
+                let mut shape = serde_json::json!(SegmentShape::new("model", DIM));
+                shape[what] = count.into();
+                let manifest = serde_json::json!({ "shape": shape, "tuning": {}, "checksum": "" });
+                std::fs::write(&path, header(manifest.to_string().into_bytes())).unwrap();
+                assert!(
+                    matches!(opened(&path), Err(BadSegment::Other)),
+                    "{count} {what}"
+                );
+            }
         }
     }
 

@@ -126,7 +126,7 @@ impl SegmentShape {
         }
     }
 
-    /// Whether this program can use a file of this shape for such embeddings.
+    /// Whether this program can use a file of this shape for such embeddings. Nodes and places of links have numbers of 32 bits.
     pub(super) fn fits(&self, fingerprint: &str, embedding_dim: usize) -> bool {
         let usable = SegmentShape {
             nodes: self.nodes,
@@ -134,7 +134,11 @@ impl SegmentShape {
             links: self.links,
             ..SegmentShape::new(fingerprint, embedding_dim)
         };
+        let is_number = |count: usize| u32::try_from(count).is_ok();
         *self == usable
+            && [self.nodes, self.upper_links, self.links]
+                .into_iter()
+                .all(is_number)
     }
 
     /// Where the arrays lie.

@@ -221,10 +221,11 @@ fn target_size((width, height): (u32, u32), size: Resize) -> (u32, u32) {
         Resize::ShortestEdge(edge) => {
             let scaled =
                 edge as u64 * u64::from(width.max(height)) / u64::from(width.min(height).max(1));
+            let scaled = scaled.min(u32::MAX.into()) as u32;
             if width <= height {
-                (edge as u32, scaled as u32)
+                (edge as u32, scaled)
             } else {
-                (scaled as u32, edge as u32)
+                (scaled, edge as u32)
             }
         }
     }
@@ -240,6 +241,8 @@ mod tests {
         assert_eq!(target_size((640, 480), size), (298, 224));
         assert_eq!(target_size((480, 640), size), (224, 298));
         assert_eq!(target_size((1, 1), size), (224, 224));
+        // Longer than any picture can be made.
+        assert_eq!(target_size((1 << 27, 1), size), (u32::MAX, 224));
     }
 
     #[test]

@@ -71,8 +71,8 @@ impl Classifier {
             .copied()
             .collect();
         // A set that was read has no label without its parent.
-        let ancestors = |label| set.ancestors(label).unwrap_or_default();
-        let ancestors = (0..set.labels.len()).map(ancestors).collect();
+        let ancestors = set.ancestors();
+        let ancestors = ancestors.unwrap_or_else(|_| vec![Vec::new(); set.labels.len()]);
         let embedding_dim = texts.first().map_or(1, |text| text.as_slice().len());
         Classifier {
             set,

@@ -1,6 +1,6 @@
 //! A label set as its owner writes it: one TOML file, checked by name and line.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
@@ -18,6 +18,9 @@ const MOST_PROMPTS: usize = 100_000;
 
 /// Example pictures of one set, each of which is looked up.
 const MOST_EXAMPLES: usize = 10_000;
+
+/// Labels above one another: each brings all that are above it.
+const MOST_ANCESTORS: usize = 100;
 
 /// The longest `id`.
 const ID_CHARACTERS: usize = 200;
@@ -183,6 +186,9 @@ pub enum SetError {
     /// A label above itself.
     #[error("the label `{0}` is its own ancestor by its `parent`")]
     OwnAncestor(LabelName),
+    /// More levels than anybody looks through.
+    #[error("the label `{0}` has more than {MOST_ANCESTORS} ancestors by its `parent`")]
+    TooManyAncestors(LabelName),
     /// Not a probability.
     #[error("the threshold {0} is not above 0 and up to 1")]
     Threshold(f32),
@@ -252,7 +258,7 @@ impl LabelSet {
         self.labels
             .iter()
             .try_for_each(|label| check_label(label, &mut seen))?;
-        (0..self.labels.len()).try_for_each(|label| self.ancestors(label).map(drop))
+        self.ancestors().map(drop)
     }
 
     /// Each count, and each prompt, has a bound: they come over HTTP too.
@@ -306,20 +312,38 @@ impl LabelSet {
         }
     }
 
-    /// The places of a label's ancestors, its parent first.
-    pub(super) fn ancestors(&self, label: usize) -> Result<Vec<usize>, SetError> {
-        let (mut ancestors, mut at) = (Vec::new(), label);
-        while let Some(parent) = &self.labels[at].parent {
-            let is_parent = |other: &Label| other.name == *parent;
+    /// For each label the places of its ancestors, its parent first.
+    pub(super) fn ancestors(&self) -> Result<Vec<Vec<usize>>, SetError> {
+        let names = self.labels.iter().map(|label| &*label.name);
+        let places: HashMap<&str, usize> = names.zip(0..).collect();
+        let parent_of = |label: &Label| {
+            let Some(parent) = &label.parent else {
+                return Ok(None);
+            };
             let unknown = || SetError::UnknownParent {
-                label: self.labels[at].name.clone(),
+                label: label.name.clone(),
                 parent: parent.clone(),
             };
-            at = self.labels.iter().position(is_parent).ok_or_else(unknown)?;
-            if at == label || ancestors.contains(&at) {
-                return Err(SetError::OwnAncestor(self.labels[at].name.clone()));
+            places.get(&**parent).copied().map(Some).ok_or_else(unknown)
+        };
+        let parents: Result<Vec<_>, _> = self.labels.iter().map(parent_of).collect();
+        let parents = parents?;
+        let labels = 0..self.labels.len();
+        labels.map(|label| self.line(label, &parents)).collect()
+    }
+
+    fn line(&self, label: usize, parents: &[Option<usize>]) -> Result<Vec<usize>, SetError> {
+        let (mut ancestors, mut at) = (Vec::new(), label);
+        while let Some(parent) = parents[at] {
+            let name = |place: usize| self.labels[place].name.clone();
+            if parent == label || ancestors.contains(&parent) {
+                return Err(SetError::OwnAncestor(name(parent)));
             }
-            ancestors.push(at);
+            if ancestors.len() == MOST_ANCESTORS {
+                return Err(SetError::TooManyAncestors(name(label)));
+            }
+            ancestors.push(parent);
+            at = parent;
         }
         Ok(ancestors)
     }
@@ -648,11 +672,31 @@ mod tests {
         let circle = "[[labels]]\nname = 'a'\nparent = 'b'\n[[labels]]\nname = 'b'\nparent = 'a'";
         assert!(error(circle).contains("its own ancestor"));
         assert!(error("[[labels]]\nname = 'a'\nparent = 'a'").contains("its own ancestor"));
+        assert!(error(&line(MOST_ANCESTORS + 1)).contains("more than 100 ancestors"));
         assert!(error("id = ''\n[[labels]]\nname = 'a'").contains("`id` is empty"));
         let unknown = error("[[labels]]\nname = 'a'\ntreshold = 0.5");
         assert!(
             unknown.contains("line 3") && unknown.contains("treshold"),
             "{unknown}"
         );
+    }
+
+    /// A label with so many ancestors.
+    fn line(ancestors: usize) -> String {
+        let label = |at: usize| format!("[[labels]]\nname = 'n{at}'\nparent = 'n{}'\n", at - 1);
+        let labels: String = (1..=ancestors).map(label).collect();
+        format!("[[labels]]\nname = 'n0'\n{labels}")
+    }
+
+    #[test]
+    fn many_labels_in_long_lines_are_read_in_no_time() {
+        let set = LabelSet::parse(&line(MOST_ANCESTORS)).unwrap();
+        let ancestors = set.ancestors().unwrap();
+        assert!(ancestors[0].is_empty());
+        assert_eq!(ancestors[3], [2, 1, 0]);
+        assert_eq!(ancestors[MOST_ANCESTORS].len(), MOST_ANCESTORS);
+        let started = std::time::Instant::now();
+        assert!(LabelSet::parse(&line(MOST_LABELS - 1)).is_err());
+        assert!(started.elapsed().as_secs() < 10);
     }
 }

@@ -1,64 +1,21 @@
 //! No decoder takes more memory than its picture was said to need: counted at the allocator, for every sort of file.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Cursor;
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use pixdex::config::DecodeConfig;
 use pixdex::decode::{self, DecodeError};
 
-static NOW: AtomicUsize = AtomicUsize::new(0);
-static MOST: AtomicUsize = AtomicUsize::new(0);
+#[path = "memory/counting.rs"]
+mod counting;
+
+use counting::most;
 
 /// Held by the test that counts.
 static COUNTING: Mutex<()> = Mutex::new(());
-
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn taken(bytes: usize) {
-    let now = NOW.fetch_add(bytes, Relaxed) + bytes;
-    MOST.fetch_max(now, Relaxed);
-}
-
-#[expect(
-    unsafe_code,
-    reason = "the trait is unsafe; every call goes to the system's own allocator"
-)]
-// SAFETY: all that is asked is handed on as it is.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        taken(layout.size());
-        // SAFETY: the caller's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        taken(layout.size());
-        // SAFETY: the caller's.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        NOW.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller's.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-/// What `work` takes at most beside what was taken before.
-fn most<T>(work: impl FnOnce() -> T) -> (T, u64) {
-    let before = NOW.load(Relaxed);
-    MOST.store(before, Relaxed);
-    let done = work();
-    (done, (MOST.load(Relaxed) - before) as u64)
-}
 
 const LIMITS: DecodeConfig = DecodeConfig {
     max_pixels: 300_000_000,
@@ -332,6 +289,141 @@ fn no_decoder_takes_more_than_was_said() {
             }
         }
     }
+}
+
+fn webp(parts: &[u8]) -> Vec<u8> {
+    let length = (4 + parts.len() as u32).to_le_bytes();
+    [b"RIFF", &length[..], b"WEBP", parts].concat()
+}
+
+fn webp_part(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let length = (data.len() as u32).to_le_bytes();
+    [&kind[..], &length, data, &vec![0; data.len() % 2]].concat()
+}
+
+/// A lossy picture that says this size, of which nothing follows but one partition that says it is as long as can be.
+fn lossy_webp(width: u16, height: u16) -> Vec<u8> {
+    let mut data = vec![0x10, 2, 0, 0x9D, 0x01, 0x2A];
+    data.extend([width, height].map(u16::to_le_bytes).concat());
+    // The bits say that there are eight partitions.
+    data.extend([0, 3, 0xFF, 0xFF]);
+    data.resize(10 + 16, 0);
+    data.extend([0xFF; 21]);
+    webp_part(*b"VP8 ", &data)
+}
+
+/// Bits, the least significant first.
+#[derive(Default)]
+struct Bits(Vec<bool>);
+
+impl Bits {
+    fn put(&mut self, number: u32, len: u32) {
+        self.0
+            .extend((0..len).map(|place| number >> place & 1 == 1));
+    }
+
+    /// A code of one symbol.
+    fn put_symbol(&mut self, symbol: u32) {
+        self.put(0b101, 3);
+        self.put(symbol, 8);
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let byte = |bits: &[bool]| {
+            bits.iter()
+                .rev()
+                .fold(0, |byte, bit| byte << 1 | u8::from(*bit))
+        };
+        self.0.chunks(8).map(byte).collect()
+    }
+}
+
+/// The stream of a lossless picture of four by four pixels with so many sets of codes, of which each takes as much as it can.
+fn lossless_webp(sets: u32, with_header: bool) -> Vec<u8> {
+    let mut bits = Bits::default();
+    if with_header {
+        bits.put(0x2F, 8);
+        bits.put(3 | 3 << 14, 32);
+    }
+    // No transform, a cache of 2,048 colours, and one part with the last set.
+    bits.put(0, 1);
+    bits.put(1 | 11 << 1, 5);
+    bits.put(1, 4);
+    bits.put(0, 1);
+    let last = sets - 1;
+    for symbol in [last & 0xFF, last >> 8, 0, 255, 0] {
+        bits.put_symbol(symbol);
+    }
+    for _ in 0..sets {
+        // 2,048 codes of eleven bits.
+        bits.put(11 << 1, 5);
+        (0..14).for_each(|_| bits.put(0, 3));
+        bits.put(1, 3);
+        bits.put(1 | 5 << 1, 4);
+        bits.put(2_046, 12);
+        (0..4).for_each(|_| bits.put_symbol(0));
+    }
+    bits.put(0, 32);
+    bits.bytes()
+}
+
+#[test]
+fn no_webp_takes_more_than_was_said() {
+    let _alone = COUNTING.lock();
+    let header = [16 + 8, 0, 0, 0, 3, 0, 0, 3, 0, 0];
+    let extended = |parts: &[Vec<u8>]| {
+        let header = webp_part(*b"VP8X", &header);
+        webp(&[header, parts.concat()].concat())
+    };
+    drop(check(
+        "lossy webp of a part that is not there",
+        &webp(&lossy_webp(4, 4)),
+    ));
+    drop(check(
+        "webp of two sizes",
+        &extended(&[lossy_webp(9_000, 9_000)]),
+    ));
+    let lossless = webp_part(*b"VP8L", &lossless_webp(1_000, true));
+    drop(check("webp of many codes", &webp(&lossless)));
+    drop(check(
+        "webp of many codes in a part",
+        &extended(&[lossless]),
+    ));
+    let opacity = [&[1][..], &lossless_webp(1_000, false)].concat();
+    let opacity = webp_part(*b"ALPH", &opacity);
+    drop(check(
+        "webp of many codes for its opacity",
+        &extended(&[opacity, lossy_webp(4, 4)]),
+    ));
+    let mut metadata = webp_part(*b"EXIF", b"");
+    metadata[4..8].copy_from_slice(&100_000_000_u32.to_le_bytes());
+    let metadata = &[lossy_webp(4, 4), metadata];
+    drop(check(
+        "webp of metadata that are not there",
+        &extended(metadata),
+    ));
+    let mut lossy = lossy_webp(9_000, 9_000);
+    lossy[..4].copy_from_slice(b"JUNK");
+    let opacity = webp_part(*b"ALPH", &[0; 17]);
+    let frame = [
+        &[0; 6][..],
+        &[3, 0, 0, 3, 0, 0, 0, 0, 0, 0],
+        &opacity,
+        &lossy,
+    ]
+    .concat();
+    let film = [
+        webp_part(*b"VP8X", &[2, 0, 0, 0, 3, 0, 0, 3, 0, 0]),
+        webp_part(*b"ANIM", &[0; 6]),
+        webp_part(*b"ANMF", &frame),
+    ];
+    drop(check("film of two sizes", &webp(&film.concat())));
+    // Bytes that no decoder looks at are copied all the same.
+    let long = [&lossy_webp(4, 4)[8..], &[0; 20_000_000]].concat();
+    drop(check(
+        "webp with a long end",
+        &webp(&webp_part(*b"VP8 ", &long)),
+    ));
 }
 
 /// Small files that want much memory: by their header, or by what unfolds.

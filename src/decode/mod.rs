@@ -11,6 +11,7 @@ mod need;
 mod rgb;
 #[cfg(test)]
 mod tests;
+mod webp;
 
 use std::collections::BTreeSet;
 use std::io::Cursor;

@@ -7,7 +7,7 @@ use image::ColorType;
 
 use super::Encoded;
 use super::gif::first_frame;
-use super::jpeg;
+use super::{jpeg, webp};
 use crate::formats::Format;
 
 /// Tables, buffers of fixed size, and whatever else is small.
@@ -33,7 +33,8 @@ pub fn to_open(bytes: &[u8]) -> u64 {
     let unfolded = match Format::of_bytes(bytes) {
         Some(Format::Jpeg) => 3 * len,
         Some(Format::Png) => 2 * len + profile_of_png(bytes),
-        Some(Format::WebP | Format::Gif) => 2 * len,
+        Some(Format::WebP) => 2 * len + webp::missing_metadata(bytes),
+        Some(Format::Gif) => 2 * len,
         Some(Format::Tiff) => 4 * len + values_of_tiff(bytes),
         Some(Format::Bmp) | None => 0,
     };
@@ -66,12 +67,11 @@ pub(super) fn shrunk(encoded: &Encoded<'_>, eighths: u32) -> u64 {
 /// What a decoder takes beside the picture.
 fn beside(encoded: &Encoded<'_>) -> u64 {
     let len = encoded.bytes.len() as u64;
-    let pixels = encoded.pixels();
     match encoded.format {
         Format::Jpeg => len + of_jpeg(encoded),
         // Two rows and what is unfolded ahead of them; a picture of one row is all row.
         Format::Png => PNG_CHUNKS.min(to_open(encoded.bytes)) + 4 * row(encoded),
-        Format::WebP => len + of_webp(encoded.bytes, pixels),
+        Format::WebP => webp::need(encoded.bytes, (encoded.width, encoded.height)),
         // The frame with a palette's numbers, and with colours, where it is not as wide as the screen.
         Format::Gif => first_frame(encoded.bytes).map_or(0, |frame| 5 * frame.pixels()),
         Format::Bmp => 2 * row(encoded),
@@ -98,20 +98,6 @@ fn of_jpeg(encoded: &Encoded<'_>) -> u64 {
     match jpeg::components_in_many_scans(encoded.bytes) {
         None => rows,
         Some(components) => rows + u64::from(components) * 2 * width * height,
-    }
-}
-
-/// By what comes first: `VP8 ` is lossy, `VP8L` lossless, `VP8X` has transparency or is a film.
-fn of_webp(bytes: &[u8], pixels: u64) -> u64 {
-    const IS_FILM: u8 = 2;
-    let padded = pixels + (1 << 20);
-    match bytes.get(12..16) {
-        // Brightness, and colours halved both ways.
-        Some(b"VP8 ") => 2 * padded,
-        Some(b"VP8L") => 5 * padded,
-        // The canvas, a frame of it, its transparency and that before it is unfolded.
-        _ if bytes.get(20).is_some_and(|flags| flags & IS_FILM != 0) => 15 * padded,
-        _ => 8 * padded,
     }
 }
 

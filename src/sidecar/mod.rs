@@ -20,9 +20,6 @@ use crate::xmp;
 
 pub use converge::Sidecars;
 
-/// A larger file is no sidecar.
-const MAX_BYTES: u64 = 16 * 1024 * 1024;
-
 /// How programs write the ending. Where files differ in it only, the first is the sidecar, and the others are nobody's.
 const ENDINGS: [&str; 3] = ["xmp", "XMP", "Xmp"];
 
@@ -127,10 +124,11 @@ fn read(place: &Path) -> anyhow::Result<Option<(Vec<u8>, Metadata)>> {
     // It may have become something else since.
     let (file, metadata) = open_regular(place)?;
     let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    file.take(xmp::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     anyhow::ensure!(
-        bytes.len() as u64 <= MAX_BYTES,
-        "it has more than {MAX_BYTES} bytes"
+        bytes.len() <= xmp::MAX_BYTES,
+        "it has more than {} bytes",
+        xmp::MAX_BYTES
     );
     Ok(Some((bytes, metadata)))
 }

@@ -52,17 +52,19 @@ pub(super) fn edit(text: &str, wanted: &Keywords) -> Result<String, XmpError> {
 /// The packet without anything that pixdex wrote.
 fn strip(packet: &Packet<'_>) -> String {
     let made = packet.texts(List::MADE);
+    let [subjects, hierarchical] = List::KEYWORDS.map(|list| packet.texts(list.own()));
     let mut gone = Vec::new();
     let mut emptied = vec![0; packet.descriptions.len()];
     for property in &packet.properties {
         let is_own = property.list.namespace == OWN;
-        let own = packet.texts(property.list.own());
-        let is_made = made.contains(property.list.name) && holds_only(property, &own);
+        let is_subject = property.list == List::SUBJECT;
+        let own = if is_subject { &subjects } else { &hierarchical };
+        let is_made = made.contains(property.list.name) && holds_only(property, own);
         if is_own || is_made {
             emptied[property.description] += 1;
             gone.push(with_space_before(packet.text, &property.range));
         } else if let Some(bag) = &property.bag {
-            gone.extend(strip_bag(packet.text, bag, &own));
+            gone.extend(strip_bag(packet.text, bag, own));
         }
     }
     for (description, emptied) in packet.descriptions.iter().zip(emptied) {

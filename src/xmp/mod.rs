@@ -20,12 +20,18 @@ use packet::{List, Packet};
 /// More keywords of one packet, or of another place in a file, are not read.
 pub(crate) const MAX_KEYWORDS: usize = 1024;
 
+/// A longer packet is not read: its text is searched for many things.
+pub(crate) const MAX_BYTES: usize = 16 << 20;
+
 /// A longer keyword is not read.
 pub(crate) const MAX_KEYWORD_BYTES: usize = 1024;
 
 /// Why a packet cannot be read, or not be written into.
 #[derive(Debug, Error)]
 pub(crate) enum XmpError {
+    /// More than any program writes.
+    #[error("it has more than {MAX_BYTES} bytes")]
+    TooLong,
     /// Every program that writes sidecars writes UTF-8.
     #[error("it is not UTF-8 text")]
     NotUtf8,
@@ -96,6 +102,9 @@ pub(crate) fn has_own(bytes: &[u8]) -> bool {
 }
 
 fn text(bytes: &[u8]) -> Result<&str, XmpError> {
+    if bytes.len() > MAX_BYTES {
+        return Err(XmpError::TooLong);
+    }
     std::str::from_utf8(bytes).map_err(|_| XmpError::NotUtf8)
 }
 
@@ -256,6 +265,9 @@ mod tests {
         assert!(refused(&sound[..sound.len() / 2]).contains("not well-formed"));
         assert!(refused(&sound.replace("</rdf:Bag>", "</rdf:Seq>")).contains("not well-formed"));
         assert!(refused(&"<a>".repeat(1000)).contains("too deeply"));
+        let attributes: String = (0..3000).map(|at| format!(" a{at}='x'")).collect();
+        assert!(refused(&format!("<a{attributes}/>")).contains("too many attributes"));
+        assert!(refused(&" ".repeat(MAX_BYTES + 1)).contains("more than 16777216 bytes"));
         assert!(refused(&format!("{sound}{sound}")).contains("not XMP"));
         let bomb = "<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>";
         assert!(refused(bomb).contains("document type"));
@@ -272,6 +284,22 @@ mod tests {
         let text = sound.replace(&sound[start..end], "dog");
         let error = write(Some(text.as_bytes()), &keywords(&["cat"], &[])).unwrap_err();
         assert!(error.to_string().contains("its subject is not"), "{error}");
+    }
+
+    /// What pixdex wrote is looked for once, and not for each of them.
+    #[test]
+    fn many_lists_are_written_into_in_no_time() {
+        let sound = LAYOUTS[0].1;
+        let subject = sound.find("<dc:subject>").unwrap();
+        let end = sound.find("</dc:subject>").unwrap() + "</dc:subject>".len();
+        let many = sound[subject..end].repeat(40_000);
+        let many = format!("{}{many}{}", &sound[..subject], &sound[end..]);
+        let items: Vec<String> = (0..2000).map(|n| n.to_string()).collect();
+        let items: Vec<&str> = items.iter().map(String::as_str).collect();
+        let started = std::time::Instant::now();
+        let with = written(many.as_bytes(), &keywords(&items, &[]));
+        assert_eq!(written(&with, &Keywords::default()), many.as_bytes());
+        assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use quick_xml::NsReader;
 use quick_xml::escape::unescape;
+use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::{Namespace, QName, ResolveResult};
 
@@ -15,6 +16,9 @@ const RDF: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
 
 /// Deeper than any packet is nested.
 const MAX_DEPTH: usize = 256;
+
+/// More than any element has. Each is compared with all before it.
+const MAX_ATTRIBUTES: usize = 2048;
 
 /// What an element is, by its name and by what it stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,8 +169,8 @@ impl<'a> Parser<'a> {
             has_attributes: false,
             about: String::new(),
         };
-        for attribute in tag.attributes() {
-            let attribute = attribute.map_err(syntax)?;
+        for attribute in attributes(tag) {
+            let attribute = attribute?;
             if attribute.key.as_namespace_binding().is_some() {
                 continue;
             }
@@ -284,8 +288,17 @@ fn check_encoding<E: std::fmt::Display>(
 
 /// Reading attributes is what checks them.
 fn check_attributes(tag: &BytesStart<'_>) -> Result<(), XmpError> {
-    tag.attributes()
-        .try_for_each(|attribute| attribute.map(drop).map_err(syntax))
+    attributes(tag).try_for_each(|attribute| attribute.map(drop))
+}
+
+fn attributes<'a>(
+    tag: &'a BytesStart<'_>,
+) -> impl Iterator<Item = Result<Attribute<'a>, XmpError>> {
+    let attributes = tag.attributes().enumerate();
+    attributes.map(|(place, attribute)| match place {
+        MAX_ATTRIBUTES.. => Err(syntax("an element has too many attributes")),
+        _ => attribute.map_err(syntax),
+    })
 }
 
 /// The text of an element that holds nothing else, some of it perhaps as it stands (CDATA); references to entities that XML has

@@ -49,6 +49,7 @@
 //! | `daemon` | who wires all that works on a library, and stops it? |
 //! | [`demo`] | which drawn pictures are there to try things out on? |
 //! | [`cli`] | what can be typed in a terminal? |
+//! | `fuzz` | what must hold of whatever bytes come from outside? Built for `tests/fuzz` only |
 //!
 //! # Invariants
 //!
@@ -131,3 +132,6 @@ pub(crate) mod daemon;
 pub mod demo;
 
 pub mod cli;
+
+#[cfg(fuzzing)]
+pub mod fuzz;

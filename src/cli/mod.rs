@@ -21,6 +21,8 @@ mod embed;
 mod eval;
 mod export;
 mod failures;
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 mod import;
 mod index;
 mod labels;

@@ -13,6 +13,8 @@ mod bitset;
 mod build;
 mod check;
 mod file;
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 mod graph;
 mod layout;
 mod matrix;

@@ -7,6 +7,8 @@ mod cursor;
 mod cutoff;
 mod duplicates;
 mod embedded_query;
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 mod item;
 mod parse;
 mod query;

@@ -7,6 +7,8 @@ mod decisions;
 mod error;
 mod events;
 mod files;
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 mod guard;
 mod label_sets;
 mod live;

@@ -14,6 +14,8 @@ mod exemplars;
 mod file_error;
 mod files;
 mod follow;
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 mod learn;
 mod learned;
 mod overrule;

@@ -2,7 +2,7 @@
 //! label files, decisions and models change under it. Then nothing may be lost: what a daemon without faults makes of what is left must be what
 //! a fresh library makes of it, and every decision that was taken must be there.
 //!
-//! `cargo test --test e2e chaos::`; `PIXDEX_CHAOS_ROUNDS` says how many rounds, `PIXDEX_CHAOS_SEED` which one is the first. A round that
+//! `cargo test --test e2e chaos::`; `CHAOS_ROUNDS` says how many rounds, `CHAOS_SEED` which one is the first. A round that
 //! fails names its seed, which draws it again.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -219,7 +219,7 @@ impl World {
         let faults = format!(
             "env LD_PRELOAD='{}' FAULT_KIND={kind} FAULT_ERRNO={code} FAULT_AT={} FAULT_COUNT={}",
             faults.display(),
-            self.random.below(600),
+            self.random.below(1500),
             1 + self.random.below(20)
         );
         let serving = self.serving(&self.lab.data(), &model);
@@ -422,8 +422,8 @@ fn setting(name: &str, default: u64) -> u64 {
 fn nothing_is_lost_whatever_fails_and_whenever() {
     let folder = tempfile::tempdir().unwrap();
     let faults = build_faults(folder.path());
-    let first = setting("PIXDEX_CHAOS_SEED", 1);
-    for seed in first..first + setting("PIXDEX_CHAOS_ROUNDS", ROUNDS) {
+    let first = setting("CHAOS_SEED", 1);
+    for seed in first..first + setting("CHAOS_ROUNDS", ROUNDS) {
         let started = Instant::now();
         let mut world = World::new(seed);
         for _ in 1..LIVES {

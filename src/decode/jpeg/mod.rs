@@ -169,7 +169,7 @@ mod tests {
                 &[&[0x10][..], &codes(&[1, 1], &[0xF0, 0xE1])].concat(),
             ),
             segment(0xDA, &[1, 1, 0, 0, 63, 0]),
-            vec![0b00_000_10_1; 64],
+            vec![0b0000_0101; 64],
             b"\xFF\xD9".to_vec(),
         ]
         .concat();

@@ -1,4 +1,4 @@
-//! What the decoder of WebPs takes beside the picture: known from the file's parts, of which it looks at the first of each kind.
+//! What decoding a WebP takes beside the picture: known from the file's parts, of which it looks at the first of each kind.
 
 mod codes;
 mod lossless;

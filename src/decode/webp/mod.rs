@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn what_is_larger_than_the_picture_is_not_passed_over() {
         // No transform, no cache, sets by part; in the picture that says which, no cache, and five codes of one symbol.
-        let stream = [0b0000_0100, 0b0010_0010, 0b0010_0010, 0b10];
+        let stream = [0b1000_0100, 0b1000_1000, 0b1000_1000, 0];
         let opacity = chunk(*b"ALPH", &[&[1][..], &stream].concat());
         let header = [0x2F, 0xFF, 0xFF, 0xFF, 0x0F];
         let lossless = chunk(*b"VP8L", &[&header[..], &stream].concat());
@@ -148,7 +148,7 @@ mod tests {
             need(&film(parts), (9, 9));
             need(&[&film(b"")[..30], parts].concat(), (9, 9));
         }
-        assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
+        assert!(started.elapsed().as_secs() < 5);
         let small = lossless::need_of_opacity(&stream, (9, 9));
         assert!((1..100_000).contains(&small), "{small}");
     }

@@ -258,7 +258,7 @@ fn wanted(lines: &str) -> Keywords {
 
 /// As another program reads them.
 fn are_written(wanted: &Keywords, before: &[u8], written: &[u8]) {
-    let theirs = text(written).replace("urn:pixdex", "urn:others");
+    let theirs = text(written).replace("urn:pixdex:1.0/", "urn:others:1.0/");
     let (Ok(mut expected), Ok(found)) = (xmp::read(before), xmp::read(theirs.as_bytes())) else {
         panic!("what was written cannot be read");
     };

@@ -122,7 +122,7 @@ fn pictures_that_come_back_in_another_folder_are_the_same() {
     rescan(&daemon);
     daemon.wait_for_images(4);
     assert!(before.iter().all(|id| ids(&daemon).contains(id)));
-    assert_eq!(files(&daemon, "offline"), 0);
+    daemon.wait_until(|daemon| files(daemon, "offline") == 0);
 }
 
 fn copy_all(from: &Path, to: &Path) {

@@ -115,7 +115,7 @@ fn bombs() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("screen.gif", gif(SIDE, SIDE)),
         ("screen-and-dot.gif", gif(SIDE, 1)),
-        ("frame.gif", gif(1, 60_000)),
+        ("frame.gif", gif(1, SIDE)),
         ("sixteen.png", png(SIDE, false)),
         ("interlaced.png", png(SIDE, true)),
         ("baseline.jpg", jpeg(0xC0)),

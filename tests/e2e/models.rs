@@ -54,7 +54,7 @@ fn tagged(daemon: &Daemon, tag: &str) -> usize {
 
 #[test]
 fn the_model_of_before_answers_until_the_other_one_takes_over() {
-    const PICTURES: usize = 100;
+    const PICTURES: usize = 120;
     let lab = Lab::new();
     (0..PICTURES as u32).for_each(|seed| drop(lab.add(&format!("{seed}.png"), seed)));
     lab.write_labels("set", EVERY);
@@ -119,7 +119,7 @@ fn the_model_of_before_answers_until_the_other_one_takes_over() {
 
 #[test]
 fn a_killed_change_of_the_model_goes_on_where_it_was() {
-    const PICTURES: usize = 120;
+    const PICTURES: usize = 160;
     let lab = Lab::new();
     (0..PICTURES as u32).for_each(|seed| drop(lab.add(&format!("{seed}.png"), seed)));
     assert_eq!(lab.index()["images"], PICTURES);

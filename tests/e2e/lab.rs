@@ -306,6 +306,15 @@ impl Daemon {
         });
     }
 
+    /// Nothing waits for hooks: what was told and not written off is told again by the next daemon.
+    pub(crate) fn wait_for_hooks(&self) {
+        self.wait_until(|daemon| {
+            let hooks = daemon.get("/api/v1/status").1["hooks"].clone();
+            let mut hooks = hooks.as_object().unwrap().values();
+            hooks.all(|hook| hook["waiting"] == 0)
+        });
+    }
+
     pub(crate) fn get(&self, path: &str) -> (u16, Value) {
         self.send("GET", path, &[], "")
     }

@@ -142,6 +142,7 @@ fn other_capitals_are_a_new_name_and_no_new_set() {
     let daemon = serve();
     daemon.wait_for_images(2);
     daemon.wait_until(|_| heard() == 2);
+    daemon.wait_for_hooks();
     let image = daemon.images().remove(0);
     let path = format!(
         "/api/v1/images/{}/decisions/places/every",

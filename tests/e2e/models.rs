@@ -74,6 +74,7 @@ fn the_model_of_before_answers_until_the_other_one_takes_over() {
     let daemon = Daemon::start(serving());
     daemon.wait_for_images(PICTURES);
     daemon.wait_until(|_| events() == PICTURES);
+    daemon.wait_for_hooks();
     let (before, found) = (fingerprint(&daemon), hits(&daemon));
     assert_eq!(found.len(), 10);
     drop(daemon);
@@ -100,6 +101,7 @@ fn the_model_of_before_answers_until_the_other_one_takes_over() {
     daemon.wait_for_images(PICTURES + 1);
     daemon.wait_until(|daemon| tagged(daemon, "set/every") == PICTURES);
     daemon.wait_until(|_| events() == PICTURES + 1);
+    daemon.wait_for_hooks();
     let after = fingerprint(&daemon);
     drop(daemon);
 

@@ -212,14 +212,16 @@ pub fn without_graph(config: &Config) -> Config {
     config
 }
 
-/// A library that nobody else writes.
-struct Taken {
+/// A library that nobody else writes while this lives, before any model is loaded for it.
+pub(crate) struct Taken {
     lock: Lock,
-    store: Store,
+    /// The truth.
+    pub(crate) store: Store,
 }
 
 impl Taken {
-    fn take(config: &Config) -> Result<Taken> {
+    /// The library of `config`, made where there is none.
+    pub(crate) fn take(config: &Config) -> Result<Taken> {
         let folder = config.library_dir()?;
         let lock = Lock::take(&folder)?;
         let store = Store::open(&folder)?;
@@ -241,7 +243,7 @@ impl Taken {
         };
         let next = store.model(wanted.fingerprint(), wanted.name())?;
         let in_force = store.model(&known.fingerprint, &known.name)?;
-        if store.count_to_embed(next)? == 0 || store.live_images(in_force)?.is_empty() {
+        if store.count_to_embed(next)? == 0 || store.count_live_images(in_force)? == 0 {
             return Ok(None);
         }
         match load_known(&known, config, store, progress) {

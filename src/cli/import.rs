@@ -10,8 +10,7 @@ use super::output;
 use super::vectors::{Reader, Shape};
 use crate::config::Config;
 use crate::embed::Embedder;
-use crate::library::{Library, Opened};
-use crate::stop::Stop;
+use crate::library::{self, Taken};
 use crate::store::Store;
 
 /// Rows that are read, and written, together.
@@ -40,9 +39,12 @@ struct Report {
 
 impl Import {
     pub(super) fn run(self, config: &Config) -> Result<()> {
-        let Opened { library, next } = Library::open(config, Stop::default(), &output::download())?;
-        let embedder = next.as_ref().unwrap_or(&library.embedder);
-        let report = self.import(&library.store, embedder);
+        // Which model is in force is not for this command to change.
+        let taken = Taken::take(config)?;
+        let store = &taken.store;
+        let embedder =
+            library::load_model(&config.model, config, Some(store), &output::download())?;
+        let report = self.import(store, &embedder);
         let report =
             report.with_context(|| format!("failed to import `{}`", self.file.display()))?;
         output::print(&report, self.json, |report| {
@@ -59,6 +61,7 @@ impl Import {
         let mut check = Reader::open(&self.file)?;
         fits(&check.shape, embedder)?;
         let model = store.model(embedder.fingerprint(), embedder.name())?;
+        store.keep_model(model)?;
         while !check.read(BATCH)?.is_empty() {}
         let mut reader = Reader::open(&self.file)?;
         let bar = output::counting("importing", reader.shape.rows);

@@ -212,3 +212,32 @@ fn one_pass_goes_over_too_and_other_commands_leave_the_model_as_it_is() {
     assert_eq!(lab.index()["images"], 2);
     assert_eq!(model(), before);
 }
+
+/// Also where nothing would have to be embedded anew.
+#[test]
+fn an_import_leaves_the_model_as_it_is() {
+    let first = Lab::new();
+    first.add("a.png", 1);
+    let other = first.other_model();
+    let index = ["index", first.photos().to_str().unwrap()].map(str::to_owned);
+    let index = index.each_ref().map(String::as_str);
+    let filled = with_model(first.command(&index), &other).output().unwrap();
+    assert!(filled.status.success());
+    let file = first.data().with_extension("safetensors");
+    let file = file.to_str().unwrap();
+    first.json(&["export", "--embeddings", file]);
+
+    let second = Lab::new();
+    second.add("a.png", 1);
+    second.index();
+    // Its drive is away, so that no picture can be embedded.
+    fs::rename(second.photos(), second.data().with_file_name("away")).unwrap();
+    second.index();
+    let model = || second.json(&["status"])["model"]["fingerprint"].clone();
+    let before = model();
+    let import = with_model(second.command(&["import", file]), &other).output();
+    let import = import.unwrap();
+    let said = String::from_utf8_lossy(&import.stdout);
+    assert!(said.starts_with("1 of 1 embeddings imported"), "{said}");
+    assert_eq!(model(), before);
+}

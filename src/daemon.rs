@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tokio::net::TcpListener;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::config::Config;
-use crate::embed::Embedder;
 use crate::hooks;
 use crate::ingest::Ingest;
 use crate::library::{self, Library, Opened};
@@ -36,12 +35,29 @@ pub(crate) async fn run(
     let roots = roots_of(&library.store, &folders)?;
     library::check_place(&config, &roots)?;
     name_roots(&library.store, &roots)?;
+    // Before anything is purged: what there is of the model to come is kept.
+    let next = next.map(|embedder| Reembedding::new(&library, embedder));
+    let next = next.transpose()?;
     let (ingest, labels) = start(&config, &roots, &library)?;
     let images = library.index.vectors().len();
     let watched = roots.len();
     let api = Api::new(&config, library, ingest, labels, stop);
     let threads = Threads::default();
-    let live = serve_live(config, roots, api, next, &threads, stop)?;
+    let live = match next {
+        None => Live::new(api),
+        Some(reembedding) => {
+            let live = Live::new(api.changing_to(reembedding.progress()));
+            let change = ModelChange {
+                config,
+                roots,
+                reembedding,
+                live: live.clone(),
+                stop: stop.clone(),
+            };
+            threads.spawn("model change", move || change.run())?;
+            live
+        }
+    };
     info!(%address, folders = watched, images, "listening");
     serve::run(listener, &live, stop).await;
     info!("stopping");
@@ -80,81 +96,71 @@ fn start(config: &Config, roots: &[PathBuf], library: &Library) -> Result<(Inges
     Ok((ingest, labels))
 }
 
-/// What is served, and will be over another model once the pictures are embedded with it.
-fn serve_live(
-    config: Config,
-    roots: Vec<PathBuf>,
-    api: Api,
-    next: Option<Embedder>,
-    threads: &Threads,
-    stop: &Stop,
-) -> Result<Live> {
-    let Some(embedder) = next else {
-        return Ok(Live::new(api));
-    };
-    let reembedding = Reembedding::new(api.library(), embedder.clone())?;
-    let live = Live::new(api.changing_to(reembedding.progress()));
-    let change = ModelChange {
-        config,
-        roots,
-        embedder,
-        live: live.clone(),
-        stop: stop.clone(),
-    };
-    threads.spawn("model change", move || change.run(&reembedding))?;
-    Ok(live)
-}
-
 /// Takes a running library over to another model.
 struct ModelChange {
     config: Config,
     roots: Vec<PathBuf>,
-    embedder: Embedder,
+    reembedding: Reembedding,
     live: Live,
     stop: Stop,
 }
 
 impl ModelChange {
-    fn run(self, reembedding: &Reembedding) {
-        let model = self.embedder.name().to_owned();
+    fn run(self) {
+        let model = self.reembedding.embedder().name().to_owned();
         info!(
             model,
             "embedding all pictures with another model; the one of before answers meanwhile"
         );
-        match reembedding.run(|_| {}) {
-            Ok(true) => {}
-            // Told to stop: the next start goes on.
-            Ok(false) | Err(_) => return,
+        // Told to stop: the next start goes on.
+        if !matches!(self.reembedding.run(|_| {}), Ok(true)) {
+            return;
         }
-        match self.take_over() {
-            Ok(()) => info!(model, "the library has gone over to another model"),
-            // Half of what works on the library may have been started: only a new start makes it whole.
-            Err(error) => {
-                error!(
-                    error = format!("{error:#}"),
-                    "failed to go over to another model, stopping"
-                );
-                self.stop.ask();
+        for attempts in 1.. {
+            match self.take_over() {
+                Ok(()) => break,
+                Err(error) => {
+                    let trouble = format!("{error:#}");
+                    let progress = self.reembedding.progress();
+                    progress.wait_after(trouble, attempts, &self.stop);
+                }
+            }
+            if self.stop.is_asked() {
+                return;
             }
         }
+        info!(model, "the library has gone over to another model");
     }
 
-    /// Whatever takes time is done while the model of before still answers.
+    /// Whatever takes time is done while the model of before still answers. Where it fails, that one goes on answering, and nothing
+    /// else works on the library until it is tried again.
     fn take_over(&self) -> Result<()> {
         let before = self.live.now().library().clone();
-        let library = before.with_model(&self.config, self.embedder.clone(), self.stop.part())?;
+        let embedder = self.reembedding.embedder().clone();
+        let library = before.with_model(&self.config, embedder, self.stop.part())?;
         library.index.wait_until_built();
+        ensure!(!self.stop.is_asked(), "told to stop");
         before.stop.ask();
-        let left = before.threads.join(before.stop.deadline());
-        if !left.is_empty() {
-            warn!(threads = ?left, "work under way took too long and is done again");
-        }
+        end(&before);
         drop(before);
-        self.live.replace(|api| {
+        let replaced = self.live.replace(|api| {
             library.put_in_force()?;
             let (ingest, labels) = start(&self.config, &self.roots, &library)?;
-            Ok(api.over(library, ingest, labels))
-        })
+            Ok(api.over(library.clone(), ingest, labels))
+        });
+        if replaced.is_err() {
+            library.stop.ask();
+            end(&library);
+        }
+        replaced
+    }
+}
+
+/// Waits for what works on a library that was told to stop.
+fn end(library: &Library) {
+    let left = library.threads.join(library.stop.deadline());
+    if !left.is_empty() {
+        warn!(threads = ?left, "work under way took too long and is done again");
     }
 }
 

@@ -46,9 +46,15 @@ pub(crate) struct Api {
     /// Of the roots, and of the labels folder.
     watches: [Watch; 2],
     thumbnails: Thumbnails,
-    keep_days: KeepDays,
     /// How far the embedding with another model is, where the library is to go over to one.
     next_model: Option<ReembeddingProgress>,
+    clients: Clients,
+}
+
+/// What concerns those who ask, whichever library answers.
+#[derive(Debug, Clone)]
+struct Clients {
+    keep_days: KeepDays,
     guard: Arc<guard::Guard>,
     slots: Arc<Semaphore>,
     streams: events::Streams,
@@ -63,18 +69,25 @@ impl Api {
         labels: Watch,
         stop: &Stop,
     ) -> Api {
+        let clients = Clients {
+            keep_days: KeepDays::of(config),
+            guard: Arc::new(guard::Guard::new(&config.http.hosts)),
+            slots: Arc::new(Semaphore::new(config.http.max_requests)),
+            streams: events::Streams::new(stop.clone()),
+        };
+        Api::answering(clients, library, ingest, labels)
+    }
+
+    fn answering(clients: Clients, library: Library, ingest: Ingest, labels: Watch) -> Api {
         Api {
             search: library.search(),
             progress: ingest.progress,
             rescans: ingest.rescans,
             watches: [ingest.watch, labels],
             thumbnails: Thumbnails::new(&library.folder, library.pictures.clone()),
-            keep_days: KeepDays::of(config),
             next_model: None,
-            guard: Arc::new(guard::Guard::new(&config.http.hosts)),
-            slots: Arc::new(Semaphore::new(config.http.max_requests)),
-            streams: events::Streams::new(stop.clone()),
             library,
+            clients,
         }
     }
 
@@ -88,16 +101,7 @@ impl Api {
 
     /// The same for those who ask, over another library.
     pub(crate) fn over(&self, library: Library, ingest: Ingest, labels: Watch) -> Api {
-        Api {
-            search: library.search(),
-            progress: ingest.progress,
-            rescans: ingest.rescans,
-            watches: [ingest.watch, labels],
-            thumbnails: Thumbnails::new(&library.folder, library.pictures.clone()),
-            next_model: None,
-            library,
-            ..self.clone()
-        }
+        Api::answering(self.clients.clone(), library, ingest, labels)
     }
 
     /// What it is about.

@@ -118,7 +118,7 @@ pub(super) async fn blocking<T: Send + 'static>(
     request: Request,
     work: impl FnOnce(&Request) -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    let Ok(slot) = request.api.slots.clone().try_acquire_owned() else {
+    let Ok(slot) = request.api.clients.slots.clone().try_acquire_owned() else {
         return Err(ApiError::busy());
     };
     let done = tokio::task::spawn_blocking(move || {

@@ -52,7 +52,7 @@ pub(super) fn all(
 
 /// Lets a request through or rejects it.
 fn guard(live: &Live) -> impl Filter<Extract = (), Error = Rejection> + Clone + use<> {
-    let guard = live.now().guard.clone();
+    let guard = live.now().clients.guard.clone();
     warp::host::optional()
         .and(warp::header::optional::<String>("origin"))
         .and_then(
@@ -235,7 +235,7 @@ fn daemon(live: &Live) -> Route {
         path!("events")
             .and(get(live, &[]))
             .map(|Request { api, .. }: Request| {
-                or_error(api.streams.open(api.library.store.feed()))
+                or_error(api.clients.streams.open(api.library.store.feed()))
             })
             .boxed(),
     ])

@@ -13,7 +13,7 @@ type Result<T> = std::result::Result<T, ApiError>;
 pub(super) fn purge(request: &Request) -> Result<PurgeReport> {
     let asked: Purge = parse(request)?;
     let api = &request.api;
-    let days = api.keep_days.or_deleted(asked.older_than_days);
+    let days = api.clients.keep_days.or_deleted(asked.older_than_days);
     let library = &api.library;
     let report = upkeep::purge(&library.store, &library.folder, days, &library.stop);
     Ok(report?)

@@ -45,6 +45,18 @@ impl Store {
         })
     }
 
+    /// How many these are.
+    pub fn count_live_images(&self, model: ModelId) -> Result<usize> {
+        self.read(|db| {
+            let mut select = db.prepare_cached(
+                "SELECT count(*) FROM embeddings e WHERE model_id = ?1
+                     AND EXISTS (SELECT 1 FROM live_files f WHERE f.image_id = e.image_id)",
+            )?;
+            let count: i64 = select.query_row([model], |row| row.get(0))?;
+            Ok(count as usize)
+        })
+    }
+
     /// Hands the embedding of the model of each of `images` to `each`, where there is one. One look-up each: most of the
     /// time goes into reading the vectors, and a million ids in one statement would be no faster. Returns those whose embeddings are
     /// damaged.

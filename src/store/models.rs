@@ -70,6 +70,9 @@ impl Store {
 
     /// From now on the library is searched and tagged with this model.
     pub fn set_model_in_force(&self, model: &KnownModel) -> Result<()> {
+        if self.model_in_force()?.as_ref() == Some(model) {
+            return Ok(());
+        }
         self.write(|db| {
             let mut replace =
                 db.prepare_cached("REPLACE INTO facts (name, value) VALUES (?1, ?2)")?;
@@ -155,6 +158,11 @@ impl Store {
         };
         while go_on() {
             let deleted = self.write(|db| {
+                let mut is_left = db
+                    .prepare_cached("SELECT 1 FROM models WHERE id = ?1 AND left_at IS NOT NULL")?;
+                if !is_left.exists([model])? {
+                    return Ok(None);
+                }
                 let mut deleted = 0;
                 for (table, key) in [("embeddings", "image_id"), ("imported", "hash")] {
                     let mut delete = db.prepare_cached(&format!(
@@ -166,10 +174,13 @@ impl Store {
                 if deleted == 0 {
                     db.execute("DELETE FROM models WHERE id = ?1", [model])?;
                 }
-                Ok(deleted)
+                Ok(Some(deleted))
             })?;
-            if deleted == 0 {
-                return Ok(Some(fingerprint));
+            match deleted {
+                // The library goes back to it: what is deleted is embedded again.
+                None => return Ok(None),
+                Some(0) => return Ok(Some(fingerprint)),
+                Some(_) => {}
             }
         }
         Ok(None)
@@ -214,6 +225,23 @@ mod tests {
                 .is_some()
         };
         assert_eq!((left(a), left(b)), (false, true));
+        // The library is to go back to it while it is purged: nothing more of it goes.
+        let a = store.model("a", "name").unwrap();
+        assert_eq!(store.import_embeddings(a, &all).unwrap(), all.len());
+        store.set_model_in_force(&known("a")).unwrap();
+        store.set_model_in_force(&known("b")).unwrap();
+        let steps = std::cell::Cell::new(0);
+        let keep_after_one = || {
+            if steps.replace(steps.get() + 1) == 1 {
+                store.keep_model(a).unwrap();
+            }
+            true
+        };
+        assert_eq!(store.purge_left_model(0, keep_after_one).unwrap(), None);
+        let kept = all
+            .iter()
+            .filter(|(hash, _)| store.imported_embedding(hash, a).unwrap().is_some());
+        assert_eq!(kept.count(), all.len() - BATCH);
         // Back in time is back for good.
         let a = store.model("a", "name").unwrap();
         store.set_model_in_force(&known("a")).unwrap();

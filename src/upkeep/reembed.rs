@@ -105,6 +105,15 @@ impl ReembeddingProgress {
         }
     }
 
+    /// Tells what stands in the way, and waits until it is time to try again after so many attempts, or until told to stop: whether
+    /// that is so.
+    pub(crate) fn wait_after(&self, trouble: String, attempts: u32, stop: &Stop) -> bool {
+        if self.trouble().replace(trouble.clone()).as_ref() != Some(&trouble) {
+            error!(trouble, "the change of the model waits, and is tried again");
+        }
+        stop.is_asked_within(pause::doubling(FIRST_PAUSE, LONGEST_PAUSE, attempts))
+    }
+
     fn trouble(&self) -> MutexGuard<'_, Option<String>> {
         self.0
             .trouble
@@ -168,6 +177,11 @@ impl Reembedding {
         }
     }
 
+    /// The model that is to be.
+    pub fn embedder(&self) -> &Embedder {
+        &self.embedder
+    }
+
     /// How far it is.
     pub fn progress(&self) -> ReembeddingProgress {
         self.progress.clone()
@@ -184,33 +198,25 @@ impl Reembedding {
                     attempts = 0;
                     continue;
                 }
-                Ok(Pass { unreadable, .. }) if self.are_few(unreadable) => {
-                    return Ok(!self.stop.is_asked());
-                }
-                Ok(Pass { unreadable, .. }) => {
-                    format!("{unreadable} pictures cannot be read for the time being")
-                }
+                Ok(Pass { unreadable, .. }) => match self.are_few(unreadable) {
+                    Ok(true) => return Ok(!self.stop.is_asked()),
+                    Ok(false) => format!("{unreadable} pictures cannot be read for the time being"),
+                    Err(error) => format!("{error:#}"),
+                },
                 Err(error) => format!("{error:#}"),
             };
             attempts += 1;
             if attempts >= self.most_attempts {
                 bail!(trouble);
             }
-            if self.progress.trouble().replace(trouble.clone()).as_ref() != Some(&trouble) {
-                error!(trouble, "the change of the model waits, and is tried again");
-            }
-            let pause = pause::doubling(FIRST_PAUSE, LONGEST_PAUSE, attempts);
-            self.stop.is_asked_within(pause);
+            self.progress.wait_after(trouble, attempts, &self.stop);
         }
         Ok(false)
     }
 
-    fn are_few(&self, unreadable: usize) -> bool {
-        let all = self
-            .store
-            .live_images(self.model)
-            .map_or(0, |images| images.len());
-        unreadable * READABLE_FOR_EACH_UNREADABLE <= all
+    fn are_few(&self, unreadable: usize) -> Result<bool> {
+        let all = self.store.count_live_images(self.model)?;
+        Ok(unreadable * READABLE_FOR_EACH_UNREADABLE <= all)
     }
 
     /// Embeds what is not embedded: the next images are decoded while the model looks at these.

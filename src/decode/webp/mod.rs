@@ -120,8 +120,6 @@ fn chunks(mut bytes: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
 
     fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
@@ -143,12 +141,12 @@ mod tests {
         let opacity = chunk(*b"ALPH", &[&[1][..], &stream].concat());
         let header = [0x2F, 0xFF, 0xFF, 0xFF, 0x0F];
         let lossless = chunk(*b"VP8L", &[&header[..], &stream].concat());
-        let started = Instant::now();
+        // Where it is passed over, this takes minutes.
         for parts in [&opacity, &lossless] {
-            need(&film(parts), (9, 9));
-            need(&[&film(b"")[..30], parts].concat(), (9, 9));
+            let still = [&film(b"")[..30], parts].concat();
+            assert!(need(&film(parts), (9, 9)) < 1 << 30);
+            assert!(need(&still, (9, 9)) < 1 << 30);
         }
-        assert!(started.elapsed().as_secs() < 5);
         let small = lossless::need_of_opacity(&stream, (9, 9));
         assert!((1..100_000).contains(&small), "{small}");
     }

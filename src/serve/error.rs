@@ -176,7 +176,7 @@ impl From<TagError> for ApiError {
 impl From<NameError> for ApiError {
     fn from(error: NameError) -> ApiError {
         let code = match error {
-            NameError::Set(_) => "bad_label_set_name",
+            NameError::Set(_) | NameError::OfKeywords => "bad_label_set_name",
             NameError::Label(_) | NameError::LabelRef(_) => "bad_label_name",
         };
         ApiError::bad_request(code, error.to_string())

@@ -8,9 +8,6 @@ use super::Result;
 use super::file_state::SidecarStamp;
 use super::ids::{FileId, ImageId};
 
-/// The name under which keywords of files stand beside the label sets.
-pub(super) const FILE_SET: &str = "file";
-
 /// The keywords of a file.
 #[derive(Debug, Clone, Default)]
 pub struct FileKeywords {

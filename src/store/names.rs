@@ -22,6 +22,9 @@ const NOT_IN_SET_NAMES: [char; 9] = ['/', '\\', ':', '*', '?', '"', '<', '>', '|
 /// The longest name of a label.
 const LABEL_CHARACTERS: usize = 200;
 
+/// The name under which the keywords of files stand beside the label sets.
+pub(super) const FILE_SET: &str = "file";
+
 /// How much is told of a name that is none.
 const TOLD_CHARACTERS: usize = 80;
 
@@ -54,6 +57,9 @@ pub enum NameError {
         .0.escape_debug()
     )]
     Set(String),
+    /// Its tags would be taken for keywords, and the keywords for its tags.
+    #[error("`{FILE_SET}` is the set of the keywords in files: name the label set otherwise")]
+    OfKeywords,
     /// Nothing that can be shown, handed to a program, and typed.
     #[error(
         "`{}` cannot name a label: take 1 to {LABEL_CHARACTERS} characters of text without control characters",
@@ -78,6 +84,9 @@ impl FromStr for SetName {
             && name.chars().all(is_allowed)
             && !name.starts_with(is_edge)
             && !name.ends_with(is_edge);
+        if is_name && folded(name) == FILE_SET {
+            return Err(NameError::OfKeywords);
+        }
         if is_name {
             return Ok(SetName(composed(name).into_owned()));
         }
@@ -211,6 +220,9 @@ mod tests {
                 error.contains("cannot name a label set: take 1 to 64"),
                 "{error}"
             );
+        }
+        for name in ["file", "File"] {
+            assert_eq!(name.parse::<SetName>(), Err(NameError::OfKeywords));
         }
         for name in ["a\0", "a\nb", "a\u{9b}"] {
             let error = name.parse::<SetName>().unwrap_err().to_string();

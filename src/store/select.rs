@@ -10,7 +10,7 @@ use rusqlite::{Transaction, params_from_iter};
 use super::date::PartialDate;
 use super::filter::{Area, Filter, Span};
 use super::ids::ImageId;
-use super::keywords::FILE_SET;
+use super::names::FILE_SET;
 use super::{Result, Store, StoreError, paths};
 use crate::formats::Format;
 use crate::spelling::{folded, spellings, spellings_of_path};

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::decisions::Verdict;
 use super::ids::{ImageId, LabelId};
-use super::keywords::{self, FILE_SET};
+use super::keywords;
+use super::names::FILE_SET;
 use super::{Result, Store};
 
 /// Who says that an image has a label.

@@ -196,3 +196,34 @@ fn the_demo_says_what_it_leaves_out_and_serve_looks_before_it_makes_a_library() 
         assert!(!inside.exists(), "nothing is made");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_gets_colours_unless_its_owner_wants_none() {
+    let lab = lab();
+    let photos = lab.photos();
+    let index = lab.command(&["index", photos.to_str().unwrap()]);
+    let words = std::iter::once(index.get_program()).chain(index.get_args());
+    let line = words
+        .map(|word| format!("'{}'", word.to_str().unwrap()))
+        .collect::<Vec<_>>()
+        .join(" ");
+    let on_a_terminal = |name: &str, value: &str| {
+        let mut script = std::process::Command::new("script");
+        script.args(["-qec", &line, "/dev/null"]);
+        script.env("PIXDEX_MODEL", "bundled").env("TERM", "xterm");
+        script.env_remove("NO_COLOR").env(name, value);
+        text(&script.stdin(Stdio::null()).output().unwrap().stdout)
+    };
+    // How the level of a line is coloured; a bar moves the cursor as well.
+    let is_coloured = |shown: &str| shown.contains("\u{1b}[33m") || shown.contains("\u{1b}[32m");
+    let shown = on_a_terminal("NO_COLOR", "");
+    assert!(is_coloured(&shown), "{shown:?}");
+    for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let shown = on_a_terminal(name, value);
+        assert!(
+            shown.contains("indexed") && !is_coloured(&shown),
+            "{shown:?}"
+        );
+    }
+}

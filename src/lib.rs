@@ -56,13 +56,15 @@
 //! 1. `SQLite` is the truth; the index is a cache, and is rebuilt from the store where its file is missing or damaged.
 //! 2. Content is identity: the same bytes under ten names are one image, embedded once, tagged once, one hit.
 //! 3. The scan is the truth, events are hints: one reconcile pass brings the library to the state of the folders.
-//! 4. A vanished root is not a mass deletion: its files go offline and stay.
-//! 5. One bad file never stops the rest, is not retried until it changes, and is listed with its reason.
+//! 4. Absence is proved before it is believed: a root, a mount or much at once that is away is kept and marked, until it is back.
+//! 5. One bad file never stops the rest. A decoder's verdict stays until the file or the decoders change; whatever else goes wrong
+//!    keeps the image that was there and is tried again. Both are listed with their reasons.
 //! 6. Each tower is run by threads of its own and by no others; one connection writes. Every channel is bounded.
 //! 7. Every [`embed::Embedding`] is finite and of unit length; its constructor is the only door.
-//! 8. Search works while everything else does.
+//! 8. Search works while everything else does, also while the library goes over to another model: the one of before answers until
+//!    all pictures are embedded with the other, which then takes its place between two requests.
 //! 9. Nothing writes into a watched folder but sidecars, where its owner asked for them, and never into a picture.
-//! 10. Files are served by image id only, never by a path from a request.
+//! 10. Files are served by image id only, never by a path from a request, and opened through one door, `pictures`.
 //! 11. What a person decided about a tag wins over every score, outlives label files, models and labels, and has a second copy.
 //! 12. What a hook is to hear is written with the tag itself, and goes only when the hook has taken it.
 //! 13. Whoever works in the background hears one [`stop::Stop`] and is waited for to one deadline; no thread is left behind.

@@ -27,6 +27,10 @@ use crate::formats::{self, Format};
 
 pub use need::to_open as need_to_open;
 
+/// What reads files, as one number, which is raised whenever it finds more in a file, or shows it otherwise: libraries then read
+/// again what others have read.
+pub const READERS: u32 = 1;
+
 /// Why bytes are not a picture. The text is shown to people as the reason of a failed file.
 #[derive(Debug, Error)]
 pub enum DecodeError {

@@ -105,19 +105,24 @@ impl Reader {
             metadata,
             keywords: sidecar::keywords(&job.original.path, keywords),
         };
-        if let Some((metadata, embedding)) = store.known_content(&hash, *model)? {
-            return match pictures.keywords(&bytes) {
-                Ok(keywords) => Ok(Outcome::Known(facts(metadata, keywords), embedding)),
-                Err(error) => self.without_picture(error),
-            };
-        }
-        if let Some(embedding) = store.imported_embedding(&hash, *model)? {
-            return match pictures.describe(&bytes) {
-                Ok(Description { metadata, keywords }) => {
-                    Ok(Outcome::Known(facts(metadata, keywords), embedding))
+        let embedding = match store.known_content(&hash, *model)? {
+            // Others may have read it, and seen it on its side.
+            Some((before, embedding)) => Some((embedding, Some((before.width, before.height)))),
+            None => {
+                let imported = store.imported_embedding(&hash, *model)?;
+                imported.map(|embedding| (embedding, None))
+            }
+        };
+        if let Some((embedding, size)) = embedding {
+            match pictures.describe(&bytes) {
+                Ok(Description { metadata, keywords })
+                    if size.is_none_or(|size| size == (metadata.width, metadata.height)) =>
+                {
+                    return Ok(Outcome::Known(facts(metadata, keywords), embedding));
                 }
-                Err(error) => self.without_picture(error),
-            };
+                Ok(_) => {}
+                Err(error) => return self.without_picture(error),
+            }
         }
         match pictures.pixels(&bytes) {
             Ok((pixels, Description { metadata, keywords })) => {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use tracing::{debug, warn};
 use walkdir::DirEntry;
 
+use crate::decode;
 use crate::formats::Format;
 use crate::sidecar;
 use crate::store::{FileStat, FileState, KnownFile, SeenFile, SidecarStamp};
@@ -185,7 +186,9 @@ impl ReadRules {
         match known.state {
             FileState::Indexed | FileState::Offline => {
                 let is_beside = |before: &SidecarStamp| before.is_like(stamp);
-                !known.is_embedded || !known.sidecars.as_ref().is_some_and(is_beside)
+                !known.is_embedded
+                    || known.read_by != decode::READERS
+                    || !known.sidecars.as_ref().is_some_and(is_beside)
             }
             FileState::Failed => known.decoders.as_ref() != Some(&self.decoders),
             FileState::Pending | FileState::Gone => true,
@@ -281,6 +284,7 @@ mod tests {
             sidecars: Some(SidecarStamp::of([None; 2])),
             is_embedded,
             decoders: Some("mine".to_owned()),
+            read_by: decode::READERS,
             is_mounted: false,
             absent_since: None,
             waiting: None,
@@ -337,7 +341,12 @@ mod tests {
             decoders: Some("other".to_owned()),
             ..known(FileState::Failed, false)
         };
+        let of_other_readers = KnownFile {
+            read_by: 0,
+            ..known(FileState::Indexed, true)
+        };
         let library = HashMap::from([
+            ("/a/read-by-others".into(), of_other_readers),
             ("/a/same".into(), known(FileState::Indexed, true)),
             ("/a/changed".into(), known(FileState::Indexed, true)),
             ("/a/other-model".into(), known(FileState::Indexed, false)),
@@ -350,6 +359,7 @@ mod tests {
             ("/a/deleted".into(), known(FileState::Indexed, true)),
         ]);
         let folder = [
+            ("/a/read-by-others", 1),
             ("/a/same", 1),
             ("/a/changed", 2),
             ("/a/other-model", 1),
@@ -365,6 +375,7 @@ mod tests {
         assert_eq!(
             names(&plan.to_read),
             [
+                "/a/read-by-others",
                 "/a/changed",
                 "/a/other-model",
                 "/a/bad-for-others",

@@ -10,7 +10,6 @@ mod machine;
 mod reading;
 mod thumbnails;
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::ops::Deref;
@@ -167,14 +166,14 @@ impl Pictures {
 
     /// Whose word it is where there is no picture: what decoders of another release, or with other limits, may read.
     pub(crate) fn decoders(&self) -> String {
-        let release = env!("CARGO_PKG_VERSION");
+        let (release, readers) = (env!("CARGO_PKG_VERSION"), decode::READERS);
         let DecodeConfig {
             max_pixels,
             max_file_bytes,
             ..
         } = self.limits;
         let memory_bytes = self.budget().memory_bytes;
-        format!("{release} {max_pixels} {max_file_bytes} {memory_bytes}")
+        format!("{release} {readers} {max_pixels} {max_file_bytes} {memory_bytes}")
     }
 
     /// Opens the very file of the library that is meant, whoever reads it then.
@@ -211,16 +210,6 @@ impl Pictures {
     pub fn describe(&self, original: &Original) -> Result<Description, PictureError> {
         let (pictures, original) = (self.clone(), original.clone());
         deadline::run(move |clock| Ok(pictures.open(&original, clock)?.0))
-    }
-
-    /// The keywords in the file of a picture that need not be decoded.
-    pub fn keywords(&self, original: &Original) -> Result<BTreeSet<String>, PictureError> {
-        let (pictures, original) = (self.clone(), original.clone());
-        deadline::run(move |clock| {
-            let _turn = pictures.turn(decode::need_to_open(&original), clock)?;
-            clock.start(LONGEST);
-            Ok(decode::keywords(&original))
-        })
     }
 
     /// The model's input, and what the file says about the picture.

@@ -10,6 +10,7 @@ use super::file_state::{DecoderVerdict, FileStat, FileState, SidecarStamp, stat}
 use super::ids::{self, FileId, ImageId, ModelId, RootId};
 use super::waiting::Waiting;
 use super::{Result, Store, paths, waiting};
+use crate::decode;
 use crate::pictures::OriginalFile;
 
 /// A file that the library knows.
@@ -25,6 +26,8 @@ pub struct KnownFile {
     pub is_embedded: bool,
     /// Of a file that failed: the decoders whose word that is.
     pub decoders: Option<String>,
+    /// The readers that read it: see [`decode::READERS`].
+    pub read_by: u32,
     /// Whether it lay on another file system than its root when it was last seen.
     pub is_mounted: bool,
     /// Since when it is missed, seconds since 1970.
@@ -157,7 +160,7 @@ fn select_known(filter: &str) -> String {
     format!(
         "SELECT path, size_bytes, modified_ns, inode, changed_ns, state, sidecars,
                 EXISTS (SELECT 1 FROM embeddings e WHERE e.model_id = ?1 AND e.image_id = known_files.image_id),
-                decoders, is_mounted, absent_since, {}
+                decoders, read_by, is_mounted, absent_since, {}
          FROM known_files WHERE {filter}",
         waiting::COLUMNS
     )
@@ -170,9 +173,10 @@ fn known_file(row: &Row<'_>) -> rusqlite::Result<KnownFile> {
         sidecars: row.get(6)?,
         is_embedded: row.get(7)?,
         decoders: row.get(8)?,
-        is_mounted: row.get(9)?,
-        absent_since: row.get(10)?,
-        waiting: waiting::waiting(row, 11)?,
+        read_by: row.get(9)?,
+        is_mounted: row.get(10)?,
+        absent_since: row.get(11)?,
+        waiting: waiting::waiting(row, 12)?,
     })
 }
 
@@ -205,13 +209,13 @@ pub(super) fn put(
         select.query_row([&bytes], |row| row.get(0)).optional()?;
     let mut upsert = db.prepare_cached(
         "INSERT INTO files (root_id, path, name, size_bytes, modified_ns, inode, changed_ns, is_mounted, state, reason,
-                            decoders, image_id)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+                            decoders, image_id, read_by)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          ON CONFLICT (path) DO UPDATE SET
              root_id = excluded.root_id, size_bytes = excluded.size_bytes, modified_ns = excluded.modified_ns,
              inode = excluded.inode, changed_ns = excluded.changed_ns, is_mounted = excluded.is_mounted,
              state = excluded.state, reason = excluded.reason, decoders = excluded.decoders, image_id = excluded.image_id,
-             absent_since = NULL
+             read_by = excluded.read_by, absent_since = NULL
          RETURNING id",
     )?;
     let values = params![
@@ -226,7 +230,8 @@ pub(super) fn put(
         state,
         content.err().map(|verdict| &verdict.reason),
         content.err().map(|verdict| &verdict.decoders),
-        content.ok()
+        content.ok(),
+        decode::READERS
     ];
     let file = upsert.query_row(values, |row| row.get(0))?;
     waiting::clear(db, file)?;

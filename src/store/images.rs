@@ -159,7 +159,7 @@ pub(super) fn put(
              1 + max((SELECT coalesce(max(id), 0) FROM images), (SELECT highest_image FROM purged)),
              ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
          ON CONFLICT (hash) DO UPDATE SET unheld_since = NULL,
-             taken_at = excluded.taken_at, camera = excluded.camera,
+             format = excluded.format, width = excluded.width, height = excluded.height, taken_at = excluded.taken_at, camera = excluded.camera,
              latitude = excluded.latitude, longitude = excluded.longitude
          RETURNING id"
     ))?;

@@ -354,6 +354,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../../migrations/0013_trouble.sql")),
         M::up(include_str!("../../migrations/0014_journal.sql")),
         M::up(include_str!("../../migrations/0015_models.sql")),
+        M::up(include_str!("../../migrations/0016_readers.sql")),
     ])
 }
 

@@ -28,6 +28,7 @@ mod models;
 #[cfg(target_os = "linux")]
 mod mounts;
 mod queries;
+mod readers;
 mod readme;
 mod restart;
 mod sidecars;

@@ -16,7 +16,10 @@ ALTER TABLE images ADD COLUMN lens TEXT;
 ALTER TABLE images ADD COLUMN title TEXT;
 -- 0 to 5, and -1 of a picture that its owner rejects.
 ALTER TABLE images ADD COLUMN rating INTEGER;
--- Of taken_at: milliseconds within its second, how many minutes that clock was ahead of UTC, and who says so.
+-- Of taken_at: milliseconds within its second, how many minutes that clock was ahead of UTC, and who says so; of 'file_name' and
+-- 'file_time', the names and times of the files that hold the image.
 ALTER TABLE images ADD COLUMN taken_ms INTEGER;
-ALTER TABLE images ADD COLUMN taken_offset_min INTEGER;
-ALTER TABLE images ADD COLUMN taken_from TEXT;
+ALTER TABLE images ADD COLUMN utc_offset_minutes INTEGER;
+ALTER TABLE images ADD COLUMN date_source TEXT;
+-- The local time in a file's name.
+ALTER TABLE files ADD COLUMN named_at TEXT;

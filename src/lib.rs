@@ -91,6 +91,8 @@ pub(crate) mod ownership;
 
 pub(crate) mod spelling;
 
+pub(crate) mod calendar;
+
 pub(crate) mod kernels;
 
 pub mod model;

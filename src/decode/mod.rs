@@ -7,6 +7,7 @@ mod exif;
 mod gif;
 mod jpeg;
 mod keywords;
+mod named;
 mod need;
 mod rgb;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use thiserror::Error;
 use crate::config::DecodeConfig;
 use crate::formats::{self, Format};
 
+pub use named::date_in_name;
 pub use need::to_open as need_to_open;
 
 /// What reads files, as one number, which is raised whenever it finds more in a file, or shows it otherwise: libraries then read

@@ -9,7 +9,7 @@ use super::absence::SeenFile;
 use super::file_state::{DecoderVerdict, FileStat, FileState, SidecarStamp, stat};
 use super::ids::{self, FileId, ImageId, ModelId, RootId};
 use super::waiting::Waiting;
-use super::{Result, Store, paths, waiting};
+use super::{Result, Store, paths, taken, waiting};
 use crate::decode;
 use crate::pictures::OriginalFile;
 
@@ -209,13 +209,13 @@ pub(super) fn put(
         select.query_row([&bytes], |row| row.get(0)).optional()?;
     let mut upsert = db.prepare_cached(
         "INSERT INTO files (root_id, path, name, size_bytes, modified_ns, inode, changed_ns, is_mounted, state, reason,
-                            decoders, image_id, read_by)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                            decoders, image_id, read_by, named_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
          ON CONFLICT (path) DO UPDATE SET
              root_id = excluded.root_id, size_bytes = excluded.size_bytes, modified_ns = excluded.modified_ns,
              inode = excluded.inode, changed_ns = excluded.changed_ns, is_mounted = excluded.is_mounted,
              state = excluded.state, reason = excluded.reason, decoders = excluded.decoders, image_id = excluded.image_id,
-             read_by = excluded.read_by, absent_since = NULL
+             read_by = excluded.read_by, named_at = excluded.named_at, absent_since = NULL
          RETURNING id",
     )?;
     let values = params![
@@ -231,11 +231,15 @@ pub(super) fn put(
         content.err().map(|verdict| &verdict.reason),
         content.err().map(|verdict| &verdict.decoders),
         content.ok(),
-        decode::READERS
+        decode::READERS,
+        path.file_name()
+            .and_then(|name| decode::date_in_name(&name.to_string_lossy()))
     ];
     let file = upsert.query_row(values, |row| row.get(0))?;
     waiting::clear(db, file)?;
-    Ok((file, image_before.flatten()))
+    let image_before = image_before.flatten();
+    taken::derive(db, image_before.into_iter().chain(content.ok()))?;
+    Ok((file, image_before))
 }
 
 /// Marks files as no longer there and returns the images that they held.
@@ -254,6 +258,7 @@ pub(super) fn mark_gone(db: &Transaction<'_>, files: &[PathBuf]) -> Result<Vec<I
         waiting::clear(db, file)?;
         images.extend::<Option<ImageId>>(image);
     }
+    taken::derive(db, images.iter().copied())?;
     Ok(images)
 }
 

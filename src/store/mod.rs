@@ -37,6 +37,7 @@ mod sidecars;
 mod tag_events;
 mod tagging;
 mod tags;
+mod taken;
 mod waiting;
 
 use std::path::{Path, PathBuf};

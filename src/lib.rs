@@ -27,6 +27,8 @@
 //! | `pause` | when is what failed tried again? |
 //! | `ownership` | what stays of a file that another takes the place of? |
 //! | `spelling` | which names are one, however they are spelt? |
+//! | `charset` | what do these bytes mean as text, where nobody says? |
+//! | `calendar` | which days are there? |
 //! | `kernels` | what is the product of these vectors or matrices, in the widest instructions at hand? |
 //! | [`model`] | where does the model come from, and what shape has it? |
 //! | [`embed`] | what is the embedding of these pixels, of this text? |
@@ -90,6 +92,8 @@ pub(crate) mod pause;
 pub(crate) mod ownership;
 
 pub(crate) mod spelling;
+
+pub(crate) mod charset;
 
 pub(crate) mod calendar;
 

@@ -6,8 +6,7 @@ use std::str::FromStr;
 use serde::Serialize;
 use thiserror::Error;
 
-/// The days of each month of a common year.
-const DAYS: [usize; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+use crate::calendar::days_of;
 
 /// A year, or a month, a day, an hour, a minute or a second of one, which exists: `2023`, `2023-05` … `2023-05-31T18:30:00`.
 /// Sorts as the whole times do that begin with it.
@@ -50,19 +49,16 @@ fn has_shape(text: &str) -> bool {
 
 /// Whether a text of that shape is in the calendar; what is cut off counts as the first that there is.
 fn exists(text: &str) -> bool {
-    let number = |digits: Range<usize>| text.get(digits).and_then(|digits| digits.parse().ok());
-    let year = number(0..4).unwrap_or(0);
-    let month = number(5..7).unwrap_or(1);
-    (1..=12).contains(&month)
-        && (1..=days_of(year, month)).contains(&number(8..10).unwrap_or(1))
+    fn number<T: FromStr>(text: &str, digits: Range<usize>) -> Option<T> {
+        text.get(digits)?.parse().ok()
+    }
+    let year = number(text, 0..4).unwrap_or(0);
+    let month = number(text, 5..7).unwrap_or(1);
+    let number = |digits| number::<u8>(text, digits);
+    (1..=days_of(year, month)).contains(&number(8..10).unwrap_or(1))
         && number(11..13).unwrap_or(0) < 24
         && number(14..16).unwrap_or(0) < 60
         && number(17..19).unwrap_or(0) < 60
-}
-
-fn days_of(year: usize, month: usize) -> usize {
-    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    DAYS[month - 1] + usize::from(is_leap && month == 2)
 }
 
 #[cfg(test)]

@@ -4,18 +4,19 @@
 //! becomes of the library, or of the file's place, and it is all that is ever taken out.
 
 mod edit;
+mod fields;
 #[cfg(test)]
 mod layouts;
 mod packet;
 mod parse;
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use thiserror::Error;
 
 use crate::spelling::composed;
-use packet::{List, Packet};
+pub(crate) use fields::{Fields, Name};
+use packet::List;
 
 /// More keywords of one packet, or of another place in a file, are not read.
 pub(crate) const MAX_KEYWORDS: usize = 1024;
@@ -75,16 +76,49 @@ impl Keywords {
 
 /// The keywords of a packet that pixdex did not write, the parts of a hierarchy one by one.
 pub(crate) fn read(bytes: &[u8]) -> Result<BTreeSet<String>, XmpError> {
-    let text = text(bytes)?;
-    let packet = Packet::parse(text)?;
-    let mut keywords = packet.others(List::SUBJECT);
-    for path in packet.others(List::HIERARCHICAL) {
-        keywords.extend(path.split('|').map(str::to_owned));
+    let fields = Fields::read(bytes);
+    match fields.error {
+        Some(error) => Err(error),
+        None => Ok(keywords(&fields)),
     }
-    let sound = keywords.iter().map(|keyword| keyword.trim());
-    let sound = sound.filter(|keyword| (1..=MAX_KEYWORD_BYTES).contains(&keyword.len()));
-    let composed = sound.take(MAX_KEYWORDS).map(composed);
-    Ok(composed.map(Cow::into_owned).collect())
+}
+
+/// Where keywords stand in a packet, and what separates one from those above it.
+const KEYWORDS: [(Name, Option<char>); 4] = [
+    (("dc", "subject"), None),
+    (("lr", "hierarchicalSubject"), Some('|')),
+    (("digiKam", "TagsList"), Some('/')),
+    (("MicrosoftPhoto", "LastKeywordXMP"), Some('/')),
+];
+
+/// The same of a packet that was read.
+pub(crate) fn keywords(fields: &Fields) -> BTreeSet<String> {
+    let mut keywords = Vec::new();
+    for (name, between) in KEYWORDS {
+        let own: BTreeSet<&str> = fields.texts(("pixdex", name.1)).collect();
+        let theirs = fields.texts(name).filter(|text| !own.contains(text));
+        for text in theirs {
+            match between {
+                Some(between) => keywords.extend(text.split(between)),
+                None => keywords.push(text),
+            }
+        }
+    }
+    sound_keywords(keywords)
+}
+
+/// Those that are neither empty nor endless, composed, each once, and no more than are read.
+pub(crate) fn sound_keywords(
+    keywords: impl IntoIterator<Item = impl AsRef<str>>,
+) -> BTreeSet<String> {
+    let mut sound = BTreeSet::new();
+    for keyword in keywords {
+        let keyword = composed(keyword.as_ref().trim());
+        if (1..=MAX_KEYWORD_BYTES).contains(&keyword.len()) && sound.len() < MAX_KEYWORDS {
+            sound.insert(keyword.into_owned());
+        }
+    }
+    sound
 }
 
 /// The packet in which `wanted` are the keywords that pixdex wrote; none where nothing would be in it.
@@ -111,6 +145,7 @@ fn text(bytes: &[u8]) -> Result<&str, XmpError> {
 #[cfg(test)]
 mod tests {
     use super::layouts::{self, LAYOUTS};
+    use super::packet::Packet;
     use super::*;
 
     fn keywords(subjects: &[&str], hierarchical: &[&str]) -> Keywords {
@@ -265,16 +300,63 @@ mod tests {
         assert!(refused(&sound[..sound.len() / 2]).contains("not well-formed"));
         assert!(refused(&sound.replace("</rdf:Bag>", "</rdf:Seq>")).contains("not well-formed"));
         assert!(refused(&"<a>".repeat(1000)).contains("too deeply"));
-        let attributes: Vec<String> = (0..3000).map(|at| format!(" a{at}='x'")).collect();
-        let attributes = attributes.concat();
-        assert!(refused(&format!("<a{attributes}/>")).contains("too many attributes"));
         assert!(refused(&" ".repeat(MAX_BYTES + 1)).contains("more than 16777216 bytes"));
-        assert!(refused(&format!("{sound}{sound}")).contains("not XMP"));
         let bomb = "<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>";
         assert!(refused(bomb).contains("document type"));
-        assert!(refused("<?xml version='1.0' encoding='latin1'?><a/>").contains("UTF-8"));
-        let utf16: Vec<u8> = sound.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        assert!(read(&utf16).unwrap_err().to_string().contains("UTF-8"));
+    }
+
+    #[test]
+    fn what_can_be_read_need_not_be_fit_to_be_written_into() {
+        let (_, sound) = LAYOUTS[0];
+        let keywords = names(sound.as_bytes());
+        let wide: Vec<u8> = sound.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let twice = format!("{sound}{sound}");
+        let attributes: Vec<String> = (0..3000).map(|at| format!(" a{at}='x'")).collect();
+        let crowded = sound.replacen(
+            "<x:xmpmeta",
+            &format!("<x:xmpmeta{}", attributes.concat()),
+            1,
+        );
+        let declared = format!(
+            "<?xml version='1.0' encoding='latin1'?>{}",
+            &sound[sound.find("<x:").unwrap()..]
+        );
+        for (bytes, reason) in [
+            (&wide[..], "UTF-8"),
+            (twice.as_bytes(), "not XMP"),
+            (crowded.as_bytes(), "too many attributes"),
+            (declared.as_bytes(), "UTF-8"),
+        ] {
+            assert_eq!(names(bytes), keywords, "{reason}");
+            let error = write(Some(bytes), &self::keywords(&["dog"], &[]))
+                .map(drop)
+                .unwrap_err();
+            assert!(error.to_string().contains(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_list_of_keywords_is_read() {
+        let with = |property: &str, items: &[&str]| {
+            let items: String = items
+                .iter()
+                .map(|item| format!("<rdf:li>{item}</rdf:li>"))
+                .collect();
+            let text = format!(
+                "<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description \
+                 xmlns:digiKam='http://www.digikam.org/ns/1.0/' xmlns:MicrosoftPhoto='http://ns.microsoft.com/photo/1.0'>\
+                 <{property}><rdf:Seq>{items}</rdf:Seq></{property}></rdf:Description></rdf:RDF>"
+            );
+            names(text.as_bytes())
+        };
+        assert_eq!(
+            with("digiKam:TagsList", &["Leute/Ada", "See"]),
+            ["Ada", "Leute", "See"]
+        );
+        assert_eq!(
+            with("MicrosoftPhoto:LastKeywordXMP", &["a/b", "c"]),
+            ["a", "b", "c"]
+        );
     }
 
     #[test]

@@ -12,13 +12,13 @@ use quick_xml::name::{Namespace, QName, ResolveResult};
 use super::XmpError;
 use super::packet::{Bag, Description, Item, List, Packet, Property, Rdf};
 
-const RDF: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
+pub(super) const RDF: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
 
 /// Deeper than any packet is nested.
-const MAX_DEPTH: usize = 256;
+pub(super) const MAX_DEPTH: usize = 256;
 
 /// More than any element has. Each is compared with all before it.
-const MAX_ATTRIBUTES: usize = 2048;
+pub(super) const MAX_ATTRIBUTES: usize = 2048;
 
 /// What an element is, by its name and by what it stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -271,7 +271,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-fn syntax(error: impl std::fmt::Display) -> XmpError {
+pub(super) fn syntax(error: impl std::fmt::Display) -> XmpError {
     XmpError::Syntax(error.to_string())
 }
 

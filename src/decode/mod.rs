@@ -3,12 +3,14 @@
 //! Bad input is normal here. Every limit is checked before memory is taken, a truncated file is refused even where the
 //! decoder would fill it up with grey, and a decoder that panics fails one file, not the program.
 
-mod exif;
+mod containers;
 mod gif;
+mod ifd;
 mod jpeg;
-mod keywords;
+mod metadata;
 mod named;
 mod need;
+mod parts;
 mod rgb;
 #[cfg(test)]
 mod tests;
@@ -25,7 +27,9 @@ use thiserror::Error;
 
 use crate::config::DecodeConfig;
 use crate::formats::{self, Format};
+use metadata::Said;
 
+pub use metadata::{DateSource, Taken, Value};
 pub use named::date_in_name;
 pub use need::to_open as need_to_open;
 
@@ -94,12 +98,24 @@ pub struct Metadata {
     pub height: u32,
     /// The camera's local time, `YYYY-MM-DDTHH:MM:SS`.
     pub taken_at: Option<String>,
+    /// Milliseconds of that time's second.
+    pub taken_ms: Option<u16>,
+    /// How many minutes the camera's clock was ahead of UTC.
+    pub utc_offset_minutes: Option<i16>,
+    /// Where the time was found.
+    pub date_source: Option<DateSource>,
     /// Make and model.
     pub camera: Option<String>,
+    /// Make and model, so far as a camera tells.
+    pub lens: Option<String>,
     /// Degrees, north is positive.
     pub latitude: Option<f64>,
     /// Degrees, east is positive.
     pub longitude: Option<f64>,
+    /// What somebody called the picture.
+    pub title: Option<String>,
+    /// 0 to 5, and -1 of a picture that its owner rejects.
+    pub rating: Option<i8>,
 }
 
 impl Metadata {
@@ -110,9 +126,41 @@ impl Metadata {
             width,
             height,
             taken_at: None,
+            taken_ms: None,
+            utc_offset_minutes: None,
+            date_source: None,
             camera: None,
+            lens: None,
             latitude: None,
             longitude: None,
+            title: None,
+            rating: None,
+        }
+    }
+
+    /// With what the file says.
+    fn saying(self, said: Said) -> Metadata {
+        let Said {
+            taken,
+            camera,
+            lens,
+            place,
+            title,
+            rating,
+            ..
+        } = said;
+        Metadata {
+            taken_ms: taken.as_ref().and_then(|taken| taken.milliseconds),
+            utc_offset_minutes: taken.as_ref().and_then(|taken| taken.offset_minutes),
+            date_source: taken.as_ref().map(|taken| taken.source),
+            taken_at: taken.map(|taken| taken.at),
+            camera,
+            lens,
+            latitude: place.map(|place| place.latitude),
+            longitude: place.map(|place| place.longitude),
+            title,
+            rating,
+            ..self
         }
     }
 }
@@ -120,8 +168,17 @@ impl Metadata {
 /// The keywords in the file of a picture that need not be decoded.
 pub fn keywords(bytes: &[u8]) -> BTreeSet<String> {
     let read = || {
-        let mut decoder = decoder(bytes, Format::of_bytes(bytes)?).ok()?;
-        Some(keywords::of(&mut decoder, bytes))
+        let parts = containers::parts(bytes, Format::of_bytes(bytes)?);
+        Some(metadata::read(&parts, None).keywords)
+    };
+    catch_unwind(read).ok().flatten().unwrap_or_default()
+}
+
+/// Every value in a file that says something about its picture, whether it is believed or not, and what of it cannot be read.
+pub fn values(bytes: &[u8]) -> (Vec<Value>, Vec<String>) {
+    let read = || {
+        let parts = containers::parts(bytes, Format::of_bytes(bytes)?);
+        Some((metadata::values(&parts), metadata::warnings(&parts)))
     };
     catch_unwind(read).ok().flatten().unwrap_or_default()
 }
@@ -160,7 +217,7 @@ fn open_unguarded<'a>(
     if format == Format::Jpeg && !jpeg::is_complete(bytes) {
         return Err(DecodeError::Truncated);
     }
-    let mut decoder = decoder(bytes, format)?;
+    let decoder = decoder(bytes, format)?;
     let (width, height) = decoder.dimensions();
     check_pixels(width, height, limits)?;
     if format == Format::Gif
@@ -168,23 +225,20 @@ fn open_unguarded<'a>(
     {
         check_pixels(frame.width.into(), frame.height.into(), limits)?;
     }
-    let exif = decoder.exif_metadata().ok().flatten();
-    let keywords = keywords::of(&mut decoder, bytes);
-    let orientation = decoder.orientation().map_err(DecodeError::Damaged)?;
+    let said = metadata::read(&containers::parts(bytes, format), None);
     let encoded = Encoded {
         bytes,
         format,
         width,
         height,
         color: decoder.color_type(),
-        orientation,
+        orientation: said.orientation.unwrap_or(Orientation::NoTransforms),
     };
     let (upright_width, upright_height) = encoded.upright();
-    let mut metadata = Metadata::new(format, upright_width, upright_height);
-    if let Some(exif) = exif.and_then(|chunk| exif::read(&chunk)) {
-        exif::add_to(&mut metadata, &exif);
-    }
-    let description = Description { metadata, keywords };
+    let description = Description {
+        keywords: said.keywords.clone(),
+        metadata: Metadata::new(format, upright_width, upright_height).saying(said),
+    };
     Ok((description, encoded))
 }
 

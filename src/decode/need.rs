@@ -6,9 +6,11 @@
 use image::ColorType;
 
 use super::Encoded;
+use super::containers::MOST_OF_PNG;
 use super::gif::first_frame;
 use super::{jpeg, webp};
 use crate::formats::Format;
+use crate::xmp::MAX_BYTES;
 
 /// Tables, buffers of fixed size, and whatever else is small.
 const BASE: u64 = 1 << 20;
@@ -23,6 +25,10 @@ const DEFLATE: u64 = 1_032;
 const TIFF_VALUE: u64 = 48;
 const TIFF_VALUES: u64 = 256 << 20;
 
+/// What the list of values in a file takes for each of its bytes, and most of what it takes.
+const LISTED: u64 = 12;
+const MOST_LISTED: u64 = 10 << 20;
+
 /// Fields of a TIFF with higher numbers are not read, but for the XMP packet.
 const LAST_TIFF_FIELD: u64 = 532;
 const XMP_FIELD: u64 = 700;
@@ -32,13 +38,19 @@ pub fn to_open(bytes: &[u8]) -> u64 {
     let len = bytes.len() as u64;
     let unfolded = match Format::of_bytes(bytes) {
         Some(Format::Jpeg) => 3 * len,
-        Some(Format::Png) => 2 * len + profile_of_png(bytes),
+        Some(Format::Png) => 2 * len + profile_of_png(bytes) + texts_of_png(bytes),
         Some(Format::WebP) => 2 * len + webp::missing_metadata(bytes),
         Some(Format::Gif) => 2 * len,
         Some(Format::Tiff) => 4 * len + values_of_tiff(bytes),
         Some(Format::Bmp) | None => 0,
     };
-    BASE + unfolded
+    BASE + unfolded + said(len)
+}
+
+/// What is read of what a file says: the text of one packet after another, which has three bytes for one at most, and a
+/// list of all that counts.
+fn said(len: u64) -> u64 {
+    3 * len.min(MAX_BYTES as u64) + (LISTED * len).min(MOST_LISTED)
 }
 
 /// Most bytes for all pixels at full size, upright and in eight bits.
@@ -99,6 +111,15 @@ fn of_jpeg(encoded: &Encoded<'_>) -> u64 {
         None => rows,
         Some(components) => rows + u64::from(components) * 2 * width * height,
     }
+}
+
+/// What the texts of a PNG may unfold to, while there is room for twice as much, and what they become.
+fn texts_of_png(bytes: &[u8]) -> u64 {
+    let unfolded = (DEFLATE * bytes.len() as u64).min(MOST_OF_PNG);
+    let has_any = [b"zTXt", b"iTXt", b"iCCP"]
+        .iter()
+        .any(|kind| memchr::memmem::find(bytes, *kind).is_some());
+    if has_any { 7 * unfolded } else { 0 }
 }
 
 /// What the colour profile of a PNG may unfold to. It stands before the pixels, if at all.

@@ -137,13 +137,11 @@ pub(super) const METADATA: &str = "format, width, height, taken_at, camera, lati
 /// The columns of [`METADATA`], which come first.
 pub(super) fn metadata(row: &Row<'_>) -> rusqlite::Result<Metadata> {
     Ok(Metadata {
-        format: row.get(0)?,
-        width: row.get(1)?,
-        height: row.get(2)?,
         taken_at: row.get(3)?,
         camera: row.get(4)?,
         latitude: row.get(5)?,
         longitude: row.get(6)?,
+        ..Metadata::new(row.get(0)?, row.get(1)?, row.get(2)?)
     })
 }
 
@@ -171,6 +169,7 @@ pub(super) fn put(
         camera,
         latitude,
         longitude,
+        ..
     } = metadata;
     let values = params![
         hash, size_bytes, format, width, height, taken_at, camera, latitude, longitude

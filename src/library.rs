@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tracing::{debug, info, warn};
 
 use crate::config::{Config, IngestConfig, Precision};
-use crate::embed::{Embedder, Embedding, Placement};
+use crate::embed::{Embedder, Embedding, PixelsMaker, Placement};
 use crate::index::{self, Index, IndexSetup};
 use crate::model::{HubSettings, Model, ModelSource, Progress};
 use crate::pictures::{Bytes, Pictures};
@@ -295,13 +295,13 @@ pub fn load_model(
     start_model(open_model(name, progress)?, placement, library)
 }
 
+/// How the pictures of a model are made small; its weights are not loaded.
+pub fn pixels_maker(name: &str, progress: &dyn Fn(Progress<'_>)) -> Result<PixelsMaker> {
+    Ok(PixelsMaker::new(open_model(name, progress)?.preprocessing))
+}
+
 fn open_model(name: &str, progress: &dyn Fn(Progress<'_>)) -> Result<Model> {
     let source: ModelSource = name.parse()?;
-    if source == ModelSource::Bundled {
-        warn!(
-            "the bundled model knows drawn pictures only; for photos take --model openai/clip-vit-base-patch32"
-        );
-    }
     Ok(Model::open(&source, &HubSettings::from_env(), progress)?)
 }
 
@@ -311,6 +311,11 @@ fn start_model(model: Model, placement: Placement, library: Option<&Store>) -> R
         None => Embedder::load(model, placement)?,
     };
     embedder.check_sense()?;
+    if matches!(embedder.name().parse(), Ok(ModelSource::Bundled)) {
+        warn!(
+            "the bundled model knows drawn pictures only; for photos take --model openai/clip-vit-base-patch32"
+        );
+    }
     info!(
         model = embedder.name(),
         device = embedder.placement().device(),

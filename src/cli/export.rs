@@ -13,6 +13,7 @@ use tempfile::NamedTempFile;
 use super::output;
 use super::vectors::{self, Shape};
 use crate::config::Config;
+use crate::decode::DateSource;
 use crate::store::{
     ContentHash, Decision, Filter, ImageId, KnownModel, ModelId, Store, WhichDecisions,
 };
@@ -75,9 +76,13 @@ struct Cells<'a> {
     height: u32,
     size_bytes: i64,
     taken_at: Option<&'a str>,
+    date_source: Option<DateSource>,
     camera: Option<&'a str>,
+    lens: Option<&'a str>,
     latitude: Option<f64>,
     longitude: Option<f64>,
+    title: Option<&'a str>,
+    rating: Option<i8>,
     tags: String,
     decisions: String,
 }
@@ -153,9 +158,13 @@ fn cells(line: &Line) -> Result<Cells<'_>> {
         height: item.height,
         size_bytes: item.size_bytes,
         taken_at: item.taken_at.as_deref(),
+        date_source: item.date_source,
         camera: item.camera.as_deref(),
+        lens: item.lens.as_deref(),
         latitude: item.latitude,
         longitude: item.longitude,
+        title: item.title.as_deref(),
+        rating: item.rating,
         tags: serde_json::to_string(&item.tags)?,
         decisions: serde_json::to_string(&line.decisions)?,
     })

@@ -25,6 +25,7 @@ mod failures;
 pub(crate) mod fuzz;
 mod import;
 mod index;
+mod inspect;
 mod labels;
 mod model;
 mod output;
@@ -132,6 +133,8 @@ enum Command {
     Model(model::Model),
     /// Print the raw embeddings of pictures and texts
     Embed(embed::Embed),
+    /// Show what pixdex sees in files: format, size, every date, place and keyword with where it stands, and what is wrong
+    Inspect(inspect::Inspect),
     /// Measure how often the model is right on pictures whose classes are known
     Eval(eval::Eval),
     /// Try pixdex on a library of drawn pictures that it makes by itself; needs no network
@@ -208,6 +211,7 @@ impl Cli {
             Command::Restore(command) => command.run(&config),
             Command::Model(command) => command.run(&config),
             Command::Embed(command) => command.run(&config),
+            Command::Inspect(command) => command.run(&config),
             Command::Eval(command) => command.run(&config),
             Command::Demo(command) => command.run(config),
         }

@@ -17,6 +17,7 @@ mod tests;
 mod webp;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -183,6 +184,25 @@ pub fn values(bytes: &[u8]) -> (Vec<Value>, Vec<String>) {
     catch_unwind(read).ok().flatten().unwrap_or_default()
 }
 
+/// How a picture is turned to stand upright.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn(Orientation);
+
+impl fmt::Display for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self.0 {
+            Orientation::NoTransforms => "as stored",
+            Orientation::Rotate90 => "a quarter clockwise",
+            Orientation::Rotate180 => "upside down",
+            Orientation::Rotate270 => "a quarter counterclockwise",
+            Orientation::FlipHorizontal => "mirrored",
+            Orientation::FlipVertical => "mirrored upside down",
+            Orientation::Rotate90FlipH => "a quarter clockwise, then mirrored",
+            Orientation::Rotate270FlipH => "a quarter counterclockwise, then mirrored",
+        })
+    }
+}
+
 /// Refuses a file by its size, before it is read.
 pub fn check_size(size_bytes: u64, limits: &DecodeConfig) -> Result<(), DecodeError> {
     match size_bytes {
@@ -266,6 +286,11 @@ pub struct Encoded<'a> {
 }
 
 impl Encoded<'_> {
+    /// Width and height in pixels as they are stored, and how they are turned before anyone sees them.
+    pub fn stored(&self) -> (u32, u32, Turn) {
+        (self.width, self.height, Turn(self.orientation))
+    }
+
     /// How many pixels there are.
     pub fn pixels(&self) -> u64 {
         u64::from(self.width) * u64::from(self.height)

@@ -21,7 +21,7 @@ use image::{ImageError, RgbImage};
 use thiserror::Error;
 
 use crate::config::DecodeConfig;
-use crate::decode::{self, DecodeError, Description, Encoded, Metadata};
+use crate::decode::{self, DecodeError, Description, Encoded, Metadata, Value};
 use crate::embed::{EmbedError, Pixels, PixelsMaker};
 
 use budget::{Budget, Turn};
@@ -78,6 +78,21 @@ pub enum PictureError {
     /// It could not be made a JPEG.
     #[error("the thumbnail cannot be written: {0}")]
     Encode(ImageError),
+}
+
+/// All that is seen in a file but pixels.
+#[derive(Debug)]
+pub struct Seen {
+    /// What is believed.
+    pub description: Description,
+    /// Width and height in pixels before the picture is turned.
+    pub stored: (u32, u32),
+    /// How it is turned then.
+    pub turn: String,
+    /// Every value that is there, whether it is believed or not.
+    pub values: Vec<Value>,
+    /// What cannot be read, and what is odd.
+    pub warnings: Vec<String>,
 }
 
 /// The bytes of a file or an upload; they count among the memory of decoding while they are held. Cheap to clone.
@@ -191,7 +206,7 @@ impl Pictures {
     }
 
     /// The bytes of a file that its owner named, wherever it lies.
-    fn read_anywhere(&self, path: &Path) -> Result<Original, PictureError> {
+    pub fn read_anywhere(&self, path: &Path) -> Result<Original, PictureError> {
         let (opened, size_bytes) = file::open_anywhere(path).map_err(FileError::Io)?;
         decode::check_size(size_bytes, &self.limits)?;
         let turn = self.budget.file(size_bytes)?;
@@ -210,6 +225,27 @@ impl Pictures {
     pub fn describe(&self, original: &Original) -> Result<Description, PictureError> {
         let (pictures, original) = (self.clone(), original.clone());
         deadline::run(move |clock| Ok(pictures.open(&original, clock)?.0))
+    }
+
+    /// All that is seen in a file but pixels: for owners who wonder, and for reports of faults.
+    pub fn inspect(&self, original: &Original) -> Result<Seen, PictureError> {
+        let (pictures, original) = (self.clone(), original.clone());
+        deadline::run(move |clock| {
+            let (values, warnings) = {
+                let _turn = pictures.turn(decode::need_to_open(&original), clock)?;
+                clock.start(LONGEST);
+                decode::values(&original)
+            };
+            let (description, encoded) = pictures.open(&original, clock)?;
+            let (width, height, turn) = encoded.stored();
+            Ok(Seen {
+                description,
+                stored: (width, height),
+                turn: turn.to_string(),
+                values,
+                warnings,
+            })
+        })
     }
 
     /// The model's input, and what the file says about the picture.

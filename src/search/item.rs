@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::decode::DateSource;
 use crate::formats::Format;
 use crate::store::{ContentHash, ImageRow, Tag};
 
@@ -35,12 +36,24 @@ pub struct Item {
     pub size_bytes: i64,
     /// The camera's local time, `YYYY-MM-DDTHH:MM:SS`.
     pub taken_at: Option<String>,
+    /// Milliseconds of that time's second.
+    pub taken_ms: Option<u16>,
+    /// How many minutes the camera's clock was ahead of UTC.
+    pub utc_offset_minutes: Option<i16>,
+    /// Who says so: the file, or, as a guess, its name (`file_name`) or its time (`file_time`).
+    pub date_source: Option<DateSource>,
     /// Make and model.
     pub camera: Option<String>,
+    /// The lens.
+    pub lens: Option<String>,
     /// Degrees, north is positive.
     pub latitude: Option<f64>,
     /// Degrees, east is positive.
     pub longitude: Option<f64>,
+    /// What somebody called the picture.
+    pub title: Option<String>,
+    /// 0 to 5, and -1 of a picture that its owner rejects.
+    pub rating: Option<i8>,
 }
 
 impl From<ImageRow> for Item {
@@ -64,9 +77,15 @@ impl From<ImageRow> for Item {
             height: metadata.height,
             size_bytes: row.size_bytes,
             taken_at: metadata.taken_at,
+            taken_ms: metadata.taken_ms,
+            utc_offset_minutes: metadata.utc_offset_minutes,
+            date_source: metadata.date_source,
             camera: metadata.camera,
+            lens: metadata.lens,
             latitude: metadata.latitude,
             longitude: metadata.longitude,
+            title: metadata.title,
+            rating: metadata.rating,
         }
     }
 }

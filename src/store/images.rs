@@ -10,7 +10,7 @@ use super::hash::{self, ContentHash};
 use super::ids::{self, ImageId};
 use super::tags::Tag;
 use super::{Result, Store, files, paths, tags};
-use crate::decode::Metadata;
+use crate::decode::{DateSource, Metadata};
 use crate::formats::Format;
 
 impl ToSql for Format {
@@ -131,17 +131,39 @@ impl Store {
     }
 }
 
+impl ToSql for DateSource {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.name().into())
+    }
+}
+
+impl FromSql for DateSource {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<DateSource> {
+        DateSource::named(value.as_str()?).ok_or(FromSqlError::InvalidType)
+    }
+}
+
 /// The columns of what a file says about its image.
-pub(super) const METADATA: &str = "format, width, height, taken_at, camera, latitude, longitude";
+pub(super) const METADATA: &str =
+    "format, width, height, taken_at, taken_ms, utc_offset_minutes, date_source, camera, lens,
+    latitude, longitude, title, rating";
 
 /// The columns of [`METADATA`], which come first.
 pub(super) fn metadata(row: &Row<'_>) -> rusqlite::Result<Metadata> {
     Ok(Metadata {
+        format: row.get(0)?,
+        width: row.get(1)?,
+        height: row.get(2)?,
         taken_at: row.get(3)?,
-        camera: row.get(4)?,
-        latitude: row.get(5)?,
-        longitude: row.get(6)?,
-        ..Metadata::new(row.get(0)?, row.get(1)?, row.get(2)?)
+        taken_ms: row.get(4)?,
+        utc_offset_minutes: row.get(5)?,
+        date_source: row.get(6)?,
+        camera: row.get(7)?,
+        lens: row.get(8)?,
+        latitude: row.get(9)?,
+        longitude: row.get(10)?,
+        title: row.get(11)?,
+        rating: row.get(12)?,
     })
 }
 
@@ -155,10 +177,11 @@ pub(super) fn put(
     let mut upsert = db.prepare_cached(&format!(
         "INSERT INTO images (id, hash, size_bytes, {METADATA}) VALUES (
              1 + max((SELECT coalesce(max(id), 0) FROM images), (SELECT highest_image FROM purged)),
-             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-         ON CONFLICT (hash) DO UPDATE SET unheld_since = NULL,
-             format = excluded.format, width = excluded.width, height = excluded.height, taken_at = excluded.taken_at, camera = excluded.camera,
-             latitude = excluded.latitude, longitude = excluded.longitude
+             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+         ON CONFLICT (hash) DO UPDATE SET unheld_since = NULL, ({METADATA}) = (
+             excluded.format, excluded.width, excluded.height, excluded.taken_at, excluded.taken_ms, excluded.utc_offset_minutes,
+             excluded.date_source, excluded.camera, excluded.lens, excluded.latitude, excluded.longitude, excluded.title,
+             excluded.rating)
          RETURNING id"
     ))?;
     let Metadata {
@@ -166,13 +189,32 @@ pub(super) fn put(
         width,
         height,
         taken_at,
+        taken_ms,
+        utc_offset_minutes,
+        date_source,
         camera,
+        lens,
         latitude,
         longitude,
-        ..
+        title,
+        rating,
     } = metadata;
     let values = params![
-        hash, size_bytes, format, width, height, taken_at, camera, latitude, longitude
+        hash,
+        size_bytes,
+        format,
+        width,
+        height,
+        taken_at,
+        taken_ms,
+        utc_offset_minutes,
+        date_source,
+        camera,
+        lens,
+        latitude,
+        longitude,
+        title,
+        rating
     ];
     Ok(upsert.query_row(values, |row| row.get(0))?)
 }

@@ -21,6 +21,7 @@ mod fuse;
 mod hooks;
 mod hub;
 mod index;
+mod inspect;
 mod journal;
 mod lab;
 mod label_files;

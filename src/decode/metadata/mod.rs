@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use image::metadata::Orientation;
+use serde::{Deserialize, Serialize};
 
 use super::parts::Parts;
 use crate::spelling::composed;
@@ -31,14 +32,15 @@ pub(super) const MAX_PARTS: usize = 8;
 /// A longer title, or name of a camera, is cut off.
 const MAX_TEXT_BYTES: usize = 1_024;
 
-/// Where a file says when its picture was taken. The first that says so is believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Who says when a picture was taken. The first that does is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DateSource {
-    /// When the shutter was pressed.
+    /// EXIF: when the shutter was pressed.
     DateTimeOriginal,
-    /// When the picture was made of what the shutter let in, or a slide was scanned.
+    /// EXIF: when the picture was made of what the shutter let in, or a slide was scanned.
     DateTimeDigitized,
-    /// When EXIF was last changed, which is often the same.
+    /// EXIF: when it was last changed, which is often the same.
     DateTime,
     /// An XMP packet.
     Xmp,
@@ -46,19 +48,42 @@ pub enum DateSource {
     Iptc,
     /// What the file is made of.
     Container,
+    /// The name of a file: a guess.
+    FileName,
+    /// When a file was last written to: a guess, and after copying a bad one.
+    FileTime,
 }
 
 impl DateSource {
-    /// As it is shown.
+    const ALL: [DateSource; 8] = [
+        DateSource::DateTimeOriginal,
+        DateSource::DateTimeDigitized,
+        DateSource::DateTime,
+        DateSource::Xmp,
+        DateSource::Iptc,
+        DateSource::Container,
+        DateSource::FileName,
+        DateSource::FileTime,
+    ];
+
+    /// As it is stored and shown.
     pub fn name(self) -> &'static str {
         match self {
-            DateSource::DateTimeOriginal => "DateTimeOriginal",
-            DateSource::DateTimeDigitized => "DateTimeDigitized",
-            DateSource::DateTime => "DateTime",
-            DateSource::Xmp => "XMP",
-            DateSource::Iptc => "IPTC",
+            DateSource::DateTimeOriginal => "date_time_original",
+            DateSource::DateTimeDigitized => "date_time_digitized",
+            DateSource::DateTime => "date_time",
+            DateSource::Xmp => "xmp",
+            DateSource::Iptc => "iptc",
             DateSource::Container => "container",
+            DateSource::FileName => "file_name",
+            DateSource::FileTime => "file_time",
         }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<DateSource> {
+        let mut all = DateSource::ALL.into_iter();
+        all.find(|source| source.name() == name)
     }
 }
 
@@ -98,7 +123,7 @@ pub(super) struct Said {
 }
 
 /// One value that a file holds, whether it is believed or not.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Value {
     /// `EXIF`, `XMP` or `IPTC`.
     pub source: &'static str,

@@ -117,10 +117,16 @@ async function decide(item, tag, decision) {
   show();
 }
 
+// A date that only the file's name or its time tells is a guess.
+function takenAt(item) {
+  const mark = item.date_source?.startsWith("file_") ? "≈ " : "";
+  return item.taken_at && mark + item.taken_at.replace("T", " ");
+}
+
 async function detail(item) {
   const tags = await decidedTags(item);
   const dialog = element("detail");
-  const facts = [`${item.width} × ${item.height}`, item.format, item.taken_at?.replace("T", " "), item.camera].filter(Boolean);
+  const facts = [`${item.width} × ${item.height}`, item.format, takenAt(item), item.camera].filter(Boolean);
   const close = make("button", { type: "button", textContent: "Close", onclick: () => dialog.close() });
   const similar = make("button", { type: "button", textContent: "More like this", onclick: () => { dialog.close(); go({ similar: item.id }); } });
   const original = make("a", { href: `/api/v1/images/${item.id}/file`, target: "_blank", textContent: "Original" });

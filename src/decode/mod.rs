@@ -11,6 +11,7 @@ mod metadata;
 mod named;
 mod need;
 mod parts;
+mod raw;
 mod rgb;
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,9 @@ pub enum DecodeError {
     /// The end of the picture is missing; usually a copy that was cut off.
     #[error("the picture is truncated: its end marker is missing")]
     Truncated,
+    /// A RAW file has nothing but what the sensor saw.
+    #[error("the RAW file holds no preview: neither a JPEG nor a thumbnail of plain pixels")]
+    NoPreview,
     /// Larger than `decode.max_pixels`.
     #[error("{width} x {height} pixels are more than decode.max_pixels = {max_pixels}")]
     TooManyPixels {
@@ -234,6 +238,31 @@ fn open_unguarded<'a>(
     limits: &DecodeConfig,
 ) -> Result<(Description, Encoded<'a>), DecodeError> {
     let format = Format::of_bytes(bytes).ok_or(DecodeError::UnknownFormat)?;
+    let mut encoded = match format {
+        Format::Raw => raw::open(bytes, limits)?,
+        _ => encoded(bytes, format, limits)?,
+    };
+    let parts = containers::parts(bytes, format);
+    let said = metadata::read(&parts, None);
+    let orientation = match format {
+        Format::Raw => raw::orientation(&parts),
+        _ => said.orientation,
+    };
+    encoded.orientation = orientation.unwrap_or(Orientation::NoTransforms);
+    let (width, height) = encoded.upright();
+    let description = Description {
+        keywords: said.keywords.clone(),
+        metadata: Metadata::new(format, width, height).saying(said),
+    };
+    Ok((description, encoded))
+}
+
+/// As it is stored, whatever the bytes begin like.
+fn encoded<'a>(
+    bytes: &'a [u8],
+    format: Format,
+    limits: &DecodeConfig,
+) -> Result<Encoded<'a>, DecodeError> {
     if format == Format::Jpeg && !jpeg::is_complete(bytes) {
         return Err(DecodeError::Truncated);
     }
@@ -245,21 +274,14 @@ fn open_unguarded<'a>(
     {
         check_pixels(frame.width.into(), frame.height.into(), limits)?;
     }
-    let said = metadata::read(&containers::parts(bytes, format), None);
-    let encoded = Encoded {
+    Ok(Encoded {
         bytes,
         format,
         width,
         height,
         color: decoder.color_type(),
-        orientation: said.orientation.unwrap_or(Orientation::NoTransforms),
-    };
-    let (upright_width, upright_height) = encoded.upright();
-    let description = Description {
-        keywords: said.keywords.clone(),
-        metadata: Metadata::new(format, upright_width, upright_height).saying(said),
-    };
-    Ok((description, encoded))
+        orientation: Orientation::NoTransforms,
+    })
 }
 
 fn decoder(bytes: &[u8], format: Format) -> Result<Box<dyn ImageDecoder + '_>, DecodeError> {
@@ -321,6 +343,9 @@ impl Encoded<'_> {
     /// Decodes all pixels.
     pub fn whole(self) -> Result<RgbImage, DecodeError> {
         guarded(|| {
+            if self.format == Format::Raw {
+                return raw::decode(&self);
+            }
             let mut decoder = decoder(self.bytes, self.format)?;
             // The decoder says again what it said when it was asked for the need, or takes no memory.
             if (decoder.dimensions(), decoder.color_type())

@@ -8,7 +8,7 @@ use image::ColorType;
 use super::Encoded;
 use super::containers::MOST_OF_PNG;
 use super::gif::first_frame;
-use super::{jpeg, webp};
+use super::{jpeg, raw, webp};
 use crate::formats::Format;
 use crate::xmp::MAX_BYTES;
 
@@ -42,6 +42,11 @@ pub fn to_open(bytes: &[u8]) -> u64 {
         Some(Format::WebP) => 2 * len + webp::missing_metadata(bytes),
         Some(Format::Gif) => 2 * len,
         Some(Format::Tiff) => 4 * len + values_of_tiff(bytes),
+        Some(Format::Raw) => {
+            // No more of it is read than that.
+            let (container, preview) = raw::need_to_open(bytes);
+            return BASE + container + said(container) + preview.map_or(0, to_open);
+        }
         Some(Format::Bmp) | None => 0,
     };
     BASE + unfolded + said(len)
@@ -89,6 +94,8 @@ fn beside(encoded: &Encoded<'_>) -> u64 {
         Format::Bmp => 2 * row(encoded),
         // As it is stored, four inks for three colours at most, and one strip.
         Format::Tiff => stored_in_tiff(encoded) + len + to_open(encoded.bytes),
+        // A thumbnail, or one piece of a picture at a time.
+        Format::Raw => raw::need_to_decode(encoded.bytes),
     }
 }
 

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 
 use super::metadata::MAX_PARTS;
 use super::parts::Parts;
+use super::raw;
 use crate::formats::Format;
 
 pub(super) use png::MAX_UNFOLDED as MOST_OF_PNG;
@@ -24,8 +25,27 @@ pub(super) fn parts(bytes: &[u8], format: Format) -> Parts<'_> {
         Format::WebP => riff::parts(bytes),
         Format::Gif => gif::parts(bytes),
         Format::Tiff => tiff::parts(bytes),
+        Format::Raw => of_raw(bytes),
         Format::Bmp => Parts::default(),
     }
+}
+
+/// What the camera's container says, and behind that what the preview says.
+fn of_raw(bytes: &[u8]) -> Parts<'_> {
+    let (mut parts, preview) = raw::parts(bytes);
+    let own = preview.map(jpeg::parts).unwrap_or_default();
+    let pairs = [
+        (&mut parts.exif, own.exif),
+        (&mut parts.xmp, own.xmp),
+        (&mut parts.iptc, own.iptc),
+    ];
+    for (all, own) in pairs {
+        for part in own {
+            keep(all, part);
+        }
+    }
+    parts.icc = own.icc;
+    parts
 }
 
 /// Keeps a part, unless there are more than anybody writes.

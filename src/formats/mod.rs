@@ -1,5 +1,8 @@
 //! The table of picture formats: how each is called, recognised, handed to browsers and decoded.
 
+pub(crate) mod raw;
+pub(crate) mod tiff;
+
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
@@ -24,6 +27,8 @@ pub enum Format {
     Bmp,
     /// Scans, and photos on their way through programs.
     Tiff,
+    /// What a camera's sensor saw, in a file of its maker's, with a JPEG for looking at.
+    Raw,
 }
 
 /// All that distinguishes a format.
@@ -41,13 +46,14 @@ struct Row {
 
 impl Format {
     /// Every format, in the order in which people are told of them.
-    pub const ALL: [Format; 6] = [
+    pub const ALL: [Format; 7] = [
         Format::Jpeg,
         Format::Png,
         Format::WebP,
         Format::Gif,
         Format::Bmp,
         Format::Tiff,
+        Format::Raw,
     ];
 
     const fn row(self) -> Row {
@@ -95,10 +101,22 @@ impl Format {
             Format::Tiff => Row {
                 name: "tiff",
                 endings: &["tif", "tiff"],
-                is_start: |bytes| bytes.starts_with(b"II*\0") || bytes.starts_with(b"MM\0*"),
+                is_start: |bytes| raw::is_plain_start(bytes) && !raw::is_raw(bytes),
                 media_type: "image/tiff",
                 is_shown_by_browsers: false,
                 decoder: ImageFormat::Tiff,
+            },
+            Format::Raw => Row {
+                name: "raw",
+                endings: &[
+                    "raw", "cr2", "cr3", "crw", "nef", "nrw", "arw", "srf", "sr2", "dng", "raf",
+                    "rw2", "rwl", "orf", "pef", "srw", "3fr", "fff", "iiq", "mos", "mef", "mrw",
+                    "erf", "kdc", "dcr", "x3f", "gpr",
+                ],
+                is_start: raw::is_raw,
+                media_type: "image/x-dcraw",
+                is_shown_by_browsers: false,
+                decoder: ImageFormat::Jpeg,
             },
         }
     }
@@ -194,7 +212,7 @@ mod tests {
         assert_eq!(Format::of_path(Path::new("jpg")), None);
         assert_eq!(
             "psd".parse::<Format>().unwrap_err().to_string(),
-            "`psd` is not a picture format; known are jpeg, png, webp, gif, bmp and tiff"
+            "`psd` is not a picture format; known are jpeg, png, webp, gif, bmp, tiff and raw"
         );
     }
 
@@ -202,6 +220,10 @@ mod tests {
     #[test]
     fn names_are_what_was_always_stored() {
         for format in Format::ALL {
+            // A camera's file is called what it is; its preview is what is decoded.
+            if format == Format::Raw {
+                continue;
+            }
             let stored = format!("{:?}", format.decoder()).to_lowercase();
             assert_eq!(format.to_string(), stored);
             let json = serde_json::to_string(&format).unwrap();

@@ -463,3 +463,110 @@ fn no_bomb_takes_more_than_was_said() {
     ));
     drop(check("tiff of many values", &tiff_of_many_values(200_000)));
 }
+
+/// A RAW file of Adobe's: a directory of these numbers, with strips or tiles behind it that are all the same.
+fn dng(
+    numbers: &[(u16, u32)],
+    (offsets, lengths): (u16, u16),
+    count: usize,
+    part: &[u8],
+) -> Vec<u8> {
+    let entries = numbers.len() + 4;
+    let behind = 8 + 6 + 12 * entries;
+    let entry = |tag: u16, kind: u16, count: usize, value: u32| {
+        let head = [tag.to_le_bytes(), kind.to_le_bytes()].concat();
+        [
+            head,
+            (count as u32).to_le_bytes().to_vec(),
+            value.to_le_bytes().to_vec(),
+        ]
+        .concat()
+    };
+    let lists = [behind, behind + 4 * count].map(|at| at as u32);
+    let pixels = (behind + 8 * count) as u32;
+    let mut bytes = [&b"II*\0\x08\0\0\0"[..], &(entries as u16).to_le_bytes()].concat();
+    for (tag, number) in numbers {
+        bytes.extend(entry(*tag, 4, 1, *number));
+    }
+    bytes.extend(entry(0x0102, 1, 3, 0x0008_0808));
+    bytes.extend(entry(0xC612, 1, 4, 1));
+    bytes.extend(entry(
+        offsets,
+        4,
+        count,
+        if count == 1 { pixels } else { lists[0] },
+    ));
+    bytes.extend(entry(
+        lengths,
+        4,
+        count,
+        if count == 1 {
+            part.len() as u32
+        } else {
+            lists[1]
+        },
+    ));
+    bytes.extend([0; 4]);
+    bytes.extend(pixels.to_le_bytes().repeat(count));
+    bytes.extend((part.len() as u32).to_le_bytes().repeat(count));
+    bytes.extend(part);
+    bytes
+}
+
+#[test]
+fn no_raw_file_takes_more_than_was_said() {
+    let _alone = COUNTING.lock();
+    let picture = jpeg(ColorType::Rgb, |_| {});
+    let mut fuji = b"FUJIFILMCCD-RAW ".to_vec();
+    fuji.resize(84, 0);
+    fuji.extend([be(92), be(picture.len() as u32)].concat());
+    let kinds = [
+        (
+            "raw with a jpeg",
+            [&fuji[..], &picture, &[7; 9_000_000]].concat(),
+        ),
+        (
+            "raw to be searched",
+            [&b"IIRO\x08\0\0\0"[..], &[7; 9_000_000], &picture].concat(),
+        ),
+        (
+            "raw of tiles",
+            dng(
+                &[
+                    (0x100, 2_600),
+                    (0x101, 2_000),
+                    (0x103, 7),
+                    (0x106, 6),
+                    (0x142, 900),
+                    (0x143, 700),
+                    (0x112, 6),
+                ],
+                (0x144, 0x145),
+                9,
+                &picture,
+            ),
+        ),
+        (
+            "raw of plain pixels",
+            dng(
+                &[
+                    (0x100, 900),
+                    (0x101, 700),
+                    (0x103, 1),
+                    (0x106, 2),
+                    (0x115, 3),
+                    (0x112, 6),
+                ],
+                (0x111, 0x117),
+                1,
+                &[9; 900 * 700 * 3],
+            ),
+        ),
+    ];
+    for (name, bytes) in kinds {
+        check(name, &bytes).unwrap();
+    }
+    // Empty texts, of which a list is made.
+    let texts = dng(&[(0x103, 1)], (0x010E, 0x0110), 4_096, &[0; 9_000]);
+    drop(check("raw of empty texts", &texts));
+}

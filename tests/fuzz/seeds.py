@@ -133,6 +133,67 @@ def pictures():
     put("tiff", "described", saved("TIFF", picture("L"), tiffinfo=info))
 
 
+def directory(fields, at, following=0):
+    """Of fields whose values are bytes or numbers; those that are too long for it stand behind it, which is at `at`."""
+    behind, out, values = at + 6 + 12 * len(fields), struct.pack("<H", len(fields)), b""
+    for tag, kind, value in fields:
+        count, value = (1, struct.pack("<I", value)) if isinstance(value, int) else (len(value), value)
+        if len(value) > 4:
+            value += b"\0" * (len(value) % 2)
+            values, value = values + value, struct.pack("<I", behind + len(values))
+        out += struct.pack("<HHI", tag, kind, count) + value.ljust(4, b"\0")
+    return out + struct.pack("<I", following) + values
+
+
+def raws():
+    jpeg, small = saved("JPEG", picture(), quality=60), saved("JPEG", picture(size=(8, 8)), quality=20)
+    at = 16 + len(jpeg) + len(jpeg) % 2
+    start = lambda number, mark: b"II" + struct.pack("<HI", number, at) + mark.ljust(8, b"\0") + jpeg + b"\0" * (len(jpeg) % 2)
+    said = [(0x10F, 2, b"Canon\0"), (0x112, 3, 6), (0x132, 2, b"2021:07:03 18:30:05\0")]
+    sized = [(0x100, 4, SIZE[0]), (0x101, 4, SIZE[1])]
+    strip = [(0x111, 4, 16), (0x117, 4, len(jpeg))]
+    put("raw", "cr2", start(42, b"CR\x02") + directory(sized + [(0x103, 3, 6)] + said + strip, at))
+    pointers = [(0x201, 4, 16), (0x202, 4, len(jpeg))]
+    put("raw", "arw", start(42, b"") + directory([(0x103, 3, 32767)] + said + pointers, at))
+    version = [(0xC612, 1, b"\1\4\0\0"), (0x106, 3, 6), (0x103, 3, 7), (0x2BC, 1, XMP)]
+    tiles = [(0x142, 4, 32), (0x143, 4, 32), (0x144, 4, 16), (0x145, 4, len(jpeg))]
+    put("raw", "dng", start(42, b"") + directory(sized + said + version + strip, at))
+    below = directory(sized + version[2:3] + tiles + [(0x15B, 7, b"\xff\xd8\xff\xd9"), (0x106, 3, 2)], at)
+    below += b"\0" * (len(below) % 2)
+    first = directory(said + version[:1] + [(0x14A, 4, at)], at + len(below))
+    put("raw", "tiles", start(42, b"")[:4] + struct.pack("<I", at + len(below)) + start(42, b"")[8:] + below + first)
+    pixels = picture(size=(4, 3)).tobytes()
+    plain = [(0x100, 4, 4), (0x101, 4, 3), (0x102, 1, b"\x08\x08\x08"), (0x103, 3, 1), (0x106, 3, 2), (0x115, 3, 3)]
+    behind = 8 + 6 + 12 * (len(plain) + 3)
+    plain += [(0x111, 4, behind), (0x117, 4, len(pixels)), (0xC612, 1, b"\1\4\0\0")]
+    put("raw", "plain", b"II*\0\x08\0\0\0" + directory(plain, 8) + pixels)
+    put("raw", "rw2", start(0x55, b"") + directory([(0x2E, 7, jpeg)] + said, at))
+    put("raw", "orf", start(0x4F52, b"") + directory(said, at) + small)
+    put("raw", "raf", b"FUJIFILMCCD-RAW ".ljust(84, b"\0") + struct.pack(">II", 92, len(jpeg)) + jpeg)
+    block = lambda name, body: name + struct.pack(">I", len(body)) + body
+    put("raw", "mrw", block(b"\0MRM", block(b"\0TTW", exif()[6:])) + jpeg)
+    put("raw", "cr3", cr3(jpeg, small))
+
+
+def cr3(jpeg, small):
+    box = lambda kind, body: struct.pack(">I", 8 + len(body)) + kind + body
+    uuid = lambda name, body: box(b"uuid", bytes.fromhex(name) + body)
+    structure = b"II*\0\x08\0\0\0" + directory([(0x10F, 2, b"Canon\0"), (0x112, 3, 6)], 8)
+    canon = box(b"CMT1", structure) + box(b"CMT2", structure) + box(b"CMT4", structure)
+    canon += box(b"THMB", bytes(16) + small)
+    preview = uuid("eaf42b5e1c984b88b9fbb7dc406e4d16", bytes(8) + box(b"PRVW", bytes(16) + small))
+    packet = uuid("be7acfcb97a942e89c71999491e3afac", XMP)
+
+    def moov(at):
+        table = box(b"stsz", struct.pack(">III", 0, len(jpeg), 1)) + box(b"co64", struct.pack(">IIQ", 0, 1, at))
+        track = box(b"trak", box(b"mdia", box(b"minf", box(b"stbl", table))))
+        return box(b"moov", uuid("85c0b687820f11e08111f4ce462b6a48", canon) + track)
+
+    start = box(b"ftyp", b"crx \0\0\0\1crx isom")
+    at = len(start) + len(moov(0)) + len(packet) + len(preview) + 8
+    return start + moov(at) + packet + preview + box(b"mdat", jpeg)
+
+
 def metadata():
     put("exif", "little", exif()[6:])
     put("exif", "big", b"MM\0*\0\0\0\x08\0\x01\x01\x32\0\x02\0\0\0\x14\0\0\0\x1a\0\0\0\x002021:07:03 18:30:05\0")
@@ -271,6 +332,7 @@ OURS = """<x:xmpmeta xmlns:x="adobe:ns:meta/">
 
 if __name__ == "__main__":
     pictures()
+    raws()
     metadata()
     texts()
     files()

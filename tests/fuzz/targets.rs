@@ -32,6 +32,7 @@ fn target(name: &str) -> Option<Target> {
         "webp" => (|bytes| picture::check(bytes, Format::WebP), true),
         "gif" => (|bytes| picture::check(bytes, Format::Gif), true),
         "bmp" => (|bytes| picture::check(bytes, Format::Bmp), true),
+        "raw" => (|bytes| picture::check(bytes, Format::Raw), true),
         "tiff" => (|bytes| picture::check(bytes, Format::Tiff), true),
         "exif" => (|bytes| fuzz::exif(bytes).into(), true),
         "keywords" => (|bytes| fuzz::keywords(bytes).into(), true),

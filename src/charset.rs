@@ -39,18 +39,24 @@ pub(crate) fn western(bytes: &[u8]) -> String {
 
 /// UTF-16 that begins with no mark.
 pub(crate) fn utf16(bytes: &[u8], is_little: bool) -> String {
-    let unit = |pair: &[u8; 2]| match is_little {
-        true => u16::from_le_bytes(*pair),
-        false => u16::from_be_bytes(*pair),
+    let unit = |pair: &[u8; 2]| {
+        if is_little {
+            u16::from_le_bytes(*pair)
+        } else {
+            u16::from_be_bytes(*pair)
+        }
     };
     let units = bytes.as_chunks().0.iter().map(unit);
     gathered(char::decode_utf16(units).map(|found| found.unwrap_or(char::REPLACEMENT_CHARACTER)))
 }
 
 fn utf32(bytes: &[u8], is_little: bool) -> String {
-    let code = |four: &[u8; 4]| match is_little {
-        true => u32::from_le_bytes(*four),
-        false => u32::from_be_bytes(*four),
+    let code = |four: &[u8; 4]| {
+        if is_little {
+            u32::from_le_bytes(*four)
+        } else {
+            u32::from_be_bytes(*four)
+        }
     };
     let codes = bytes.as_chunks().0.iter().map(code);
     gathered(codes.map(|code| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)))

@@ -86,6 +86,7 @@ pub fn exif(bytes: &[u8]) {
     };
     let opened = decode::open(&picture, &LIMITS);
     assert!(opened.is_ok(), "the picture does not suffer");
+    decode::values(&picture);
     let metadata = opened.map(|(description, _)| description.metadata).ok();
     let metadata = metadata.iter();
     for metadata in metadata {
@@ -117,7 +118,7 @@ pub fn keywords(bytes: &[u8]) {
     let iptc = jpeg_with(0xED, b"Photoshop 3.0\0", bytes);
     for picture in xmp.into_iter().chain(iptc) {
         let keywords = decode::keywords(&picture);
-        assert!(keywords.len() <= 2 * xmp::MAX_KEYWORDS);
+        assert!(keywords.len() <= xmp::MAX_KEYWORDS);
         for keyword in keywords {
             assert!((1..=xmp::MAX_KEYWORD_BYTES).contains(&keyword.len()));
             assert_eq!(composed(keyword.trim()), keyword);

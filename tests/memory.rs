@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use pixdex::config::DecodeConfig;
-use pixdex::decode::{self, DecodeError};
+use pixdex::decode::{self, DecodeError, Encoded};
 
 #[path = "memory/counting.rs"]
 mod counting;
@@ -23,13 +23,18 @@ const LIMITS: DecodeConfig = DecodeConfig {
     memory_bytes: 0,
 };
 
-/// Whether the picture could be decoded, and how much was said, and taken, for each step.
-fn check(name: &str, bytes: &[u8]) -> Result<(), DecodeError> {
+/// Whether the picture could be opened, and how much was said, and taken, for that.
+fn check_opening<'a>(name: &str, bytes: &'a [u8]) -> Result<Encoded<'a>, DecodeError> {
     let (opened, taken) = most(|| decode::open(bytes, &LIMITS));
     let said = decode::need_to_open(bytes);
     println!("{name}: open {taken} of {said}");
     assert!(taken <= said, "{name} takes {taken} to open, not {said}");
-    let (_, encoded) = opened?;
+    Ok(opened?.1)
+}
+
+/// The same for each step until it is decoded.
+fn check(name: &str, bytes: &[u8]) -> Result<(), DecodeError> {
+    let encoded = check_opening(name, bytes)?;
     for side in [1, 100, 300] {
         let Some(said) = encoded.need_shrunk(side) else {
             continue;
@@ -569,4 +574,125 @@ fn no_raw_file_takes_more_than_was_said() {
     // Empty texts, of which a list is made.
     let texts = dng(&[(0x103, 1)], (0x010E, 0x0110), 4_096, &[0; 9_000]);
     drop(check("raw of empty texts", &texts));
+}
+
+fn segment(marker: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let data = parts.concat();
+    let length = (data.len() as u16 + 2).to_be_bytes();
+    [&[0xFF, marker], &length[..], &data].concat()
+}
+
+fn jpeg_with(segments: &[Vec<u8>]) -> Vec<u8> {
+    let bytes = written(&waves(8, 8).into(), ImageFormat::Jpeg);
+    [&bytes[..2], &segments.concat(), &bytes[2..]].concat()
+}
+
+/// A TIFF structure of one directory with so many fields, each of which says that it is a text of so many bytes.
+fn crowded_tiff(fields: u16, tag: u16, text: &[u8]) -> Vec<u8> {
+    let mut bytes = b"II*\0\x08\0\0\0".to_vec();
+    bytes.extend(fields.to_le_bytes());
+    let behind = 8 + 2 + 12 * u32::from(fields) + 4;
+    for _ in 0..fields {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(2_u16.to_le_bytes());
+        bytes.extend((text.len() as u32).to_le_bytes());
+        bytes.extend(behind.to_le_bytes());
+    }
+    bytes.extend([0; 4]);
+    bytes.extend(text);
+    bytes
+}
+
+/// A packet of as many keywords as there is room for.
+fn crowded_packet(room: usize) -> Vec<u8> {
+    let start = "<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description \
+                 xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:subject><rdf:Bag>";
+    let end = "</rdf:Bag></dc:subject></rdf:Description></rdf:RDF>";
+    let items = (room - start.len() - end.len()) / 18;
+    format!("{start}{}{end}", "<rdf:li>a</rdf:li>".repeat(items)).into_bytes()
+}
+
+#[test]
+fn nothing_that_a_file_says_takes_more_than_was_said() {
+    let _alone = COUNTING.lock();
+    drop(check_opening("warm", &jpeg_with(&[])));
+    let xmp = |packet: &[u8]| segment(0xE1, &[b"http://ns.adobe.com/xap/1.0/\0", packet]);
+    let crowded = crowded_packet(65_000);
+    let piece = vec![0x80; 65_000];
+    let western = [b"<", &piece[..], b">"].concat();
+    let exif = |block: &[u8]| segment(0xE1, &[b"Exif\0\0", block]);
+    let name = [b'A'; 32];
+    let piece = vec![0x80; 65_000];
+    let more: Vec<u8> = (0..300)
+        .flat_map(|at: u32| {
+            let start = b"http://ns.adobe.com/xmp/extension/\0";
+            let place = (at * 65_000).to_be_bytes();
+            segment(0xE1, &[start, &name, &[0; 4], &place, &piece])
+        })
+        .collect();
+    let sets = [0x1C, 2, 25, 0, 1, b'a'].repeat(10_000);
+    let sets = [
+        b"8BIM\x04\x04\0\0",
+        &(sets.len() as u32).to_be_bytes()[..],
+        &sets,
+    ]
+    .concat();
+    let sets = segment(0xED, &[b"Photoshop 3.0\0", &sets]);
+    let tiny = xmp(b"<");
+    let keywords = crowded_tiff(5_000, 0x9C9E, &b"a\0;\0".repeat(1_000));
+    for (name, segments) in [
+        ("packets", vec![xmp(&crowded); 20]),
+        ("western packets", vec![xmp(&western); 20]),
+        ("tiny packets", vec![tiny; 100_000]),
+        ("a long packet", vec![xmp(&name), more]),
+        (
+            "fields",
+            vec![exif(&crowded_tiff(5_000, 0x9003, b"no time at all")); 20],
+        ),
+        ("keywords", vec![exif(&keywords); 20]),
+        ("tiny blocks", vec![exif(b"II"); 100_000]),
+        ("parts of blocks", vec![exif(b""); 100_000]),
+        ("data sets", vec![sets; 20]),
+    ] {
+        check_opening(&format!("jpeg of {name}"), &jpeg_with(&segments)).unwrap();
+    }
+    let wide = b"<\0\x80\x80".repeat(5 << 20);
+    for (name, tag, text) in [
+        (
+            "a western packet",
+            700,
+            [b'<'].into_iter().chain(vec![0x80; 10 << 20]).collect(),
+        ),
+        ("a wide packet", 700, wide),
+        ("a crowded packet", 700, crowded_packet(3 << 20)),
+        ("a long text", 0x110, vec![b' '; 20 << 20]),
+        ("a long keyword", 0x9C9E, vec![b';'; 20 << 20]),
+        (
+            "data sets",
+            0x83BB,
+            [0x1C, 2, 25, 0, 1, b'a'].repeat(1 << 20),
+        ),
+        ("turned data sets", 0x83BB, [0, 25, 2, 0x1C].repeat(1 << 20)),
+    ] {
+        drop(check(
+            &format!("tiff of {name}"),
+            &crowded_tiff(1, tag, &text),
+        ));
+    }
+    let bomb = |start: &[u8]| {
+        let data = [start, b"\0\0", &folded(b' ', 40 << 20)].concat();
+        chunk(*b"zTXt", &data)
+    };
+    for name in [&b"XML:com.adobe.xmp"[..], b"Raw profile type exif"] {
+        let bytes = png(8, 8, 8, 2, false, &[bomb(name), bomb(name)].concat());
+        check_opening("png of much that is folded", &bytes).unwrap();
+    }
+}
+
+/// So many bytes of one sort as a zlib stream.
+fn folded(byte: u8, count: usize) -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(&vec![byte; count]).unwrap();
+    encoder.finish().unwrap()
 }

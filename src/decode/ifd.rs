@@ -122,12 +122,9 @@ impl<'a> Tiff<'a> {
 }
 
 impl<'a> Directory<'a> {
-    /// All fields of a number, the last first: it is the one that other programs take.
+    /// All fields of a number, as they stand.
     pub(super) fn all(&self, tag: u16) -> impl Iterator<Item = &Field<'a>> {
-        self.fields
-            .iter()
-            .rev()
-            .filter(move |field| field.tag == tag)
+        self.fields.iter().filter(move |field| field.tag == tag)
     }
 
     /// Every field, as they stand.
@@ -147,18 +144,12 @@ impl<'a> Field<'a> {
         self.data
     }
 
-    /// The first of its values, where they are whole numbers of any kind.
+    /// The first of its values, where that is a whole number, of whatever kind.
     pub(super) fn integer(&self) -> Option<i64> {
-        let width = width(self.kind)? as usize;
-        let value = number(self.data.get(..width)?, self.is_little);
-        Some(match self.kind {
-            1 | 3 | 4 | 13 | 16 | 18 => i64::try_from(value).ok()?,
-            6 => i64::from(value as u8 as i8),
-            8 => i64::from(value as u16 as i16),
-            9 => i64::from(value as u32 as i32),
-            17 => value as i64,
-            _ => return None,
-        })
+        let first = self.numbers(1).first().copied()?;
+        // All that a double holds exactly: places in files, and numbers of things.
+        let is_whole = first.fract() == 0.0 && first.abs() < 9e15;
+        is_whole.then_some(first as i64)
     }
 
     /// Its first values as numbers, whatever kind of numbers they are; what is divided by nothing is no finite number.
@@ -292,7 +283,7 @@ pub(super) mod tests {
 
     #[test]
     fn whole_numbers_are_read_in_every_kind() {
-        let kinds: [(u16, &[u8], Option<i64>); 12] = [
+        let kinds: [(u16, &[u8], Option<i64>); 15] = [
             (1, b"\x06", Some(6)),
             (3, b"\x06\x00\x01\x00", Some(6)),
             (4, b"\x06\0\0\0", Some(6)),
@@ -304,7 +295,10 @@ pub(super) mod tests {
             (17, b"\xFA\xFF\xFF\xFF\xFF\xFF\xFF\xFF", Some(-6)),
             (16, b"\xFA\xFF\xFF\xFF\xFF\xFF\xFF\xFF", None),
             (2, b"6", None),
-            (5, b"\x06\0\0\0\x01\0\0\0", None),
+            (5, b"\x06\0\0\0\x01\0\0\0", Some(6)),
+            (5, b"\x07\0\0\0\x02\0\0\0", None),
+            (5, b"\x06\0\0\0\0\0\0\0", None),
+            (11, b"\0\0\xC0\x40", Some(6)),
         ];
         for (kind, data, expected) in kinds {
             let count = (data.len() as u64 / width(kind).unwrap()) as u32;

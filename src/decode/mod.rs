@@ -20,6 +20,7 @@ mod webp;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Cursor;
+use std::mem::take;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -243,7 +244,7 @@ fn open_unguarded<'a>(
         _ => encoded(bytes, format, limits)?,
     };
     let parts = containers::parts(bytes, format);
-    let said = metadata::read(&parts, None);
+    let mut said = metadata::read(&parts, containers::taken(bytes, format));
     let orientation = match format {
         Format::Raw => raw::orientation(&parts),
         _ => said.orientation,
@@ -251,7 +252,7 @@ fn open_unguarded<'a>(
     encoded.orientation = orientation.unwrap_or(Orientation::NoTransforms);
     let (width, height) = encoded.upright();
     let description = Description {
-        keywords: said.keywords.clone(),
+        keywords: take(&mut said.keywords),
         metadata: Metadata::new(format, width, height).saying(said),
     };
     Ok((description, encoded))

@@ -6,7 +6,7 @@
 use image::ColorType;
 
 use super::Encoded;
-use super::containers::MOST_OF_PNG;
+use super::containers::{MOST_OF_PNG, said_bytes};
 use super::gif::first_frame;
 use super::{jpeg, raw, webp};
 use crate::formats::Format;
@@ -36,7 +36,8 @@ const XMP_FIELD: u64 = 700;
 /// Most bytes for all that a file says about its picture: copies of its parts, and what they unfold to.
 pub fn to_open(bytes: &[u8]) -> u64 {
     let len = bytes.len() as u64;
-    let unfolded = match Format::of_bytes(bytes) {
+    let format = Format::of_bytes(bytes);
+    let unfolded = match format {
         Some(Format::Jpeg) => 3 * len,
         Some(Format::Png) => 2 * len + profile_of_png(bytes) + texts_of_png(bytes),
         Some(Format::WebP) => 2 * len + webp::missing_metadata(bytes),
@@ -49,7 +50,8 @@ pub fn to_open(bytes: &[u8]) -> u64 {
         }
         Some(Format::Bmp) | None => 0,
     };
-    BASE + unfolded + said(len)
+    let said_bytes = format.map_or(0, |format| said_bytes(bytes, format));
+    BASE + unfolded + said(said_bytes as u64)
 }
 
 /// What is read of what a file says: the text of one packet after another, which has three bytes for one at most, and a

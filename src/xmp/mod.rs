@@ -338,14 +338,11 @@ mod tests {
     #[test]
     fn every_list_of_keywords_is_read() {
         let with = |property: &str, items: &[&str]| {
-            let items: String = items
-                .iter()
-                .map(|item| format!("<rdf:li>{item}</rdf:li>"))
-                .collect();
+            let items = items.join("</rdf:li><rdf:li>");
             let text = format!(
                 "<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description \
                  xmlns:digiKam='http://www.digikam.org/ns/1.0/' xmlns:MicrosoftPhoto='http://ns.microsoft.com/photo/1.0'>\
-                 <{property}><rdf:Seq>{items}</rdf:Seq></{property}></rdf:Description></rdf:RDF>"
+                 <{property}><rdf:Seq><rdf:li>{items}</rdf:li></rdf:Seq></{property}></rdf:Description></rdf:RDF>"
             );
             names(text.as_bytes())
         };

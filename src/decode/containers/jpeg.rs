@@ -61,6 +61,13 @@ pub(super) fn parts(bytes: &[u8]) -> Parts<'_> {
     }
 }
 
+/// How many bytes stand before the first scan.
+pub(super) fn said_bytes(bytes: &[u8]) -> usize {
+    let mut segments = Segments(bytes);
+    while segments.next().is_some() {}
+    bytes.len() - segments.0.len()
+}
+
 /// Pieces as one. What is in one piece is not copied.
 fn whole<'a>(pieces: &[&'a [u8]]) -> Option<Cow<'a, [u8]>> {
     match pieces {
@@ -128,9 +135,9 @@ fn joined<'a>(packets: &[Cow<'_, [u8]>], mut pieces: Vec<Piece<'a>>) -> Option<C
         let mut packets = packets.iter();
         packets.any(|packet| memchr::memmem::find(packet, name).is_some())
     };
-    let mut names: Vec<&[u8]> = pieces.iter().map(|(name, ..)| *name).collect();
-    names.dedup();
-    let named = names
+    let mut all: Vec<&[u8]> = pieces.iter().map(|(name, ..)| *name).collect();
+    all.dedup();
+    let named = all
         .into_iter()
         .take(MAX_PARTS)
         .find(|name| is_named(name))?;
@@ -201,6 +208,8 @@ mod tests {
             segment(APP1, &[b"Exif\0\0", b"and on"]),
         ]);
         assert_eq!(parts(&bytes).exif, [&b"II*\0and on"[..]]);
+        let scan = segment(0xDA, &[b"Exif\0\0no more"]);
+        assert_eq!(said_bytes(&bytes), bytes.len() - scan.len());
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod tiff;
 
 use std::borrow::Cow;
 
-use super::metadata::MAX_PARTS;
+use super::metadata::{MAX_PARTS, Moment};
 use super::parts::Parts;
 use super::raw;
 use crate::formats::Format;
@@ -46,6 +46,23 @@ fn of_raw(bytes: &[u8]) -> Parts<'_> {
     }
     parts.icc = own.icc;
     parts
+}
+
+/// How many bytes of a file its parts can be in.
+pub(super) fn said_bytes(bytes: &[u8], format: Format) -> usize {
+    match format {
+        Format::Jpeg => jpeg::said_bytes(bytes),
+        Format::Bmp => 0,
+        _ => bytes.len(),
+    }
+}
+
+/// When a file of this format itself says that its picture was taken, apart from its parts.
+pub(super) fn taken(bytes: &[u8], format: Format) -> Option<Moment> {
+    match format {
+        Format::Png => png::taken(bytes),
+        _ => None,
+    }
 }
 
 /// Keeps a part, unless there are more than anybody writes.

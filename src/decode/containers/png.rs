@@ -6,10 +6,15 @@ use std::io::Read;
 use flate2::read::ZlibDecoder;
 
 use super::keep;
+use crate::charset;
+use crate::decode::metadata::Moment;
 use crate::decode::parts::Parts;
 
 /// How much what is compressed may unfold to, all of it together. The rest is not read.
 pub(in crate::decode) const MAX_UNFOLDED: u64 = 16 << 20;
+
+/// Longer times are not read.
+const MAX_TIME_BYTES: usize = 64;
 
 /// The name of a text that is an XMP packet.
 const XMP: &[u8] = b"XML:com.adobe.xmp";
@@ -20,10 +25,29 @@ const RAW_PROFILE: &[u8] = b"Raw profile type ";
 /// How such a text begins that is neither EXIF nor anything else.
 const XMP_IN_JPEG: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 
+/// The name of a text that tells when a picture was made.
+const CREATED: &[u8] = b"creation time";
+
+/// When the file says that its picture was made.
+pub(super) fn taken(bytes: &[u8]) -> Option<Moment> {
+    let mut chunks = Chunks(bytes.get(8..).unwrap_or_default());
+    chunks.find_map(|(kind, data)| {
+        let (name, text) = split_at_nul(data)?;
+        let text = match kind {
+            b"tEXt" => text,
+            b"iTXt" => international(text).filter(|(is_folded, _)| !is_folded)?.1,
+            _ => return None,
+        };
+        let is_it = name.eq_ignore_ascii_case(CREATED);
+        is_it.then(|| Moment::parse(&charset::guessed(charset::start(text, MAX_TIME_BYTES))))?
+    })
+}
+
 pub(super) fn parts(bytes: &[u8]) -> Parts<'_> {
     let mut reader = Reader {
         parts: Parts::default(),
-        in_texts: Parts::default(),
+        exif_in_texts: Vec::new(),
+        profile_in_text: None,
         room: MAX_UNFOLDED,
     };
     for (kind, data) in Chunks(bytes.get(8..).unwrap_or_default()) {
@@ -36,21 +60,11 @@ pub(super) fn parts(bytes: &[u8]) -> Parts<'_> {
             _ => {}
         }
     }
-    let Parts {
-        exif,
-        xmp,
-        iptc,
-        icc,
-    } = reader.in_texts;
     let mut parts = reader.parts;
-    // The chunk of its own counts before a text.
-    exif.into_iter()
-        .for_each(|block| keep(&mut parts.exif, block));
-    xmp.into_iter()
-        .for_each(|block| keep(&mut parts.xmp, block));
-    iptc.into_iter()
-        .for_each(|block| keep(&mut parts.iptc, block));
-    parts.icc = parts.icc.or(icc);
+    for block in reader.exif_in_texts {
+        keep(&mut parts.exif, block);
+    }
+    parts.icc = parts.icc.or(reader.profile_in_text);
     parts
 }
 
@@ -73,7 +87,9 @@ impl<'a> Iterator for Chunks<'a> {
 
 struct Reader<'a> {
     parts: Parts<'a>,
-    in_texts: Parts<'a>,
+    /// What has a chunk of its own counts before what stands in a text.
+    exif_in_texts: Vec<Cow<'a, [u8]>>,
+    profile_in_text: Option<Cow<'a, [u8]>>,
     /// How much may still be unfolded.
     room: u64,
 }
@@ -95,23 +111,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A name, whether and how it is compressed, a language, the name in it, and the text.
     fn add_international_text(&mut self, data: &'a [u8]) {
-        let read = || {
-            let (name, rest) = split_at_nul(data)?;
-            let [is_compressed, _, rest @ ..] = rest else {
-                return None;
-            };
-            let (_, rest) = split_at_nul(rest)?;
-            let (_, text) = split_at_nul(rest)?;
-            Some((name, *is_compressed != 0, text))
+        let Some((name, rest)) = split_at_nul(data) else {
+            return;
         };
-        match read() {
-            Some((name, true, text)) if is_known(name) => {
+        match international(rest) {
+            Some((true, text)) if is_known(name) => {
                 let text = self.unfolded(text);
                 self.add(name, text.into());
             }
-            Some((name, false, text)) => self.add(name, text.into()),
+            Some((false, text)) => self.add(name, text.into()),
             _ => {}
         }
     }
@@ -126,21 +135,19 @@ impl<'a> Reader<'a> {
 
     fn add(&mut self, name: &[u8], text: Cow<'a, [u8]>) {
         if name == XMP {
-            keep(&mut self.in_texts.xmp, text);
+            keep(&mut self.parts.xmp, text);
         } else if let Some(kind) = name.strip_prefix(RAW_PROFILE) {
             let Some(data) = of_raw_profile(&text) else {
                 return;
             };
             match kind.to_ascii_lowercase().as_slice() {
                 b"exif" | b"app1" => match data.strip_prefix(XMP_IN_JPEG) {
-                    Some(packet) => keep(&mut self.in_texts.xmp, packet.to_vec()),
-                    None => keep(&mut self.in_texts.exif, data),
+                    Some(packet) => keep(&mut self.parts.xmp, packet.to_vec()),
+                    None => keep(&mut self.exif_in_texts, data),
                 },
-                b"xmp" => keep(&mut self.in_texts.xmp, data),
-                b"iptc" | b"8bim" => keep(&mut self.in_texts.iptc, data),
-                b"icc" | b"icm" => {
-                    self.in_texts.icc = self.in_texts.icc.take().or(Some(data.into()))
-                }
+                b"xmp" => keep(&mut self.parts.xmp, data),
+                b"iptc" | b"8bim" => keep(&mut self.parts.iptc, data),
+                b"icc" | b"icm" => self.profile_in_text = Some(data.into()),
                 _ => {}
             }
         }
@@ -156,6 +163,16 @@ impl<'a> Reader<'a> {
         self.room = self.room.saturating_sub(unfolded.len() as u64);
         unfolded
     }
+}
+
+/// Behind the name: whether and how it is compressed, a language, the name in it, and the text. Whether it is, and the text.
+fn international(data: &[u8]) -> Option<(bool, &[u8])> {
+    let [is_compressed, _, rest @ ..] = data else {
+        return None;
+    };
+    let (_, rest) = split_at_nul(rest)?;
+    let (_, text) = split_at_nul(rest)?;
+    Some((*is_compressed != 0, text))
 }
 
 fn is_known(name: &[u8]) -> bool {
@@ -207,7 +224,7 @@ mod tests {
 
     fn raw_profile(kind: &str, data: &[u8]) -> Vec<u8> {
         let digits: Vec<String> = data.iter().map(|byte| format!("{byte:02x}")).collect();
-        let lines: Vec<String> = digits.chunks(4).map(|line| line.concat()).collect();
+        let lines: Vec<String> = digits.chunks(4).map(<[String]>::concat).collect();
         format!("\n{kind}\n{:8}\n{}\n", data.len(), lines.join("\n")).into_bytes()
     }
 
@@ -237,6 +254,22 @@ mod tests {
         assert_eq!(parts.xmp, [&b"<a/>"[..], b"<b/>", b"<c/>"]);
         assert_eq!(parts.iptc, [&b"8BIM"[..]]);
         assert_eq!(parts.icc.as_deref(), Some(&b"profile"[..]));
+    }
+
+    #[test]
+    fn a_text_tells_when_the_picture_was_made() {
+        let time = b"Wed, 01 May 2019 12:00:00 +0200";
+        let expected = Moment::parse("2019-05-01T12:00:00+02:00");
+        for made in [
+            chunk(b"tEXt", &[b"Creation Time\0", time]),
+            chunk(b"iTXt", &[b"creation time\0\0\0\0\0", time]),
+        ] {
+            assert_eq!(
+                taken(&png(&[chunk(b"tEXt", &[b"Title\0x"]), made])),
+                expected
+            );
+        }
+        assert_eq!(taken(&png(&[chunk(b"tEXt", &[b"Title\0", time])])), None);
     }
 
     #[test]

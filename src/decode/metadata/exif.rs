@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::moment::Moment;
-use super::place::{Axis, Place, degrees};
+use super::place::{Axis, Place, angle, degrees};
 use crate::charset;
 use crate::decode::ifd::{Directory, Field, Tiff};
 use crate::xmp;
@@ -106,11 +106,8 @@ pub(super) struct Nested<'a> {
 
 impl<'a> Exif<'a> {
     /// Nothing of what does not begin as a TIFF does, a header before it or not.
-    pub(super) fn read(mut block: &'a [u8]) -> Option<Exif<'a>> {
-        while let Some(rest) = block.strip_prefix(b"Exif\0\0") {
-            block = rest;
-        }
-        let tiff = Tiff::open(block)?;
+    pub(super) fn read(block: &'a [u8]) -> Option<Exif<'a>> {
+        let tiff = Tiff::open(block.strip_prefix(b"Exif\0\0").unwrap_or(block))?;
         let main = tiff.first();
         let below = |tag, directory: &Directory<'a>| {
             let pointers = directory.all(tag).filter_map(Field::integer);
@@ -141,7 +138,8 @@ impl<'a> Exif<'a> {
         self.fields(tag).filter_map(Field::integer)
     }
 
-    /// Whatever number stands there, be it an orientation or not.
+    /// Whatever number stands there, be it an orientation or not, and of whatever kind: Pillow does not turn by a byte, exiftool
+    /// tells of it as of any other, and nobody means another thing by it.
     pub(super) fn orientation(&self) -> Option<i64> {
         // The picture's own directory comes second otherwise, but this is its field.
         let [exif, main] = &self.directories;
@@ -202,15 +200,17 @@ impl<'a> Exif<'a> {
     }
 
     pub(super) fn place(&self) -> Option<Place> {
-        let angle = |[direction, value]: [u16; 2], axis: Axis| {
+        let signed = |[direction, value]: [u16; 2], axis: Axis| {
             let mut signs = self.place.all(direction).filter_map(text);
             let sign = signs.find_map(|text| axis.sign(&text))?;
             let mut angles = self.place.all(value);
-            let size = angles.find_map(|field| degrees(&field.numbers(3)))?;
+            let of_text = |field: &Field<'a>| angle(&text(field)?, axis).map(f64::abs);
+            let size = |field| degrees(&Field::numbers(field, 3)).or_else(|| of_text(field));
+            let size = angles.find_map(size)?;
             Some(sign * size)
         };
-        let latitude = angle(LATITUDE, Axis::Latitude);
-        Place::of(latitude, angle(LONGITUDE, Axis::Longitude))
+        let latitude = signed(LATITUDE, Axis::Latitude);
+        Place::of(latitude, signed(LONGITUDE, Axis::Longitude))
     }
 
     /// Packets and data sets in fields of their own.

@@ -156,7 +156,7 @@ pub(super) fn read(parts: &Parts<'_>, container: Option<Moment>) -> Said {
 
 /// Every value of all parts that says something of what is read.
 pub(super) fn values(parts: &Parts<'_>) -> Vec<Value> {
-    with_blocks(parts, |blocks| blocks.values())
+    with_blocks(parts, listed)
 }
 
 /// What a part of this file holds that cannot be read.
@@ -323,33 +323,33 @@ impl<'a> Blocks<'a> {
         let of_exif = self.exif.iter().flat_map(Exif::keywords);
         xmp::sound_keywords(of_xmp.chain(of_iptc).chain(of_exif))
     }
+}
 
-    fn values(&self) -> Vec<Value> {
-        let mut values = Vec::new();
-        let mut add = |source, name: String, text: &str| {
-            values.push(Value {
-                source,
-                name,
-                text: text.to_owned(),
-            });
-        };
-        for exif in &self.exif {
-            for (name, text) in exif.all() {
-                add("EXIF", name.to_owned(), &text);
-            }
+fn listed(blocks: &Blocks<'_>) -> Vec<Value> {
+    let mut values = Vec::new();
+    let mut add = |source, name: String, text: &str| {
+        values.push(Value {
+            source,
+            name,
+            text: text.to_owned(),
+        });
+    };
+    for exif in &blocks.exif {
+        for (name, text) in exif.all() {
+            add("EXIF", name.to_owned(), &text);
         }
-        for fields in &self.xmp {
-            for ((prefix, name), text) in fields.all() {
-                add("XMP", format!("{prefix}:{name}"), text.trim());
-            }
-        }
-        for iptc in &self.iptc {
-            for (name, text) in iptc.all() {
-                add("IPTC", name.to_owned(), &text);
-            }
-        }
-        values
     }
+    for fields in &blocks.xmp {
+        for ((prefix, name), text) in fields.all() {
+            add("XMP", format!("{prefix}:{name}"), text.trim());
+        }
+    }
+    for iptc in &blocks.iptc {
+        for (name, text) in iptc.all() {
+            add("IPTC", name.to_owned(), &text);
+        }
+    }
+    values
 }
 
 /// Windows counts in hundredths: 1, 25, 50, 75 and 99 are its five stars.

@@ -1,5 +1,7 @@
 //! A time as the camera's clock showed it, read from whatever form programs gave it.
 
+use std::ops::RangeInclusive;
+
 use crate::calendar::days_of;
 
 /// A second of a day that exists, with what is known beyond that.
@@ -17,6 +19,14 @@ pub(in crate::decode) struct Moment {
     pub(super) offset_minutes: Option<i16>,
 }
 
+/// How the names of months begin.
+const MONTHS: [&str; 12] = [
+    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+];
+
+/// More words no time has.
+const MAX_WORDS: usize = 16;
+
 /// No zone is further from UTC.
 const MAX_OFFSET_MINUTES: i16 = 14 * 60;
 
@@ -27,6 +37,10 @@ impl Moment {
     /// exiftool gives such texts as they stand; what they mean is decided here. The year stands first, in four digits, as
     /// nobody can tell a day from a month in front of it.
     pub(in crate::decode) fn parse(text: &str) -> Option<Moment> {
+        Moment::of_numbers(text).or_else(|| Moment::of_numbers(&in_numbers(text)?))
+    }
+
+    fn of_numbers(text: &str) -> Option<Moment> {
         let mut rest = Rest(text);
         rest.skip(|c| c.is_whitespace() || c == '\0');
         let (year, month, day) = date(&mut rest)?;
@@ -51,7 +65,7 @@ impl Moment {
             0 => {}
             1 | 2 => {
                 self.hour = run.parse().ok()?;
-                self.add_minutes(rest)?;
+                self.add_minutes(rest);
             }
             4 | 6 => {
                 self.hour = run.get(..2)?.parse().ok()?;
@@ -68,9 +82,9 @@ impl Moment {
         Some(())
     }
 
-    fn add_minutes(&mut self, rest: &mut Rest<'_>) -> Option<()> {
+    fn add_minutes(&mut self, rest: &mut Rest<'_>) {
         let Some((between, minute)) = rest.part() else {
-            return Some(());
+            return;
         };
         self.minute = minute;
         let before = *rest;
@@ -82,7 +96,6 @@ impl Moment {
             }
             _ => *rest = before,
         }
-        Some(())
     }
 
     /// Whether there is such a day and such a time. A clock that was never set says the first day of the first year.
@@ -182,6 +195,30 @@ fn date(rest: &mut Rest<'_>) -> Option<(u16, u8, u8)> {
     Some((year, month, day))
 }
 
+/// The same as numbers where the month is a word, as in mails and in C: `Wed, 01 May 2019 12:00:00 +0200`.
+fn in_numbers(text: &str) -> Option<String> {
+    let words: Vec<&str> = text
+        .split([' ', ','])
+        .filter(|word| !word.is_empty())
+        .take(MAX_WORDS)
+        .collect();
+    let number = |lengths: RangeInclusive<usize>| {
+        let is_number = |word: &&&str| {
+            lengths.contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        words.iter().find(is_number).copied()
+    };
+    let of_word = |word: &&str| {
+        let start = word.get(..3)?.to_ascii_lowercase();
+        MONTHS.iter().position(|month| *month == start)
+    };
+    let month = words.iter().find_map(of_word)? + 1;
+    let (year, day) = (number(4..=4)?, number(1..=2)?);
+    let time = words.iter().position(|word| word.contains(':'));
+    let time = time.and_then(|time| words.get(time..)).unwrap_or_default();
+    Some(format!("{year}-{month}-{day} {}", time.join(" ")))
+}
+
 /// A part of a second behind a point or a comma.
 fn fraction(rest: &mut Rest<'_>) -> Option<u16> {
     let mut after = Rest(rest.0.strip_prefix(['.', ','])?);
@@ -205,13 +242,13 @@ fn half(rest: &mut Rest<'_>, hour: u8) -> u8 {
             .iter()
             .any(|half| lower.starts_with(half))
     };
-    let (is_am, is_pm) = (is_half("am"), is_half("pm"));
-    if is_am || is_pm {
+    let (is_morning, is_afternoon) = (is_half("am"), is_half("pm"));
+    if is_morning || is_afternoon {
         rest.skip(|c| c.is_ascii_alphabetic() || c == '.');
     }
     match hour {
-        12 if is_am => 0,
-        1..12 if is_pm => hour + 12,
+        12 if is_morning => 0,
+        1..12 if is_afternoon => hour + 12,
         _ => hour,
     }
 }
@@ -293,6 +330,22 @@ mod tests {
             let expected = format!("2019-05-01T{time}");
             assert_eq!(read(text), Some(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn a_month_may_be_a_word() {
+        for text in [
+            "Wed, 01 May 2019 12:03:04 +0200",
+            "Wed May  1 12:03:04 2019",
+            "1 May 2019 12:03:04 PM CEST",
+            "Wed 01 may 2019 12:03:04",
+        ] {
+            assert_eq!(read(text).as_deref(), Some("2019-05-01T12:03:04"), "{text}");
+        }
+        let zone = Moment::parse("Wed, 01 May 2019 12:03:04 +0200").unwrap();
+        assert_eq!(zone.offset_minutes, Some(120));
+        assert_eq!(read("May 2019"), None);
+        assert_eq!(read("31 April 2019"), None);
     }
 
     #[test]

@@ -77,8 +77,9 @@ pub(super) fn angle(text: &str, axis: Axis) -> Option<f64> {
         .filter(|part| !part.is_empty());
     let parts: Option<Vec<f64>> = parts.take(3).map(|part| part.parse().ok()).collect();
     let size = degrees(&parts?)?;
-    let sign = match text.chars().find(char::is_ascii_alphabetic) {
-        Some(letter) => axis.sign(letter.encode_utf8(&mut [0; 4]))?,
+    let mut words = text.split(|c: char| !c.is_ascii_alphabetic());
+    let sign = match words.rfind(|word| !word.is_empty()) {
+        Some(direction) => axis.sign(direction)?,
         None if text.starts_with('-') => -1.0,
         None => 1.0,
     };
@@ -135,6 +136,7 @@ mod tests {
             ("47.51", Some(47.51)),
             ("47.51 s", Some(-47.51)),
             ("47,30.6", Some(47.51)),
+            ("47 deg 30' 36 South", Some(-47.51)),
             ("47,30.6W", None),
             ("north", None),
             ("", None),

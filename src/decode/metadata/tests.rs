@@ -2,6 +2,7 @@
 
 use super::iptc::tests::data_set;
 use super::*;
+use crate::decode::ifd::Tiff;
 use crate::decode::ifd::tests::{Written, ascii, bytes, long, rationals, short, tiff};
 
 const EXIF_IFD: u16 = 0x8769;
@@ -277,6 +278,22 @@ fn one_pointer_that_leads_astray_loses_nothing_else() {
     }
 }
 
+/// Some programs point to it from there.
+#[test]
+fn a_place_may_stand_below_the_other_directory() {
+    const ELSEWHERE: u16 = 0xEEEE;
+    let with = |place: u32, astray: &[Written]| {
+        let exif = [long(GPS_IFD, place)];
+        tiff(astray, &[(EXIF_IFD, &exif), (ELSEWHERE, &here())])
+    };
+    for astray in [&[][..], &[long(GPS_IFD, 100_000)]] {
+        let first = with(0, astray);
+        let first = Tiff::open(&first).unwrap().first();
+        let place = first.all(ELSEWHERE).next().unwrap().integer().unwrap();
+        assert!(of_blocks(&[&with(place as u32, astray)]).place.is_some());
+    }
+}
+
 #[test]
 fn a_place_is_read_in_every_form() {
     let [south, latitude, east, longitude] = <[Written; 4]>::try_from(here()).unwrap();
@@ -298,6 +315,7 @@ fn a_place_is_read_in_every_form() {
         rationals(2, 5, &[(47, 1), (306, 10), (0, 0)]),
         rationals(2, 5, &[(4751, 100), (0, 1), (0, 1)]),
         rationals(2, 5, &[(4751, 100)]),
+        ascii(2, "47.51"),
         rationals(2, 5, &[(47, 1), (306, 10)]),
         Written {
             count: 1,

@@ -656,7 +656,7 @@ fn nothing_that_a_file_says_takes_more_than_was_said() {
     ] {
         check_opening(&format!("jpeg of {name}"), &jpeg_with(&segments)).unwrap();
     }
-    let wide = b"<\0\x80\x80".repeat(5 << 20);
+    let wide = b"<\0\x80\x80".repeat(3 << 20);
     for (name, tag, text) in [
         (
             "a western packet",
@@ -674,10 +674,12 @@ fn nothing_that_a_file_says_takes_more_than_was_said() {
         ),
         ("turned data sets", 0x83BB, [0, 25, 2, 0x1C].repeat(1 << 20)),
     ] {
-        drop(check(
-            &format!("tiff of {name}"),
-            &crowded_tiff(1, tag, &text),
-        ));
+        // It shows no picture, but what it says is read without one.
+        let bytes = crowded_tiff(1, tag, &text);
+        let (_, taken) = most(|| decode::keywords(&bytes));
+        let said = decode::need_to_open(&bytes);
+        println!("tiff of {name}: {taken} of {said}");
+        assert!(taken <= said, "{name} takes {taken}, not {said}");
     }
     let bomb = |start: &[u8]| {
         let data = [start, b"\0\0", &folded(b' ', 40 << 20)].concat();

@@ -500,6 +500,9 @@ mod tests {
             format!("<dc:title>{long}&amp;{long}</dc:title><dc:subject>dog</dc:subject>");
         let found = fields("", &elements);
         assert_eq!(found.text(TITLE).map(str::len), Some(MAX_TEXT_BYTES));
+        let found = fields(&format!("dc:title='{long}'"), "");
+        assert_eq!(found.text(TITLE).map(str::len), Some(MAX_TEXT_BYTES));
+        let found = fields("", &elements);
         assert_eq!(found.text(SUBJECT), Some("dog"));
         let deep = Fields::read("<a>".repeat(1000).as_bytes());
         assert!(deep.error.unwrap().to_string().contains("too deeply"));

@@ -1,6 +1,6 @@
 //! Every value from every part, what each part may do wrong, and which part is believed.
 
-use super::iptc::tests::data_set;
+use super::iptc::tests::{data_set, resource};
 use super::*;
 use crate::decode::ifd::Tiff;
 use crate::decode::ifd::tests::{Written, ascii, bytes, long, rationals, short, tiff};
@@ -316,6 +316,7 @@ fn a_place_is_read_in_every_form() {
         rationals(2, 5, &[(4751, 100), (0, 1), (0, 1)]),
         rationals(2, 5, &[(4751, 100)]),
         ascii(2, "47.51"),
+        ascii(2, "-47,30,36"),
         rationals(2, 5, &[(47, 1), (306, 10)]),
         Written {
             count: 1,
@@ -392,6 +393,27 @@ fn keywords_of_all_parts_are_taken_together() {
     };
     let found: Vec<String> = read(&parts, None).keywords.into_iter().collect();
     assert_eq!(found, ["See", "Straße", "cat", "dog", "tree"]);
+}
+
+#[test]
+fn a_packet_may_stand_among_image_resources() {
+    let parts = Parts {
+        iptc: vec![resource(0x424, &packet("xmp:Rating='2'")).into()],
+        ..Parts::default()
+    };
+    assert_eq!(read(&parts, None).rating, Some(2));
+}
+
+#[test]
+fn a_day_counts_where_its_time_is_none() {
+    for time in [&b"999999"[..], b"", b"no"] {
+        let sets = [data_set(2, 55, b"20190504"), data_set(2, 60, time)].concat();
+        let parts = Parts {
+            iptc: vec![sets.into()],
+            ..Parts::default()
+        };
+        assert_eq!(taken_at(&read(&parts, None)), Some("2019-05-04T00:00:00"));
+    }
 }
 
 #[test]

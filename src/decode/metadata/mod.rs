@@ -193,6 +193,7 @@ fn with_blocks<T>(parts: &Parts<'_>, read: impl FnOnce(&Blocks<'_>) -> T) -> T {
 }
 
 impl<'a> Blocks<'a> {
+    /// Of the first block that says it. Pillow looks at no other; exiftool lets a later block win, but for the orientation.
     fn of_exif<T>(&self, read: impl FnMut(&Exif<'a>) -> Option<T>) -> Option<T> {
         self.exif.iter().find_map(read)
     }

@@ -1,40 +1,49 @@
 //! Bytes in, picture out: what a file says about its picture, and upright RGB pixels.
 //!
-//! Bad input is normal here. Every limit is checked before memory is taken, a truncated file is refused even where the
-//! decoder would fill it up with grey, and a decoder that panics fails one file, not the program.
+//! Bad input is normal here. Every limit is checked before memory is taken, a file that lacks pixels is refused even where the
+//! decoder would fill them up with grey, and a decoder that panics fails one file, not the program.
 
 mod containers;
 mod gif;
 mod ifd;
 mod jpeg;
+mod layout;
 mod metadata;
 mod named;
 mod need;
 mod parts;
+mod png;
+mod profile;
+mod raster;
 mod raw;
 mod rgb;
 #[cfg(test)]
 mod tests;
+mod tiff;
 mod webp;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io::Cursor;
 use std::mem::take;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use image::metadata::Orientation;
-use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, RgbImage};
+use image::{DynamicImage, ImageError, RgbImage};
 use thiserror::Error;
 
 use crate::config::DecodeConfig;
 use crate::formats::{self, Format};
 use metadata::Said;
 
+use layout::{Layout, Sort};
+use raster::Raster;
+
 pub use metadata::{DateSource, Taken, Value};
 pub use named::date_in_name;
 pub use need::to_open as need_to_open;
+pub use profile::Purpose;
 
 /// What reads files, as one number, which is raised whenever it finds more in a file, or shows it otherwise: libraries then read
 /// again what others have read.
@@ -49,12 +58,18 @@ pub enum DecodeError {
     /// The bytes are of no format that pixdex reads.
     #[error("not a {} picture", formats::names("or"))]
     UnknownFormat,
-    /// The end of the picture is missing; usually a copy that was cut off.
-    #[error("the picture is truncated: its end marker is missing")]
+    /// Pixels are missing; usually of a copy that was cut off.
+    #[error("the picture is truncated: a part of its pixels is missing")]
     Truncated,
     /// A RAW file has nothing but what the sensor saw.
     #[error("the RAW file holds no preview: neither a JPEG nor a thumbnail of plain pixels")]
     NoPreview,
+    /// A part of the file makes no sense.
+    #[error("the picture is damaged: {0}")]
+    Broken(&'static str),
+    /// Sound for all that is known, and of a sort that is not read.
+    #[error("{0} is not read by pixdex")]
+    Unsupported(&'static str),
     /// Larger than `decode.max_pixels`.
     #[error("{width} x {height} pixels are more than decode.max_pixels = {max_pixels}")]
     TooManyPixels {
@@ -247,9 +262,11 @@ fn open_unguarded<'a>(
     let mut said = metadata::read(&parts, containers::taken(bytes, format));
     let orientation = match format {
         Format::Raw => raw::orientation(&parts),
-        _ => said.orientation,
+        _ => encoded.layout.orientation().or(said.orientation),
     };
     encoded.orientation = orientation.unwrap_or(Orientation::NoTransforms);
+    let profile = encoded.layout.profile().map(Cow::Borrowed).or(parts.icc);
+    encoded.profile = profile.filter(|profile| profile.len() <= profile::MOST_BYTES);
     let (width, height) = encoded.upright();
     let description = Description {
         keywords: take(&mut said.keywords),
@@ -258,65 +275,59 @@ fn open_unguarded<'a>(
     Ok((description, encoded))
 }
 
-/// As it is stored, whatever the bytes begin like.
+/// As it is stored, whatever is said beside the pixels.
 fn encoded<'a>(
     bytes: &'a [u8],
     format: Format,
     limits: &DecodeConfig,
 ) -> Result<Encoded<'a>, DecodeError> {
-    if format == Format::Jpeg && !jpeg::is_complete(bytes) {
-        return Err(DecodeError::Truncated);
-    }
-    let decoder = decoder(bytes, format)?;
-    let (width, height) = decoder.dimensions();
-    check_pixels(width, height, limits)?;
-    if format == Format::Gif
-        && let Some(frame) = gif::first_frame(bytes)
-    {
-        check_pixels(frame.width.into(), frame.height.into(), limits)?;
-    }
-    Ok(Encoded {
-        bytes,
-        format,
-        width,
-        height,
-        color: decoder.color_type(),
-        orientation: Orientation::NoTransforms,
-    })
+    let layout = Layout::read(bytes, format)?;
+    check_pixels(layout.width, layout.height, limits)?;
+    Ok(Encoded::new(bytes, format, layout))
 }
 
-fn decoder(bytes: &[u8], format: Format) -> Result<Box<dyn ImageDecoder + '_>, DecodeError> {
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format.decoder());
-    if format == Format::Png {
-        let mut limits = Limits::no_limits();
-        limits.max_alloc = Some(need::PNG_CHUNKS);
-        reader.limits(limits);
-    }
-    let decoder = reader.into_decoder().map_err(DecodeError::Damaged)?;
-    Ok(Box::new(decoder))
-}
-
-/// The pixels of a picture that is open: upright when they are decoded, and without transparency. It holds no memory.
+/// The pixels of a picture that is open: upright when they are decoded, in sRGB, and without transparency. It holds no memory but
+/// the picture's profile.
 pub struct Encoded<'a> {
     bytes: &'a [u8],
     format: Format,
-    /// As they are stored, not upright.
-    width: u32,
-    height: u32,
-    /// Of the decoder's pixels.
-    color: ColorType,
+    layout: Layout<'a>,
     orientation: Orientation,
+    profile: Option<Cow<'a, [u8]>>,
+    purpose: Purpose,
 }
 
-impl Encoded<'_> {
+impl<'a> Encoded<'a> {
+    /// As it is stored, to be embedded.
+    fn new(bytes: &'a [u8], format: Format, layout: Layout<'a>) -> Encoded<'a> {
+        Encoded {
+            bytes,
+            format,
+            layout,
+            orientation: Orientation::NoTransforms,
+            profile: None,
+            purpose: Purpose::Embedding,
+        }
+    }
+
+    /// The same pixels, for another purpose than to be embedded.
+    #[must_use]
+    pub fn for_purpose(self, purpose: Purpose) -> Encoded<'a> {
+        Encoded { purpose, ..self }
+    }
+
     /// Width and height in pixels as they are stored, and how they are turned before anyone sees them.
     pub fn stored(&self) -> (u32, u32, Turn) {
-        (self.width, self.height, Turn(self.orientation))
+        (
+            self.layout.width,
+            self.layout.height,
+            Turn(self.orientation),
+        )
     }
 
     /// How many pixels there are.
     pub fn pixels(&self) -> u64 {
-        u64::from(self.width) * u64::from(self.height)
+        u64::from(self.layout.width) * u64::from(self.layout.height)
     }
 
     /// Most bytes of memory that [`Encoded::whole`] takes, its answer among them.
@@ -326,62 +337,47 @@ impl Encoded<'_> {
 
     /// The same of [`Encoded::shrunk`]; nothing where that gives nothing.
     pub fn need_shrunk(&self, enough_side: u32) -> Option<u64> {
-        Some(need::shrunk(self, self.eighths(enough_side)?))
+        let (header, eighths) = self.eighths(enough_side)?;
+        Some(need::shrunk(self, header, eighths))
     }
 
     /// Decodes to 1/2, 1/4 or 1/8 of the size, where that is faster than the whole and leaves at least `enough_side` pixels on
     /// the short side.
     pub fn shrunk(&self, enough_side: u32) -> Option<RgbImage> {
-        let eighths = self.eighths(enough_side)?;
+        let (_, eighths) = self.eighths(enough_side)?;
         // What panics here is left to the full decoder, as all that is damaged.
-        let decode = || jpeg::decode_scaled(self.bytes, eighths as usize);
-        let pixels = catch_unwind(decode).ok().flatten()?;
-        let mut picture = DynamicImage::ImageRgb8(pixels);
-        picture.apply_orientation(self.orientation);
-        Some(picture.into_rgb8())
+        let decode = || {
+            let pixels = jpeg::decode_scaled(self.bytes, eighths as usize)?;
+            Some(self.upright_pixels(pixels))
+        };
+        catch_unwind(AssertUnwindSafe(decode)).ok().flatten()
     }
 
     /// Decodes all pixels.
     pub fn whole(self) -> Result<RgbImage, DecodeError> {
         guarded(|| {
-            if self.format == Format::Raw {
-                return raw::decode(&self);
-            }
-            let mut decoder = decoder(self.bytes, self.format)?;
-            // The decoder says again what it said when it was asked for the need, or takes no memory.
-            if (decoder.dimensions(), decoder.color_type())
-                != ((self.width, self.height), self.color)
-            {
-                return Err(DecodeError::Panicked);
-            }
-            let limits = decoder.set_limits(self.limits());
-            limits.map_err(DecodeError::Damaged)?;
-            let picture = DynamicImage::from_decoder(decoder).map_err(DecodeError::Damaged)?;
-            let mut picture = DynamicImage::ImageRgb8(rgb::eight_bits(picture, self.format));
-            picture.apply_orientation(self.orientation);
-            Ok(picture.into_rgb8())
+            let pixels = match self.layout.sort {
+                Sort::Raw => Raster::Rgb(raw::decode(self.bytes)?),
+                _ => self.layout.decode(self.bytes, self.format)?,
+            };
+            Ok(self.upright_pixels(pixels))
         })
     }
 
-    /// What the decoder may take of its own, so far as it asks.
-    fn limits(&self) -> Limits {
-        let mut limits = Limits::no_limits();
-        limits.max_alloc = match self.format {
-            Format::Gif => gif::first_frame(self.bytes).map(|frame| 4 * frame.pixels()),
-            Format::Tiff => Some(need::stored_in_tiff(self) + self.bytes.len() as u64),
-            _ => None,
-        };
-        limits
-    }
-
-    fn decoded_bytes(&self) -> u64 {
-        self.pixels() * u64::from(self.color.bytes_per_pixel())
+    fn upright_pixels(&self, pixels: Raster) -> RgbImage {
+        let pixels = profile::apply(pixels, self.profile.as_deref(), self.purpose);
+        let mut picture = DynamicImage::ImageRgb8(pixels);
+        picture.apply_orientation(self.orientation);
+        picture.into_rgb8()
     }
 
     /// To how many eighths it is decoded, where not to all.
-    fn eighths(&self, enough_side: u32) -> Option<u32> {
-        let eighths = eighths(self.width.min(self.height), enough_side);
-        (self.format == Format::Jpeg && eighths < 8).then_some(eighths)
+    fn eighths(&self, enough_side: u32) -> Option<(&jpeg::Header, u32)> {
+        let Sort::Jpeg(header) = &self.layout.sort else {
+            return None;
+        };
+        let eighths = eighths(self.layout.width.min(self.layout.height), enough_side);
+        (eighths < 8).then_some((header, eighths))
     }
 
     fn is_turned(&self) -> bool {
@@ -395,10 +391,11 @@ impl Encoded<'_> {
     }
 
     fn upright(&self) -> (u32, u32) {
+        let (width, height) = (self.layout.width, self.layout.height);
         if self.is_turned() {
-            (self.height, self.width)
+            (height, width)
         } else {
-            (self.width, self.height)
+            (width, height)
         }
     }
 }

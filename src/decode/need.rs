@@ -7,16 +7,13 @@ use image::ColorType;
 
 use super::Encoded;
 use super::containers::{MOST_OF_PNG, said_bytes};
-use super::gif::first_frame;
-use super::{jpeg, raw, webp};
+use super::layout::{PNG_CHUNKS, Sort};
+use super::{jpeg, profile, raw, webp};
 use crate::formats::Format;
 use crate::xmp::MAX_BYTES;
 
 /// Tables, buffers of fixed size, and whatever else is small.
 const BASE: u64 = 1 << 20;
-
-/// Most that a decoder of PNGs may take for a colour profile and texts.
-pub(super) const PNG_CHUNKS: u64 = 64 << 20;
 
 /// Most bytes that one byte of deflate can become.
 const DEFLATE: u64 = 1_032;
@@ -63,63 +60,76 @@ fn said(len: u64) -> u64 {
 /// Most bytes for all pixels at full size, upright and in eight bits.
 pub(super) fn whole(encoded: &Encoded<'_>) -> u64 {
     let pixels = encoded.pixels();
-    let decoded = encoded.decoded_bytes();
     let in_eight_bits = 3 * pixels;
-    let converted = match encoded.color {
-        ColorType::Rgb8 => decoded,
-        _ => decoded + in_eight_bits,
+    let decoded = match &encoded.layout.sort {
+        Sort::Jpeg(header) => of_jpeg(encoded, header) + stored(header.components, pixels),
+        Sort::Gif(frame) => frame.need(),
+        Sort::Tiff(header) => header.need,
+        // A thumbnail, or one piece of a picture at a time.
+        Sort::Raw => raw::need_to_decode(encoded.bytes) + in_eight_bits,
+        Sort::Other(color) => {
+            let decoded = pixels * u64::from(color.bytes_per_pixel());
+            let converted = match color {
+                ColorType::Rgb8 => decoded,
+                _ => decoded + in_eight_bits,
+            };
+            (decoded + beside(encoded, *color)).max(converted)
+        }
     };
-    let turned = if encoded.is_turned() { 2 } else { 1 } * in_eight_bits;
-    BASE + (decoded + beside(encoded)).max(converted).max(turned)
+    BASE + decoded.max(finished(encoded, pixels))
 }
 
 /// Most bytes for a JPEG decoded to so many eighths.
-pub(super) fn shrunk(encoded: &Encoded<'_>, eighths: u32) -> u64 {
+pub(super) fn shrunk(encoded: &Encoded<'_>, header: &jpeg::Header, eighths: u32) -> u64 {
     let scaled = |side: u32| u64::from(side) * u64::from(eighths) / 8 + 1;
-    let pixels = 3 * scaled(encoded.width) * scaled(encoded.height);
+    let pixels = scaled(header.width) * scaled(header.height);
+    let decoding = if header.is_common {
+        // A row of units of three components, in f32.
+        (u64::from(header.width) + 64) * 32 * 4 * 3
+    } else {
+        of_jpeg(encoded, header)
+    };
+    BASE + (stored(header.components, pixels) + decoding).max(finished(encoded, pixels))
+}
+
+/// Pixels of so many components.
+fn stored(components: u32, pixels: u64) -> u64 {
+    u64::from(components.max(3)) * pixels
+}
+
+/// What is taken when all is decoded: the profile, inks beside colours, and the picture turned.
+fn finished(encoded: &Encoded<'_>, pixels: u64) -> u64 {
+    let is_of_inks = match &encoded.layout.sort {
+        Sort::Jpeg(header) => header.components > 3,
+        Sort::Tiff(_) => true,
+        Sort::Gif(_) | Sort::Raw | Sort::Other(_) => false,
+    };
+    let inks = if is_of_inks { 4 * pixels } else { 0 };
     let turned = if encoded.is_turned() { 2 } else { 1 };
-    // A row of units of three components, in f32.
-    let rows = (u64::from(encoded.width) + 64) * 32 * 4 * 3;
-    BASE + turned * pixels + rows
+    let row = 3 * u64::from(encoded.layout.width);
+    let profiled = profile::need(encoded.profile.as_deref()) + row;
+    3 * pixels * turned + inks + profiled
 }
 
-/// What a decoder takes beside the picture.
-fn beside(encoded: &Encoded<'_>) -> u64 {
-    let len = encoded.bytes.len() as u64;
+/// What the decoder of another's making takes beside the picture.
+fn beside(encoded: &Encoded<'_>, color: ColorType) -> u64 {
+    let layout = &encoded.layout;
+    let row = u64::from(layout.width) * u64::from(color.bytes_per_pixel());
     match encoded.format {
-        Format::Jpeg => len + of_jpeg(encoded),
-        // Two rows and what is unfolded ahead of them; a picture of one row is all row.
-        Format::Png => PNG_CHUNKS.min(to_open(encoded.bytes)) + 4 * row(encoded),
-        Format::WebP => webp::need(encoded.bytes, (encoded.width, encoded.height)),
-        // The frame with a palette's numbers, and with colours, where it is not as wide as the screen.
-        Format::Gif => first_frame(encoded.bytes).map_or(0, |frame| 5 * frame.pixels()),
-        Format::Bmp => 2 * row(encoded),
-        // As it is stored, four inks for three colours at most, and one strip.
-        Format::Tiff => stored_in_tiff(encoded) + len + to_open(encoded.bytes),
-        // A thumbnail, or one piece of a picture at a time.
-        Format::Raw => raw::need_to_decode(encoded.bytes),
+        // Two rows and what is unfolded ahead of them; a picture of one row is all row. And the file, where it lacks its end.
+        Format::Png => {
+            let chunks = PNG_CHUNKS.min(to_open(encoded.bytes));
+            chunks + 4 * row + encoded.bytes.len() as u64
+        }
+        Format::WebP => webp::need(encoded.bytes, (layout.width, layout.height)),
+        Format::Bmp | Format::Jpeg | Format::Gif | Format::Tiff | Format::Raw => 2 * row,
     }
 }
 
-/// The decoder's limit on the picture as a TIFF stores it.
-pub(super) fn stored_in_tiff(encoded: &Encoded<'_>) -> u64 {
-    encoded.decoded_bytes().div_ceil(3) * 4
-}
-
-fn row(encoded: &Encoded<'_>) -> u64 {
-    u64::from(encoded.width) * u64::from(encoded.color.bytes_per_pixel())
-}
-
-/// Rows of units where all components come in one scan; else the coefficients of all blocks, in 16 bits.
-fn of_jpeg(encoded: &Encoded<'_>) -> u64 {
-    // Blocks fill up units of four by four at most.
-    let padded = |side: u32| u64::from(side) + 32;
-    let (width, height) = (padded(encoded.width), padded(encoded.height));
-    let rows = width * 4 * 32 * 2 * 3;
-    match jpeg::components_in_many_scans(encoded.bytes) {
-        None => rows,
-        Some(components) => rows + u64::from(components) * 2 * width * height,
-    }
+/// The file without what is not about pixels, and all coefficients in sixteen bits and as pixels; or rows of them.
+fn of_jpeg(encoded: &Encoded<'_>, header: &jpeg::Header) -> u64 {
+    let lines = 8 * (u64::from(header.width) + 64) * u64::from(header.components);
+    encoded.bytes.len() as u64 + 3 * header.samples + 32 * lines
 }
 
 /// What the texts of a PNG may unfold to, while there is room for twice as much, and what they become.

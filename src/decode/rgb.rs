@@ -1,12 +1,10 @@
 //! Pixels of every sort, brought to eight bits of red, green and blue.
 
-use image::{DynamicImage, ImageBuffer, Luma, LumaA, Pixel, Rgb, RgbImage, Rgba, RgbaImage};
-
-use crate::formats::Format;
+use image::{DynamicImage, ImageBuffer, Luma, LumaA, Pixel, Rgb, RgbImage, Rgba};
 
 /// Eight bits a channel as Hugging Face's processor sees them, since the models were trained on such pixels: the high
-/// byte of sixteen, the colour behind a transparency, and white where a GIF shows nothing.
-pub(super) fn eight_bits(picture: DynamicImage, format: Format) -> RgbImage {
+/// byte of sixteen, and the colour behind a transparency.
+pub(super) fn eight_bits(picture: DynamicImage) -> RgbImage {
     match picture {
         DynamicImage::ImageRgb16(wide) => high_bytes(&wide, |&Rgb(color)| color),
         DynamicImage::ImageRgba16(wide) => {
@@ -14,7 +12,6 @@ pub(super) fn eight_bits(picture: DynamicImage, format: Format) -> RgbImage {
         }
         DynamicImage::ImageLuma16(wide) => high_bytes(&wide, |&Luma([grey])| [grey; 3]),
         DynamicImage::ImageLumaA16(wide) => high_bytes(&wide, |&LumaA([grey, _])| [grey; 3]),
-        DynamicImage::ImageRgba8(picture) if format == Format::Gif => on_white(&picture),
         _ => picture.into_rgb8(),
     }
 }
@@ -29,20 +26,6 @@ fn high_bytes<P: Pixel<Subpixel = u16>>(
         to.0 = color(from).map(|channel| (channel >> 8) as u8);
     }
     narrow
-}
-
-/// The pixels of a GIF are either there or not.
-fn on_white(picture: &RgbaImage) -> RgbImage {
-    let mut white = RgbImage::new(picture.width(), picture.height());
-    for (to, from) in white.pixels_mut().zip(picture.pixels()) {
-        let Rgba([red, green, blue, opacity]) = *from;
-        *to = if opacity == 0 {
-            Rgb([u8::MAX; 3])
-        } else {
-            Rgb([red, green, blue])
-        };
-    }
-    white
 }
 
 #[cfg(test)]
@@ -67,10 +50,10 @@ mod tests {
                 .get_pixel(1, 1)
                 .0
                 .map(|channel| (channel >> 8) as u8);
-            let narrow = eight_bits(sort, Format::Png);
+            let narrow = eight_bits(sort);
             assert_eq!(narrow.get_pixel(1, 1).0, expected);
         }
-        let narrow = eight_bits(wide, Format::Png);
+        let narrow = eight_bits(wide);
         assert_eq!(narrow.get_pixel(0, 0).0, [0x12, 0xFF, 0x00]);
     }
 }

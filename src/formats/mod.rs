@@ -101,7 +101,10 @@ impl Format {
             Format::Tiff => Row {
                 name: "tiff",
                 endings: &["tif", "tiff"],
-                is_start: |bytes| raw::is_plain_start(bytes) && !raw::is_raw(bytes),
+                is_start: |bytes| {
+                    let is_big = bytes.starts_with(b"II+\0") || bytes.starts_with(b"MM\0+");
+                    is_big || raw::is_plain_start(bytes) && !raw::is_raw(bytes)
+                },
                 media_type: "image/tiff",
                 is_shown_by_browsers: false,
                 decoder: ImageFormat::Tiff,

@@ -21,7 +21,7 @@ use image::{ImageError, RgbImage};
 use thiserror::Error;
 
 use crate::config::DecodeConfig;
-use crate::decode::{self, DecodeError, Description, Encoded, Metadata, Value};
+use crate::decode::{self, DecodeError, Description, Encoded, Metadata, Purpose, Value};
 use crate::embed::{EmbedError, Pixels, PixelsMaker};
 
 use budget::{Budget, Turn};
@@ -255,6 +255,7 @@ impl Pictures {
         let need = move |width, height| of_maker.need(width, height);
         self.reduce(
             original,
+            Purpose::Embedding,
             self.maker.enough_side(),
             need,
             move |picture, _| Ok(maker.make(picture)?),
@@ -288,6 +289,7 @@ impl Pictures {
     fn reduce<T: Send + 'static>(
         &self,
         original: &Original,
+        purpose: Purpose,
         enough_side: Option<u32>,
         need: impl Fn(u32, u32) -> u64 + Send + 'static,
         make_small: impl FnOnce(&RgbImage, &Metadata) -> Result<T, PictureError> + Send + 'static,
@@ -295,6 +297,7 @@ impl Pictures {
         let (pictures, original) = (self.clone(), original.clone());
         deadline::run(move |clock| {
             let (description, encoded) = pictures.open(&original, clock)?;
+            let encoded = encoded.for_purpose(purpose);
             let metadata = &description.metadata;
             let need = need(metadata.width, metadata.height);
             let limit = LONGEST + LONGEST_PER_MEGAPIXEL * (encoded.pixels() / 1_000_000) as u32;
@@ -372,7 +375,8 @@ mod tests {
             let file = budget();
             let other = pictures.clone();
             let look = move |_: &RgbImage, _: &Metadata| Ok(other.budget().in_use_bytes);
-            let looked = pictures.reduce(&original, enough_side, |_, _| 7_000, look);
+            let looked =
+                pictures.reduce(&original, Purpose::Showing, enough_side, |_, _| 7_000, look);
             drop(original);
             looked.unwrap().0 - file
         };

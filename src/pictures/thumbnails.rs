@@ -9,7 +9,7 @@ use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 
 use super::{OriginalFile, PictureError, Pictures, locked};
-use crate::decode::Metadata;
+use crate::decode::{Metadata, Purpose};
 use crate::embed::resize;
 
 /// Longest sides in pixels. Few, so that the folder holds few of each picture.
@@ -77,6 +77,7 @@ impl Thumbnails {
         let enough_side = Some(ENOUGH * size);
         let (bytes, _) = self.pictures.reduce(
             &original,
+            Purpose::Showing,
             enough_side,
             need(size),
             move |picture, metadata| shrink(picture, metadata, size),

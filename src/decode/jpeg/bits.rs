@@ -90,6 +90,29 @@ impl<'a> Bits<'a> {
         magnitude + (is_negative & (1 - (1 << len)))
     }
 
+    /// The next bit, after a refill.
+    #[inline]
+    pub(super) fn bit(&mut self) -> bool {
+        let is_one = self.buffer >> 63 != 0;
+        self.skip(1);
+        is_one
+    }
+
+    /// The next `len` bits as they are, from 0 to 15, after a refill.
+    #[inline]
+    pub(super) fn plain(&mut self, len: u32) -> u32 {
+        let value = (self.buffer >> 1 >> (63 - len)) as u32;
+        self.skip(len);
+        value
+    }
+
+    /// The data up to the next bit.
+    pub(super) fn used(&self) -> &'a [u8] {
+        let ahead = self.count.saturating_sub(self.padding) / 8;
+        let at = self.at.saturating_sub(ahead as usize);
+        self.data.get(..at).unwrap_or_default()
+    }
+
     /// Goes on behind the restart marker that must come next; nothing where bits were missing before it.
     pub(super) fn restart(&mut self) -> Option<()> {
         self.finish()?;

@@ -1,58 +1,165 @@
-//! From entropy-coded blocks to pixels, one row of units at a time.
+//! The common sort, from entropy-coded blocks to pixels, one row of units at a time: Huffman codes, grey or three colours, all
+//! components in one scan.
 
 use image::RgbImage;
 
 use super::bits::Bits;
-use super::frame::{Component, Frame};
+use super::blocks::ZIGZAG;
+use super::coefficients::is_filled_up;
+use super::frame::{Colors, Component, Frame, Scan, Tables};
 use super::huffman::Huffman;
-use super::transform::transform;
+use super::transform::{Transform, transform_of};
 
-/// The place of each coefficient in a block, row by row.
-const ZIGZAG: [u8; 64] = [
-    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
-    13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59,
-    52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
-];
+/// What is needed to read the one scan of such a JPEG.
+pub(super) struct Single<'a> {
+    pub(super) frame: &'a Frame,
+    pub(super) colors: Colors,
+    pub(super) scan: &'a Scan<'a>,
+    pub(super) tables: &'a Tables,
+}
+
+impl Single<'_> {
+    /// Whether it is of the common sort.
+    pub(super) fn is_common(&self) -> bool {
+        let mut parts = self.scan.parts.iter().enumerate();
+        !self.frame.is_progressive
+            && !self.frame.is_arithmetic
+            && matches!(self.colors, Colors::Grey | Colors::YCbCr | Colors::Rgb)
+            && self.scan.parts.len() == self.frame.components.len()
+            && parts.all(|(place, part)| place == part.component)
+            && self.has_usual_sides()
+    }
+
+    /// Whether the blocks of each component are as large as those of all, or half as large.
+    fn has_usual_sides(&self) -> bool {
+        let is_usual = |unit: usize, part: usize| part == unit || 2 * part == unit;
+        let (across, down) = self.frame.unit();
+        let mut components = self.frame.components.iter();
+        self.frame.components.len() == 1
+            || components.all(|component| {
+                is_usual(across, component.horizontal) && is_usual(down, component.vertical)
+            })
+    }
+
+    /// Nothing where bits are missing or only fill up.
+    fn finish(&self, bits: &Bits) -> Option<()> {
+        bits.finish()?;
+        (!is_filled_up(self.scan, bits.used())).then_some(())
+    }
+}
 
 /// Where coefficients go that no pixel needs.
 const NOWHERE: u8 = 64;
 
-/// Decodes the scan to `eighths` of the size.
-pub(super) fn decode(frame: &Frame, eighths: usize) -> Option<RgbImage> {
-    let across = unit(frame, |component| component.horizontal);
-    let down = unit(frame, |component| component.vertical);
-    let units_across = frame.width.div_ceil(8 * across);
-    let units_down = frame.height.div_ceil(8 * down);
-    let width = (frame.width * eighths / 8).max(1);
-    let height = (frame.height * eighths / 8).max(1);
-    let mut planes = planes(frame, (across * eighths, down * eighths), units_across)?;
-    let mut bits = Bits::new(frame.data);
-    let mut pixels = vec![0; width * height * 3];
-    let mut until_restart = frame.restart_interval;
-    let rows = pixels
-        .chunks_mut(down * eighths * width * 3)
-        .map(Some)
-        .chain(std::iter::repeat_with(|| None));
-    for (_, rows) in (0..units_down).zip(rows) {
-        for unit in 0..units_across {
-            if frame.restart_interval > 0 && until_restart == 0 {
+/// Calls `read` for each unit of the scan; nothing where one is missing or damaged.
+fn each_unit<'a>(
+    single: &Single<'a>,
+    mut read: impl FnMut(Bits<'a>, Unit) -> Option<Bits<'a>>,
+) -> Option<()> {
+    let (across, down) = units(single.frame);
+    let interval = single.tables.restart_interval;
+    let mut bits = Bits::new(single.scan.data);
+    let mut until_restart = interval;
+    for row in 0..down {
+        for column in 0..across {
+            let is_restarted = interval > 0 && until_restart == 0;
+            if is_restarted {
                 bits.restart()?;
-                for plane in &mut planes {
-                    plane.last_dc = 0;
-                }
-                until_restart = frame.restart_interval;
+                until_restart = interval;
             }
-            planes
-                .iter_mut()
-                .try_for_each(|plane| plane.read_unit(&mut bits, unit))?;
+            let is_last = column + 1 == across;
+            let unit = Unit {
+                row,
+                column,
+                is_restarted,
+                is_last,
+            };
+            bits = read(bits, unit)?;
             until_restart = until_restart.wrapping_sub(1);
         }
-        if let Some(rows) = rows {
-            to_rgb(&planes, rows, width);
-        }
     }
-    bits.finish()?;
+    single.finish(&bits)
+}
+
+/// A unit in its turn.
+struct Unit {
+    row: usize,
+    column: usize,
+    /// Whether a restart marker stood before it.
+    is_restarted: bool,
+    /// Of its row.
+    is_last: bool,
+}
+
+/// Whether every block is there. No coefficient is computed.
+pub(super) fn is_whole(single: &Single) -> Option<()> {
+    let (frame, tables) = (single.frame, single.tables);
+    let parts = single.scan.parts.iter().zip(&frame.components);
+    let parts: Option<Vec<_>> = parts
+        .map(|(part, component)| {
+            let (across, down) = blocks(frame, component);
+            Some((tables.dc(part.dc)?, tables.ac(part.ac)?, across * down))
+        })
+        .collect();
+    let parts = parts?;
+    each_unit(single, |mut bits, _| {
+        for (dc, ac, blocks) in &parts {
+            for _ in 0..*blocks {
+                bits.refill();
+                let size = dc.symbol(&mut bits).filter(|&size| size < 16)?;
+                bits.skip(u32::from(size));
+                ac.skip_block(&mut bits, 1)?;
+            }
+        }
+        Some(bits)
+    })
+}
+
+/// Decodes the scan to `eighths` of the size.
+pub(super) fn decode(single: &Single, eighths: usize) -> Option<RgbImage> {
+    let frame = single.frame;
+    let across = unit(frame, |component| component.horizontal);
+    let down = unit(frame, |component| component.vertical);
+    let (units_across, _) = units(frame);
+    let width = (frame.width * eighths / 8).max(1);
+    let height = (frame.height * eighths / 8).max(1);
+    let mut planes = planes(single, (across * eighths, down * eighths), units_across)?;
+    let mut pixels = vec![0; width * height * 3];
+    let row_bytes = down * eighths * width * 3;
+    let colors = single.colors;
+    each_unit(single, |mut bits, unit| {
+        for plane in &mut planes {
+            if unit.is_restarted {
+                plane.last_dc = 0;
+            }
+            bits = plane.read_unit(bits, unit.column)?;
+        }
+        if unit.is_last {
+            let first = (unit.row * row_bytes).min(pixels.len());
+            let last = (first + row_bytes).min(pixels.len());
+            to_rgb(&planes, colors, &mut pixels[first..last], width);
+        }
+        Some(bits)
+    })?;
     RgbImage::from_raw(width as u32, height as u32, pixels)
+}
+
+/// Units in a row, and rows of them.
+fn units(frame: &Frame) -> (usize, usize) {
+    let across = unit(frame, |component| component.horizontal);
+    let down = unit(frame, |component| component.vertical);
+    (
+        frame.width.div_ceil(8 * across),
+        frame.height.div_ceil(8 * down),
+    )
+}
+
+/// Blocks of a component in a unit.
+fn blocks(frame: &Frame, component: &Component) -> (usize, usize) {
+    match &frame.components[..] {
+        [_] => (1, 1),
+        _ => (component.horizontal, component.vertical),
+    }
 }
 
 /// Blocks along one side of a unit. The blocks of a single component are units by themselves, whatever they say.
@@ -62,8 +169,6 @@ fn unit(frame: &Frame, side: impl Fn(&Component) -> usize) -> usize {
         components => components.iter().map(side).max().unwrap_or(1),
     }
 }
-
-type Transform = fn(&[f32], &mut [f32], usize);
 
 /// The pixels of a component in one row of units, at the resolution of the picture.
 struct Plane<'a> {
@@ -84,49 +189,39 @@ struct Plane<'a> {
 }
 
 fn planes<'a>(
-    frame: &'a Frame,
+    single: &'a Single,
     unit: (usize, usize),
     units_across: usize,
 ) -> Option<Vec<Plane<'a>>> {
-    let is_single = frame.components.len() == 1;
-    frame
-        .components
-        .iter()
-        .map(|component| {
-            let blocks = if is_single {
-                (1, 1)
-            } else {
-                (component.horizontal, component.vertical)
-            };
-            Plane::new(frame, component, blocks, unit, units_across)
-        })
+    let places = 0..single.frame.components.len();
+    places
+        .map(|place| Plane::new(single, place, unit, units_across))
         .collect()
 }
 
 impl<'a> Plane<'a> {
     fn new(
-        frame: &'a Frame,
-        component: &Component,
-        blocks: (usize, usize),
+        single: &'a Single,
+        place: usize,
         unit: (usize, usize),
         units_across: usize,
     ) -> Option<Plane<'a>> {
-        if blocks.0 == 0
-            || blocks.1 == 0
-            || !unit.0.is_multiple_of(blocks.0)
-            || !unit.1.is_multiple_of(blocks.1)
-        {
+        let component = single.frame.components.get(place)?;
+        let part = single.scan.parts.get(place)?;
+        let blocks = blocks(single.frame, component);
+        if !unit.0.is_multiple_of(blocks.0) || !unit.1.is_multiple_of(blocks.1) {
             return None;
         }
         let block_size = (unit.0 / blocks.0, unit.1 / blocks.1);
-        let quantization = frame.quantization.get(component.quantization)?.as_ref()?;
+        let tables = single.tables;
+        let quantization = tables.quantization.get(component.quantization)?;
         Some(Plane {
-            dc: frame.dc.get(component.dc)?.as_ref()?,
-            ac: frame.ac.get(component.ac)?.as_ref()?,
+            dc: tables.dc(part.dc)?,
+            ac: tables.ac(part.ac)?,
             last_dc: 0,
-            kept: kept(quantization, block_size),
+            kept: kept(quantization.as_ref()?, block_size),
             block: [0.0; 65],
-            transform: transform_of(block_size)?,
+            transform: transform_of(block_size.0, block_size.1)?,
             blocks,
             block_size,
             stride: unit.0 * units_across,
@@ -134,11 +229,11 @@ impl<'a> Plane<'a> {
         })
     }
 
-    fn read_unit(&mut self, bits: &mut Bits, unit: usize) -> Option<()> {
+    fn read_unit<'b>(&mut self, mut bits: Bits<'b>, unit: usize) -> Option<Bits<'b>> {
         let (width, height) = self.block_size;
         for row in 0..self.blocks.1 {
             for column in 0..self.blocks.0 {
-                *bits = self.read_block(*bits)?;
+                bits = self.read_block(bits)?;
                 let at = row * height * self.stride + (unit * self.blocks.0 + column) * width;
                 (self.transform)(
                     &self.block[..width * height],
@@ -147,7 +242,7 @@ impl<'a> Plane<'a> {
                 );
             }
         }
-        Some(())
+        Some(bits)
     }
 
     fn read_block<'b>(&mut self, mut bits: Bits<'b>) -> Option<Bits<'b>> {
@@ -196,34 +291,25 @@ fn kept(quantization: &[u16; 64], (width, height): (usize, usize)) -> Vec<(f32, 
     kept
 }
 
-/// The sizes that the usual ways to store colours lead to.
-fn transform_of(block_size: (usize, usize)) -> Option<Transform> {
-    Some(match block_size {
-        (1, 1) => transform::<1, 1>,
-        (2, 2) => transform::<2, 2>,
-        (4, 4) => transform::<4, 4>,
-        (8, 8) => transform::<8, 8>,
-        (2, 1) => transform::<2, 1>,
-        (4, 2) => transform::<4, 2>,
-        (8, 4) => transform::<8, 4>,
-        (1, 2) => transform::<1, 2>,
-        (2, 4) => transform::<2, 4>,
-        (4, 8) => transform::<4, 8>,
-        _ => return None,
-    })
-}
-
-fn to_rgb(planes: &[Plane], rows: &mut [u8], width: usize) {
+fn to_rgb(planes: &[Plane], colors: Colors, rows: &mut [u8], width: usize) {
     for (y, row) in rows.chunks_exact_mut(width * 3).enumerate() {
         let line = |plane: usize| &planes[plane].pixels[y * planes[plane].stride..][..width];
+        let row = row.as_chunks_mut().0.iter_mut();
         if planes.len() == 1 {
-            for (pixel, grey) in row.as_chunks_mut().0.iter_mut().zip(line(0)) {
+            for (pixel, grey) in row.zip(line(0)) {
                 *pixel = [byte(*grey); 3];
             }
             continue;
         }
         let colours = line(1).iter().zip(line(2));
-        for ((pixel, y), (cb, cr)) in row.as_chunks_mut().0.iter_mut().zip(line(0)).zip(colours) {
+        let pixels = row.zip(line(0)).zip(colours);
+        if colors == Colors::Rgb {
+            for ((pixel, red), (green, blue)) in pixels {
+                *pixel = [byte(*red), byte(*green), byte(*blue)];
+            }
+            continue;
+        }
+        for ((pixel, y), (cb, cr)) in pixels {
             // JFIF's, which is what every decoder does.
             *pixel = [
                 byte(y + 1.402 * cr),

@@ -3,8 +3,31 @@
 //! The lowest N of eight frequencies are just what N pixels can show, so the transform of N points on them gives the
 //! picture at N/8 of its size: what shrinking would throw away is never computed.
 
+/// From frequencies, row by row, to pixels in rows of a length.
+pub(super) type Transform = fn(&[f32], &mut [f32], usize);
+
+/// For a block of so many pixels side by side, and one above the other; nothing for numbers that are not 1, 2, 4 or 8.
+pub(super) fn transform_of(width: usize, height: usize) -> Option<Transform> {
+    fn of_height<const WIDTH: usize>(height: usize) -> Option<Transform> {
+        Some(match height {
+            1 => transform::<WIDTH, 1>,
+            2 => transform::<WIDTH, 2>,
+            4 => transform::<WIDTH, 4>,
+            8 => transform::<WIDTH, 8>,
+            _ => return None,
+        })
+    }
+    match width {
+        1 => of_height::<1>(height),
+        2 => of_height::<2>(height),
+        4 => of_height::<4>(height),
+        8 => of_height::<8>(height),
+        _ => None,
+    }
+}
+
 /// Turns the lowest `WIDTH` x `HEIGHT` frequencies, row by row, into as many pixels around 0.
-pub(super) fn transform<const WIDTH: usize, const HEIGHT: usize>(
+fn transform<const WIDTH: usize, const HEIGHT: usize>(
     frequencies: &[f32],
     pixels: &mut [f32],
     stride: usize,

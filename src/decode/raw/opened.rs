@@ -1,13 +1,14 @@
 //! RAW files as all other pictures: what their containers say, and the pixels of their previews within what was said to be
 //! needed.
 
+use image::RgbImage;
 use image::metadata::Orientation;
-use image::{ColorType, DynamicImage, RgbImage};
 
 use super::previews::Preview;
 use super::said::{self, Said};
 use super::{Raw, read};
 use crate::config::DecodeConfig;
+use crate::decode::layout::{Layout, Sort};
 use crate::decode::parts::Parts;
 use crate::decode::{DecodeError, Encoded, check_pixels, encoded};
 use crate::formats::Format;
@@ -27,14 +28,12 @@ pub(in crate::decode) fn open<'a>(
         Preview::Plain(plain) => plain.size(),
     };
     check_pixels(width, height, limits)?;
-    Ok(Encoded {
-        bytes,
-        format: Format::Raw,
+    let layout = Layout {
         width,
         height,
-        color: ColorType::Rgb8,
-        orientation: Orientation::NoTransforms,
-    })
+        sort: Sort::Raw,
+    };
+    Ok(Encoded::new(bytes, Format::Raw, layout))
 }
 
 /// What the container says, and the preview where that is a JPEG, which may say more.
@@ -73,22 +72,19 @@ pub(in crate::decode) fn need_to_decode(bytes: &[u8]) -> u64 {
     NEED_TO_READ + piece
 }
 
-/// All pixels of a preview that is no JPEG.
-pub(in crate::decode) fn decode(picture: &Encoded<'_>) -> Result<RgbImage, DecodeError> {
+/// All pixels of a preview that is no JPEG, as they are stored.
+pub(in crate::decode) fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
     // Its pieces are no larger than it is, but for what reaches out at the far ends.
     let limits = DecodeConfig {
         max_pixels: u64::MAX,
         max_file_bytes: u64::MAX,
         memory_bytes: 0,
     };
-    let pixels = match read(picture.bytes)?.preview {
+    match read(bytes)?.preview {
         Preview::Pieces(pieces) => {
-            pieces.decode(|jpeg| encoded(jpeg, Format::Jpeg, &limits)?.whole())?
+            pieces.decode(|jpeg| encoded(jpeg, Format::Jpeg, &limits)?.whole())
         }
-        Preview::Plain(plain) => plain.decode().ok_or(DecodeError::Truncated)?,
-        Preview::Jpeg(_) => return Err(DecodeError::Panicked),
-    };
-    let mut pixels = DynamicImage::ImageRgb8(pixels);
-    pixels.apply_orientation(picture.orientation);
-    Ok(pixels.into_rgb8())
+        Preview::Plain(plain) => plain.decode().ok_or(DecodeError::Truncated),
+        Preview::Jpeg(_) => Err(DecodeError::Panicked),
+    }
 }

@@ -177,3 +177,90 @@ impl Profile {
         Ok(Some(greys))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use image::Rgb;
+
+    use super::*;
+
+    fn one(color: [u8; 3]) -> Raster {
+        Raster::Rgb(RgbImage::from_pixel(2, 1, Rgb(color)))
+    }
+
+    fn shown(color: [u8; 3], profile: &[u8], purpose: Purpose) -> [u8; 3] {
+        apply(one(color), Some(profile), purpose).get_pixel(1, 0).0
+    }
+
+    fn is_near(a: [u8; 3], b: [u8; 3]) -> bool {
+        a.iter().zip(b).all(|(a, b)| a.abs_diff(b) <= 2)
+    }
+
+    /// Models saw numbers without their profiles, most of them near sRGB.
+    #[test]
+    fn a_model_is_shown_what_is_visibly_moved_and_people_all() {
+        let near = [
+            ColorProfile::new_srgb(),
+            ColorProfile::new_display_p3(),
+            ColorProfile::new_adobe_rgb(),
+            ColorProfile::new_gray_with_gamma(2.2),
+        ];
+        for profile in near {
+            let profile = profile.encode().unwrap();
+            let color = [200, 120, 60];
+            assert_eq!(shown(color, &profile, Purpose::Embedding), color);
+        }
+        let far = [
+            ColorProfile::new_pro_photo_rgb(),
+            ColorProfile::new_bt2020(),
+            ColorProfile::new_aces_cg_linear(),
+        ];
+        for profile in far {
+            let profile = profile.encode().unwrap();
+            let people = shown([120, 90, 60], &profile, Purpose::Showing);
+            assert!(!is_near(people, [120, 90, 60]));
+            assert_eq!(shown([120, 90, 60], &profile, Purpose::Embedding), people);
+        }
+        let p3 = ColorProfile::new_display_p3().encode().unwrap();
+        // A red that is out of reach of sRGB is as red as it gets.
+        assert!(is_near(
+            shown([234, 51, 35], &p3, Purpose::Showing),
+            [255, 0, 0]
+        ));
+        assert_eq!(shown([90; 3], &p3, Purpose::Showing), [90; 3]);
+    }
+
+    #[test]
+    fn a_profile_of_grey_is_of_grey() {
+        let linear = ColorProfile::new_gray_with_gamma(1.0).encode().unwrap();
+        assert!(is_near(
+            shown([55; 3], &linear, Purpose::Embedding),
+            [128; 3]
+        ));
+        assert_eq!(shown([9, 8, 7], &linear, Purpose::Showing), [9, 8, 7]);
+    }
+
+    #[test]
+    fn a_profile_that_says_nothing_moves_nothing() {
+        let profile = ColorProfile::new_pro_photo_rgb().encode().unwrap();
+        let color = [120, 90, 60];
+        for at in 0..profile.len() {
+            let _ = shown(color, &profile[..at], Purpose::Showing);
+            let mut damaged = profile.clone();
+            damaged[at] ^= 0x55;
+            let _ = shown(color, &damaged, Purpose::Showing);
+        }
+        assert_eq!(shown(color, &profile[..200], Purpose::Showing), color);
+        assert_eq!(shown(color, b"", Purpose::Showing), color);
+        let long = [&profile[..], &vec![0; MOST_BYTES]].concat();
+        assert_eq!(shown(color, &long, Purpose::Showing), color);
+        // Of red, green and blue for a picture of inks.
+        let inks = Raster::Cmyk {
+            width: 1,
+            height: 1,
+            inks: vec![0, 255, 255, 0],
+        };
+        let shown = apply(inks, Some(&profile), Purpose::Showing);
+        assert_eq!(shown.get_pixel(0, 0).0, [255, 0, 0]);
+    }
+}

@@ -8,6 +8,8 @@ mod directory;
 mod fax;
 mod page;
 mod samples;
+#[cfg(test)]
+mod tests;
 mod unpack;
 
 use std::io::Cursor;

@@ -7,7 +7,7 @@ use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageReader, Limits};
 
 use super::raster::Raster;
-use super::{DecodeError, gif, jpeg, png, rgb, tiff};
+use super::{DecodeError, gif, jpeg, own, png, rgb, tiff};
 use crate::formats::Format;
 
 /// Most that a decoder of PNGs may take for a colour profile and texts.
@@ -26,6 +26,8 @@ pub(super) enum Sort<'a> {
     Jpeg(jpeg::Header),
     Gif(gif::Frame<'a>),
     Tiff(tiff::Header<'a>),
+    /// What is read by decoders that `image` has no part in, upright.
+    Own,
     /// Pieces of a preview, which are put together where the RAW file is at hand.
     Raw,
     /// What another decoder reads, into such pixels.
@@ -33,7 +35,12 @@ pub(super) enum Sort<'a> {
 }
 
 impl<'a> Layout<'a> {
-    pub(super) fn read(bytes: &'a [u8], format: Format) -> Result<Layout<'a>, DecodeError> {
+    /// No picture of more than `most_pixels` is looked into any further.
+    pub(super) fn read(
+        bytes: &'a [u8],
+        format: Format,
+        most_pixels: u64,
+    ) -> Result<Layout<'a>, DecodeError> {
         let (width, height, sort) = match format {
             Format::Jpeg => {
                 let header = jpeg::header(bytes)?;
@@ -46,6 +53,10 @@ impl<'a> Layout<'a> {
             Format::Tiff => {
                 let header = tiff::header(bytes)?;
                 (header.width, header.height, Sort::Tiff(header))
+            }
+            Format::Heic | Format::Avif | Format::Jxl => {
+                let (width, height) = own::open(bytes, format, most_pixels)?.size;
+                (width, height, Sort::Own)
             }
             Format::Png | Format::WebP | Format::Bmp | Format::Raw => {
                 let decoder = decoder(bytes, format)?;
@@ -85,6 +96,10 @@ impl<'a> Layout<'a> {
             Sort::Jpeg(_) => jpeg::decode(bytes)?,
             Sort::Gif(frame) => Raster::Rgb(frame.decode()?),
             Sort::Tiff(_) => tiff::decode(bytes)?,
+            Sort::Own => {
+                let pixels = u64::from(self.width) * u64::from(self.height);
+                Raster::Rgb(own::pixels(bytes, format, pixels)?)
+            }
             Sort::Raw => return Err(DecodeError::Panicked),
             Sort::Other(color) => self.decode_other(bytes, format, *color)?,
         };
@@ -120,7 +135,8 @@ pub(super) fn decoder(
     bytes: &[u8],
     format: Format,
 ) -> Result<Box<dyn ImageDecoder + '_>, DecodeError> {
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format.decoder());
+    let decoder = format.decoder().ok_or(DecodeError::LeftOut(format))?;
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), decoder);
     if format == Format::Png {
         let mut limits = Limits::no_limits();
         limits.max_alloc = Some(PNG_CHUNKS);

@@ -3,14 +3,21 @@
 //! Bad input is normal here. Every limit is checked before memory is taken, a file that lacks pixels is refused even where the
 //! decoder would fill them up with grey, and a decoder that panics fails one file, not the program.
 
+#[cfg(any(feature = "heif", feature = "avif", feature = "jxl"))]
+mod boxes;
 mod containers;
 mod gif;
+#[cfg(any(feature = "heif", feature = "avif"))]
+mod heif;
 mod ifd;
 mod jpeg;
+#[cfg(feature = "jxl")]
+mod jxl;
 mod layout;
 mod metadata;
 mod named;
 mod need;
+mod own;
 mod parts;
 mod png;
 mod profile;
@@ -67,9 +74,6 @@ pub enum DecodeError {
     /// A part of the file makes no sense.
     #[error("the picture is damaged: {0}")]
     Broken(&'static str),
-    /// Sound for all that is known, and of a sort that is not read.
-    #[error("{0} is not read by pixdex")]
-    Unsupported(&'static str),
     /// Larger than `decode.max_pixels`.
     #[error("{width} x {height} pixels are more than decode.max_pixels = {max_pixels}")]
     TooManyPixels {
@@ -88,6 +92,12 @@ pub enum DecodeError {
         /// The limit.
         max_file_bytes: u64,
     },
+    /// Sound for all that is known, and of a sort that is not read.
+    #[error("{0} is not read by pixdex")]
+    Unsupported(Cow<'static, str>),
+    /// Whoever built the program left the decoder out.
+    #[error("this build of pixdex leaves {0} pictures out")]
+    LeftOut(Format),
     /// The decoder refused the bytes.
     #[error("the picture is damaged: {0}")]
     Damaged(ImageError),
@@ -262,6 +272,8 @@ fn open_unguarded<'a>(
     let mut said = metadata::read(&parts, containers::taken(bytes, format));
     let orientation = match format {
         Format::Raw => raw::orientation(&parts),
+        // They are turned as they are decoded, whatever EXIF says.
+        Format::Heic | Format::Avif | Format::Jxl => None,
         _ => encoded.layout.orientation().or(said.orientation),
     };
     encoded.orientation = orientation.unwrap_or(Orientation::NoTransforms);
@@ -281,7 +293,7 @@ fn encoded<'a>(
     format: Format,
     limits: &DecodeConfig,
 ) -> Result<Encoded<'a>, DecodeError> {
-    let layout = Layout::read(bytes, format)?;
+    let layout = Layout::read(bytes, format, limits.max_pixels)?;
     check_pixels(layout.width, layout.height, limits)?;
     Ok(Encoded::new(bytes, format, layout))
 }

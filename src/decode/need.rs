@@ -8,7 +8,7 @@ use image::ColorType;
 use super::Encoded;
 use super::containers::{MOST_OF_PNG, said_bytes};
 use super::layout::{PNG_CHUNKS, Sort};
-use super::{jpeg, profile, raw, webp};
+use super::{jpeg, own, profile, raw, webp};
 use crate::formats::Format;
 use crate::xmp::MAX_BYTES;
 
@@ -45,6 +45,9 @@ pub fn to_open(bytes: &[u8]) -> u64 {
             let (container, preview) = raw::need_to_open(bytes);
             return BASE + container + said(container) + preview.map_or(0, to_open);
         }
+        Some(format @ (Format::Heic | Format::Avif | Format::Jxl)) => {
+            2 * len + own::need_to_open(bytes, format)
+        }
         Some(Format::Bmp) | None => 0,
     };
     let said_bytes = format.map_or(0, |format| said_bytes(bytes, format));
@@ -65,6 +68,7 @@ pub(super) fn whole(encoded: &Encoded<'_>) -> u64 {
         Sort::Jpeg(header) => of_jpeg(encoded, header) + stored(header.components, pixels),
         Sort::Gif(frame) => frame.need(),
         Sort::Tiff(header) => header.need,
+        Sort::Own => to_open(encoded.bytes) + own::need(encoded.bytes, encoded.format, pixels),
         // A thumbnail, or one piece of a picture at a time.
         Sort::Raw => raw::need_to_decode(encoded.bytes) + in_eight_bits,
         Sort::Other(color) => {
@@ -102,7 +106,7 @@ fn finished(encoded: &Encoded<'_>, pixels: u64) -> u64 {
     let is_of_inks = match &encoded.layout.sort {
         Sort::Jpeg(header) => header.components > 3,
         Sort::Tiff(_) => true,
-        Sort::Gif(_) | Sort::Raw | Sort::Other(_) => false,
+        Sort::Gif(_) | Sort::Own | Sort::Raw | Sort::Other(_) => false,
     };
     let inks = if is_of_inks { 4 * pixels } else { 0 };
     let turned = if encoded.is_turned() { 2 } else { 1 };
@@ -122,7 +126,7 @@ fn beside(encoded: &Encoded<'_>, color: ColorType) -> u64 {
             chunks + 4 * row + encoded.bytes.len() as u64
         }
         Format::WebP => webp::need(encoded.bytes, (layout.width, layout.height)),
-        Format::Bmp | Format::Jpeg | Format::Gif | Format::Tiff | Format::Raw => 2 * row,
+        _ => 2 * row,
     }
 }
 

@@ -34,7 +34,8 @@ fn encoded(width: u32, height: u32, format: Format) -> Vec<u8> {
         Rgb([(x * 3) as u8, (y * 3) as u8, 90])
     });
     let mut bytes = Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, format.decoder()).unwrap();
+    let encoder = format.decoder().unwrap();
+    picture.write_to(&mut bytes, encoder).unwrap();
     bytes.into_inner()
 }
 
@@ -188,9 +189,11 @@ fn a_tiff_says_what_stands_in_its_fields() {
 
 #[test]
 fn every_format_is_read() {
-    // Cameras write RAW files, and nobody else.
-    let written = Format::ALL.into_iter();
-    for format in written.filter(|format| *format != Format::Raw) {
+    // Cameras write RAW files, and nobody else; the last are written by no crate at hand: see `own`.
+    let written = Format::ALL
+        .into_iter()
+        .filter(|format| *format != Format::Raw && format.decoder().is_some());
+    for format in written {
         let (Description { metadata, .. }, pixels) =
             decode(&encoded(40, 30, format), &LIMITS).unwrap();
         assert_eq!(metadata, Metadata::new(format, 40, 30));
@@ -234,7 +237,7 @@ fn limits_are_kept_before_pixels_are_read() {
     assert!(matches!(decode(b"", &LIMITS), Err(DecodeError::Empty)));
     assert_eq!(
         decode(b"<html>", &LIMITS).unwrap_err().to_string(),
-        "not a jpeg, png, webp, gif, bmp, tiff or raw picture"
+        "not a jpeg, png, webp, gif, bmp, tiff, heic, avif, jxl or raw picture"
     );
 }
 

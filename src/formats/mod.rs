@@ -27,6 +27,12 @@ pub enum Format {
     Bmp,
     /// Scans, and photos on their way through programs.
     Tiff,
+    /// Photos of phones, in HEVC.
+    Heic,
+    /// Pictures made for the web, in AV1.
+    Avif,
+    /// JPEG XL.
+    Jxl,
     /// What a camera's sensor saw, in a file of its maker's, with a JPEG for looking at.
     Raw,
 }
@@ -41,18 +47,22 @@ struct Row {
     is_start: fn(&[u8]) -> bool,
     media_type: &'static str,
     is_shown_by_browsers: bool,
-    decoder: ImageFormat,
+    /// Of the crate `image`; none where it reads no such files.
+    decoder: Option<ImageFormat>,
 }
 
 impl Format {
     /// Every format, in the order in which people are told of them.
-    pub const ALL: [Format; 7] = [
+    pub const ALL: [Format; 10] = [
         Format::Jpeg,
         Format::Png,
         Format::WebP,
         Format::Gif,
         Format::Bmp,
         Format::Tiff,
+        Format::Heic,
+        Format::Avif,
+        Format::Jxl,
         Format::Raw,
     ];
 
@@ -64,7 +74,7 @@ impl Format {
                 is_start: |bytes| bytes.starts_with(b"\xFF\xD8\xFF"),
                 media_type: "image/jpeg",
                 is_shown_by_browsers: true,
-                decoder: ImageFormat::Jpeg,
+                decoder: Some(ImageFormat::Jpeg),
             },
             Format::Png => Row {
                 name: "png",
@@ -72,7 +82,7 @@ impl Format {
                 is_start: |bytes| bytes.starts_with(b"\x89PNG\r\n\x1A\n"),
                 media_type: "image/png",
                 is_shown_by_browsers: true,
-                decoder: ImageFormat::Png,
+                decoder: Some(ImageFormat::Png),
             },
             Format::WebP => Row {
                 name: "webp",
@@ -80,7 +90,7 @@ impl Format {
                 is_start: |bytes| bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP"),
                 media_type: "image/webp",
                 is_shown_by_browsers: true,
-                decoder: ImageFormat::WebP,
+                decoder: Some(ImageFormat::WebP),
             },
             Format::Gif => Row {
                 name: "gif",
@@ -88,7 +98,7 @@ impl Format {
                 is_start: |bytes| bytes.starts_with(b"GIF87a") || bytes.starts_with(b"GIF89a"),
                 media_type: "image/gif",
                 is_shown_by_browsers: true,
-                decoder: ImageFormat::Gif,
+                decoder: Some(ImageFormat::Gif),
             },
             Format::Bmp => Row {
                 name: "bmp",
@@ -96,7 +106,7 @@ impl Format {
                 is_start: |bytes| bytes.starts_with(b"BM"),
                 media_type: "image/bmp",
                 is_shown_by_browsers: true,
-                decoder: ImageFormat::Bmp,
+                decoder: Some(ImageFormat::Bmp),
             },
             Format::Tiff => Row {
                 name: "tiff",
@@ -107,7 +117,33 @@ impl Format {
                 },
                 media_type: "image/tiff",
                 is_shown_by_browsers: false,
-                decoder: ImageFormat::Tiff,
+                decoder: Some(ImageFormat::Tiff),
+            },
+            Format::Heic => Row {
+                name: "heic",
+                endings: &["heic", "heif", "hif", "heics", "heifs"],
+                is_start: |bytes| has_brand(bytes, HEIC_BRANDS) && !is_avif(bytes),
+                media_type: "image/heic",
+                is_shown_by_browsers: false,
+                decoder: None,
+            },
+            Format::Avif => Row {
+                name: "avif",
+                endings: &["avif", "avifs"],
+                is_start: is_avif,
+                media_type: "image/avif",
+                is_shown_by_browsers: true,
+                decoder: None,
+            },
+            Format::Jxl => Row {
+                name: "jxl",
+                endings: &["jxl"],
+                is_start: |bytes| {
+                    bytes.starts_with(b"\xFF\x0A") || bytes.starts_with(b"\0\0\0\x0CJXL \r\n\x87\n")
+                },
+                media_type: "image/jxl",
+                is_shown_by_browsers: false,
+                decoder: None,
             },
             Format::Raw => Row {
                 name: "raw",
@@ -119,7 +155,7 @@ impl Format {
                 is_start: raw::is_raw,
                 media_type: "image/x-dcraw",
                 is_shown_by_browsers: false,
-                decoder: ImageFormat::Jpeg,
+                decoder: Some(ImageFormat::Jpeg),
             },
         }
     }
@@ -150,10 +186,41 @@ impl Format {
         self.row().is_shown_by_browsers
     }
 
-    /// Which decoder reads it.
-    pub(crate) fn decoder(self) -> ImageFormat {
+    /// Which decoder of the crate `image` reads it; none where it is read otherwise.
+    pub(crate) fn decoder(self) -> Option<ImageFormat> {
         self.row().decoder
     }
+}
+
+/// What files of HEIF say that they are; the last four do not tell the codec.
+const HEIC_BRANDS: &[[u8; 4]] = &[
+    *b"heic", *b"heix", *b"heim", *b"heis", *b"hevc", *b"hevx", *b"hevm", *b"hevs", *b"mif1",
+    *b"mif2", *b"msf1", *b"miaf",
+];
+
+/// Pictures and films of pictures in AV1.
+const AVIF_BRANDS: &[[u8; 4]] = &[*b"avif", *b"avis"];
+
+/// Whether the `ftyp` box that a file begins with names one of these brands, first or among those that it is compatible with.
+fn has_brand(bytes: &[u8], brands: &[[u8; 4]]) -> bool {
+    let Some((len, rest)) = bytes.split_first_chunk() else {
+        return false;
+    };
+    let end = (u32::from_be_bytes(*len) as usize).min(bytes.len());
+    let content = bytes.get(8..end).unwrap_or_default();
+    let (words, _) = content.as_chunks::<4>();
+    // The second word is a version.
+    let mut named = words.iter().take(1).chain(words.iter().skip(2));
+    rest.starts_with(b"ftyp") && named.any(|brand| brands.contains(brand))
+}
+
+/// Some writers name none but those of HEIF in general; then the kind of the first coded picture tells.
+fn is_avif(bytes: &[u8]) -> bool {
+    let general = &HEIC_BRANDS[8..];
+    let is_general = || has_brand(bytes, general) && !has_brand(bytes, &HEIC_BRANDS[..8]);
+    let start = &bytes[..bytes.len().min(16_384)];
+    let has_kind = |kind: &[u8]| memchr::memmem::find(start, kind).is_some();
+    has_brand(bytes, AVIF_BRANDS) || (is_general() && has_kind(b"av01") && !has_kind(b"hvc1"))
 }
 
 /// The names of all formats as a part of a sentence, `last` before the last of them.
@@ -215,7 +282,7 @@ mod tests {
         assert_eq!(Format::of_path(Path::new("jpg")), None);
         assert_eq!(
             "psd".parse::<Format>().unwrap_err().to_string(),
-            "`psd` is not a picture format; known are jpeg, png, webp, gif, bmp, tiff and raw"
+            "`psd` is not a picture format; known are jpeg, png, webp, gif, bmp, tiff, heic, avif, jxl and raw"
         );
     }
 
@@ -227,7 +294,10 @@ mod tests {
             if format == Format::Raw {
                 continue;
             }
-            let stored = format!("{:?}", format.decoder()).to_lowercase();
+            let theirs = format.decoder().map(|decoder| format!("{decoder:?}"));
+            let stored = theirs
+                .unwrap_or_else(|| format!("{format:?}"))
+                .to_lowercase();
             assert_eq!(format.to_string(), stored);
             let json = serde_json::to_string(&format).unwrap();
             assert_eq!(json, format!("\"{stored}\""));
@@ -237,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_file_is_recognised_by_its_first_bytes() {
-        let starts: [(&[u8], Format); 8] = [
+        let starts: [(&[u8], Format); 15] = [
             (b"\xFF\xD8\xFF\xE0", Format::Jpeg),
             (b"\x89PNG\r\n\x1A\n", Format::Png),
             (b"RIFF\0\0\0\0WEBPVP8", Format::WebP),
@@ -246,12 +316,35 @@ mod tests {
             (b"BM", Format::Bmp),
             (b"II*\0", Format::Tiff),
             (b"MM\0*", Format::Tiff),
+            (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", Format::Heic),
+            (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", Format::Heic),
+            (b"\0\0\0\x10ftypmsf1\0\0\0\0", Format::Heic),
+            (b"\0\0\0\x18ftypavif\0\0\0\0mif1miaf", Format::Avif),
+            (b"\0\0\0\x18ftypmif1\0\0\0\0miafavif", Format::Avif),
+            (b"\xFF\x0A\x01", Format::Jxl),
+            (b"\0\0\0\x0CJXL \r\n\x87\n", Format::Jxl),
         ];
         for (bytes, format) in starts {
             assert_eq!(Format::of_bytes(bytes), Some(format));
-            assert_eq!(image::guess_format(bytes).unwrap(), format.decoder());
+            if let Some(decoder) = format.decoder() {
+                assert_eq!(image::guess_format(bytes).unwrap(), decoder);
+            }
             assert_eq!(Format::of_bytes(&bytes[..1]), None);
         }
         assert_eq!(Format::of_bytes(b"RIFF\0\0\0\0WAVE"), None);
+        // Films and RAW files begin with a box of that kind too.
+        for brand in [b"isom", b"qt  ", b"mp42", b"crx "] {
+            let bytes = [&b"\0\0\0\x14ftyp"[..], brand, b"\0\0\0\0", brand, b"heic"].concat();
+            assert_eq!(Format::of_bytes(&bytes), None);
+        }
+    }
+
+    #[test]
+    fn a_file_of_heif_that_names_no_codec_is_told_by_its_first_picture() {
+        let start = b"\0\0\0\x14ftypmif1\0\0\0\0miaf";
+        let of = |rest: &[u8]| Format::of_bytes(&[start, rest].concat());
+        assert_eq!(of(b"infe av01"), Some(Format::Avif));
+        assert_eq!(of(b"infe hvc1"), Some(Format::Heic));
+        assert_eq!(of(b""), Some(Format::Heic));
     }
 }

@@ -128,6 +128,9 @@ def pictures():
     put("tiff", "palette", saved("TIFF", picture("P")))
     put("tiff", "jpeg", saved("TIFF", picture(), compression="jpeg"))
     put("tiff", "tiles", tiled_tiff())
+    containers = Path(__file__).parent.parent / "fixtures" / "containers"
+    for name in ["tiles.heic", "layers.heic", "tiles.avif", "folded.jxl", "see-through.jxl"]:
+        put(Path(name).suffix[1:], Path(name).stem, (containers / name).read_bytes())
     info = TiffImagePlugin.ImageFileDirectory_v2()
     info[700], info[271], info[306] = XMP, "Maker", "2021:07:03 18:30:05"
     put("tiff", "described", saved("TIFF", picture("L"), tiffinfo=info))

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 use super::metadata::{MAX_PARTS, Moment};
 use super::parts::Parts;
-use super::raw;
+use super::{own, raw};
 use crate::formats::Format;
 
 pub(super) use png::MAX_UNFOLDED as MOST_OF_PNG;
@@ -26,6 +26,10 @@ pub(super) fn parts(bytes: &[u8], format: Format) -> Parts<'_> {
         Format::Gif => gif::parts(bytes),
         Format::Tiff => tiff::parts(bytes),
         Format::Raw => of_raw(bytes),
+        Format::Heic | Format::Avif | Format::Jxl => {
+            let opened = own::open(bytes, format, u64::MAX);
+            opened.map_or_else(|_| Parts::default(), |opened| opened.parts)
+        }
         Format::Bmp => Parts::default(),
     }
 }

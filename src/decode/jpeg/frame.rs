@@ -191,7 +191,9 @@ impl<'a> Reader<'a> {
             match marker {
                 0xC0..=0xC2 | 0xC9 | 0xCA => self.read_frame(marker, segment)?,
                 0xC3 | 0xC5..=0xC7 | 0xCB | 0xCD..=0xCF => {
-                    return Err(DecodeError::Unsupported("a lossless or hierarchical JPEG"));
+                    return Err(DecodeError::Unsupported(
+                        "a lossless or hierarchical JPEG".into(),
+                    ));
                 }
                 0xC4 => self.read_huffman(segment),
                 0xCC => self.read_conditioning(segment),
@@ -232,7 +234,7 @@ impl<'a> Reader<'a> {
             },
             _ => {
                 return Err(DecodeError::Unsupported(
-                    "a JPEG of other than 1, 3 or 4 components",
+                    "a JPEG of other than 1, 3 or 4 components".into(),
                 ));
             }
         })
@@ -266,7 +268,9 @@ impl<'a> Reader<'a> {
             return Err(broken);
         };
         if *bits != 8 {
-            return Err(DecodeError::Unsupported("a JPEG of other than 8 bits"));
+            return Err(DecodeError::Unsupported(
+                "a JPEG of other than 8 bits".into(),
+            ));
         }
         let frame = Frame {
             width: usize::from(u16::from_be_bytes([*w1, *w0])),
@@ -296,7 +300,7 @@ impl<'a> Reader<'a> {
         }
         if frame.components.len() > MOST_COMPONENTS {
             return Err(DecodeError::Unsupported(
-                "a JPEG of more than four components",
+                "a JPEG of more than four components".into(),
             ));
         }
         self.frame = Some(frame);

@@ -89,7 +89,7 @@ fn check(page: &Page) -> Result<(), DecodeError> {
         _ => matches!(page.bits, 1..=16 | 24 | 32 | 64),
     };
     if !is_read || is_jpeg && page.bits != 8 {
-        return Err(DecodeError::Unsupported("a TIFF of such numbers"));
+        return Err(DecodeError::Unsupported("a TIFF of such numbers".into()));
     }
     Ok(())
 }

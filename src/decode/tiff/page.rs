@@ -221,7 +221,7 @@ fn bits(directory: &Directory) -> Result<usize, DecodeError> {
     let first = bits.first().copied().unwrap_or(1);
     if bits.iter().any(|other| *other != first) || !(1..=64).contains(&first) {
         return Err(DecodeError::Unsupported(
-            "a TIFF whose channels have different numbers of bits",
+            "a TIFF whose channels have different numbers of bits".into(),
         ));
     }
     Ok(first as usize)
@@ -233,7 +233,7 @@ fn kind(directory: &Directory) -> Result<Kind, DecodeError> {
         1 | 4 => Ok(Kind::Unsigned),
         2 => Ok(Kind::Signed),
         3 => Ok(Kind::Float),
-        _ => Err(DecodeError::Unsupported("a TIFF of complex numbers")),
+        _ => Err(DecodeError::Unsupported("a TIFF of complex numbers".into())),
     }
 }
 
@@ -256,7 +256,7 @@ fn photometric(
         6 => Photometric::YCbCr,
         8 => Photometric::CieLab,
         9 => Photometric::IccLab,
-        _ => return Err(DecodeError::Unsupported("a TIFF of such colours")),
+        _ => return Err(DecodeError::Unsupported("a TIFF of such colours".into())),
     };
     let least = match photometric {
         Photometric::WhiteIsZero | Photometric::BlackIsZero | Photometric::Palette => 1,

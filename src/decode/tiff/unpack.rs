@@ -54,7 +54,11 @@ pub(super) fn rows<'a>(
             }
         }
         (0 | 1, _) => {}
-        _ => return Err(DecodeError::Unsupported("a TIFF of such differences")),
+        _ => {
+            return Err(DecodeError::Unsupported(
+                "a TIFF of such differences".into(),
+            ));
+        }
     }
     Ok(unpacked)
 }
@@ -84,7 +88,9 @@ fn unpack(page: &Page, part: &[u8], rows: usize, len: usize) -> Result<Vec<u8>, 
             let most = (MOST_WINDOW >> 10) as u32;
             read(lzma_rust2::XzReader::new_mem_limit(part, false, most), len)
         }
-        _ => Err(DecodeError::Unsupported("a TIFF that is packed like this")),
+        _ => Err(DecodeError::Unsupported(
+            "a TIFF that is packed like this".into(),
+        )),
     }
 }
 

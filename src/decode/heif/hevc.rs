@@ -1,0 +1,94 @@
+//! Pictures that are coded as HEVC, as cameras and phones write them.
+
+use heifer_hevc_dec::Error;
+use heifer_hevc_dec::decoder::{DecodeOptions, decode_picture};
+use image::RgbImage;
+
+use super::super::DecodeError;
+use super::super::boxes::Reader;
+use super::meta::{Coding, Id, Meta};
+use super::planes::{self, Between, Plane, Planes, Samples, Sampling};
+use super::{damaged, unsupported};
+
+/// Most bytes that a pixel takes while it is decoded.
+pub(super) const NEED_PIXEL: u64 = 16;
+
+/// Decodes an item of this size.
+pub(super) fn decode(meta: &Meta<'_>, id: Id, size: (u32, u32)) -> Result<RgbImage, DecodeError> {
+    let options = DecodeOptions {
+        max_pixels: super::picture::most_coded(size),
+        ..DecodeOptions::default()
+    };
+    let stream = stream(meta, id)?;
+    let frame = decode_picture(&stream, options).map_err(refused)?;
+    drop(stream);
+    let [bits, color_bits] = frame.bit_depth;
+    let plane = |index: usize, bits| Plane {
+        samples: Samples::Words(&frame.planes[index], bits),
+        stride: frame.widths[index],
+    };
+    let planes = Planes {
+        size: (frame.widths[0], frame.heights[0]),
+        sampling: match frame.chroma_format {
+            0 => Sampling::Grey,
+            1 => Sampling::Quarter,
+            2 => Sampling::Half,
+            _ => Sampling::Full,
+        },
+        between: Between::Steps,
+        samples: [plane(0, bits), plane(1, color_bits), plane(2, color_bits)],
+        coding: Coding {
+            primaries: 2,
+            matrix: frame.matrix_coeffs.into(),
+            is_full_range: frame.full_range,
+        },
+    };
+    planes::to_rgb(&planes, size, meta.coding(id))
+}
+
+fn refused(error: Error) -> DecodeError {
+    match error {
+        Error::UnexpectedEof => DecodeError::Truncated,
+        Error::Unimplemented(what) => unsupported(what),
+        other => damaged(&other.to_string()),
+    }
+}
+
+/// The parameters that stand in the container, then the picture: units with a start code before each.
+fn stream(meta: &Meta<'_>, id: Id) -> Result<Vec<u8>, DecodeError> {
+    let config = meta.property(id, *b"hvcC");
+    let config = config.ok_or_else(|| damaged("a picture in it has no `hvcC` property"))?;
+    let data = meta.data(id)?;
+    let mut stream = Vec::with_capacity(config.len() + data.len() + data.len() / 8);
+    let len_bytes = parameters(config, &mut stream);
+    let len_bytes = len_bytes.ok_or_else(|| damaged("an `hvcC` property in it is cut off"))?;
+    let mut reader = Reader(&data);
+    while !reader.0.is_empty() {
+        let unit = reader
+            .number(len_bytes)
+            .and_then(|len| reader.take(usize::try_from(len).ok()?));
+        push(&mut stream, unit.ok_or(DecodeError::Truncated)?);
+    }
+    Ok(stream)
+}
+
+/// Copies the parameters, and says how many bytes the length of each unit of the picture has.
+fn parameters(config: &[u8], stream: &mut Vec<u8>) -> Option<usize> {
+    let mut reader = Reader(config);
+    // Profile and level.
+    reader.take(21)?;
+    let len_bytes = usize::from(reader.u8()? & 3) + 1;
+    for _ in 0..reader.u8()? {
+        let _kind = reader.u8()?;
+        for _ in 0..reader.u16()? {
+            let len = reader.u16()?;
+            push(stream, reader.take(len.into())?);
+        }
+    }
+    Some(len_bytes)
+}
+
+fn push(stream: &mut Vec<u8>, unit: &[u8]) {
+    stream.extend([0, 0, 0, 1]);
+    stream.extend(unit);
+}

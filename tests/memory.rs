@@ -8,6 +8,7 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use pixdex::config::DecodeConfig;
 use pixdex::decode::{self, DecodeError, Encoded};
+use pixdex::formats::Format;
 
 #[path = "memory/counting.rs"]
 mod counting;
@@ -694,4 +695,17 @@ fn folded(byte: u8, count: usize) -> Vec<u8> {
     let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(&vec![byte; count]).unwrap();
     encoder.finish().unwrap()
+}
+
+#[test]
+fn no_picture_in_boxes_takes_more_than_was_said() {
+    let _counting = COUNTING.lock();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/containers");
+    for entry in folder.read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        if Format::of_path(&path).is_some() {
+            let name = path.display().to_string();
+            check(&name, &std::fs::read(path).unwrap()).unwrap();
+        }
+    }
 }

@@ -116,9 +116,9 @@ pub(super) fn tiff_of_exif(block: Cow<'_, [u8]>) -> Option<Cow<'_, [u8]>> {
 
 /// A box of this kind around these bytes.
 #[cfg(test)]
-pub(super) fn boxed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+pub(super) fn boxed(kind: [u8; 4], content: &[u8]) -> Vec<u8> {
     let len = content.len() as u32 + 8;
-    [&len.to_be_bytes()[..], kind, content].concat()
+    [&len.to_be_bytes()[..], &kind, content].concat()
 }
 
 #[cfg(test)]
@@ -129,9 +129,9 @@ mod tests {
     fn boxes_are_found_one_behind_the_other() {
         let long = [&[0, 0, 0, 1][..], b"long", &19_u64.to_be_bytes(), b"abc"].concat();
         let bytes = [
-            boxed(b"ftyp", b"heic"),
+            boxed(*b"ftyp", b"heic"),
             long,
-            boxed(b"none", b""),
+            boxed(*b"none", b""),
             [&[0; 4][..], b"rest", b"all of it"].concat(),
         ]
         .concat();
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_box_that_is_cut_off_has_what_is_there_and_what_is_none_ends_them() {
-        let mut bytes = boxed(b"mdat", b"123456");
+        let mut bytes = boxed(*b"mdat", b"123456");
         bytes.truncate(11);
         let cut = find(&bytes, *b"mdat").unwrap();
         assert_eq!((cut.content, cut.is_whole), (&b"123"[..], false));

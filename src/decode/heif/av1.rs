@@ -1,4 +1,4 @@
-//! Pictures that are coded as AV1: the only place that calls re_rav1d, whose interface is that of a library of C.
+//! Pictures that are coded as AV1: the only place that calls `re_rav1d`, whose interface is that of a library of C.
 #![allow(unsafe_code, reason = "re_rav1d is called as a library of C is")]
 
 use std::ffi::c_uint;

@@ -30,6 +30,8 @@ pub(super) struct Meta<'a> {
     /// In the order in which items number them, from 1.
     properties: Vec<Chest<'a>>,
     links: Vec<Link>,
+    /// How many pieces, links and mentions of properties there are, in all boxes.
+    parts: usize,
     /// Data of small items.
     idat: &'a [u8],
 }
@@ -142,6 +144,12 @@ impl<'a> Meta<'a> {
         Ok(())
     }
 
+    /// Counts so many, and what holds them; nothing where there are too many then.
+    fn add_parts(&mut self, count: u16) -> Option<()> {
+        self.parts += usize::from(count) + 1;
+        (self.parts <= MOST_PARTS).then_some(())
+    }
+
     fn read_primary(&mut self, content: &[u8]) -> Option<()> {
         let mut reader = Reader(content);
         let wide = reader.version()?.0 > 0;
@@ -159,7 +167,6 @@ impl<'a> Meta<'a> {
         // Pieces that take no bytes to tell of could be told of without end.
         let is_told = |count: u16| count < 2 || start_size + len_size > 0;
         let count = id(&mut reader, version > 1)?;
-        let mut pieces = 0;
         for _ in 0..count {
             let item = id(&mut reader, version > 1)?;
             let method = if version > 0 { reader.u16()? & 15 } else { 0 };
@@ -174,14 +181,11 @@ impl<'a> Meta<'a> {
             if !is_told(count) {
                 return None;
             }
+            self.add_parts(count)?;
             for _ in 0..count {
                 reader.number(index_size)?;
                 let start = base.checked_add(reader.number(start_size)?)?;
                 place.pieces.push((start, reader.number(len_size)?));
-                pieces += 1;
-                if pieces > MOST_PARTS {
-                    return None;
-                }
             }
             if let Some(item) = self.items.get_mut(&item) {
                 item.place = place;
@@ -193,15 +197,11 @@ impl<'a> Meta<'a> {
     fn read_links(&mut self, content: &[u8]) -> Option<()> {
         let mut reader = Reader(content);
         let wide = reader.version()?.0 > 0;
-        let mut links = 0;
         for chest in boxes::boxes(reader.0) {
             let mut reader = Reader(chest.content);
             let from = id(&mut reader, wide)?;
-            let count = usize::from(reader.u16()?);
-            links += count + 1;
-            if links > MOST_PARTS {
-                return None;
-            }
+            let count = reader.u16()?;
+            self.add_parts(count)?;
             let to = (0..count)
                 .map(|_| id(&mut reader, wide))
                 .collect::<Option<_>>()?;
@@ -229,14 +229,10 @@ impl<'a> Meta<'a> {
         let mut reader = Reader(content);
         let (version, flags) = reader.version()?;
         let wide = flags & 1 == 1;
-        let mut associations = 0;
         for _ in 0..reader.u32()? {
             let item = id(&mut reader, version > 0)?;
             let count = reader.u8()?;
-            associations += usize::from(count) + 1;
-            if associations > MOST_PARTS {
-                return None;
-            }
+            self.add_parts(count.into())?;
             // The highest bit says only that whoever does not know the property should give up.
             let number = |_| {
                 if wide {
@@ -486,7 +482,7 @@ mod tests {
     use super::super::super::boxes::boxed;
     use super::*;
 
-    fn full(kind: &[u8; 4], version: u8, content: &[u8]) -> Vec<u8> {
+    fn full(kind: [u8; 4], version: u8, content: &[u8]) -> Vec<u8> {
         boxed(kind, &[&[version, 0, 0, 0], content].concat())
     }
 
@@ -499,13 +495,17 @@ mod tests {
 
     /// A file with two items and these boxes that tell of them.
     fn file(boxes: &[Vec<u8>]) -> Vec<u8> {
-        let item = |id: u16, kind: &[u8; 4]| {
-            full(b"infe", 2, &[&numbers(&[id, 0])[..], kind, b"\0"].concat())
+        let item = |id: u16, kind: [u8; 4]| {
+            full(
+                *b"infe",
+                2,
+                &[&numbers(&[id, 0])[..], &kind, b"\0"].concat(),
+            )
         };
-        let items = [numbers(&[2]), item(1, b"hvc1"), item(2, b"Exif")].concat();
-        let primary = full(b"pitm", 0, &numbers(&[1]));
-        let meta = [full(b"iinf", 0, &items), primary, boxes.concat()].concat();
-        [boxed(b"ftyp", b"heic\0\0\0\0"), full(b"meta", 0, &meta)].concat()
+        let items = [numbers(&[2]), item(1, *b"hvc1"), item(2, *b"Exif")].concat();
+        let primary = full(*b"pitm", 0, &numbers(&[1]));
+        let meta = [full(*b"iinf", 0, &items), primary, boxes.concat()].concat();
+        [boxed(*b"ftyp", b"heic\0\0\0\0"), full(*b"meta", 0, &meta)].concat()
     }
 
     /// Pieces of an item's data in a box of version 0 with numbers of two bytes: starts and lengths.
@@ -516,7 +516,7 @@ mod tests {
                 .iter()
                 .flat_map(|(start, len)| numbers(&[*start, *len])),
         );
-        full(b"iloc", 0, &content)
+        full(*b"iloc", 0, &content)
     }
 
     #[test]
@@ -547,23 +547,24 @@ mod tests {
     #[test]
     fn counts_are_bounded_whatever_a_file_says() {
         // As many pieces as there can be, none of which takes a byte to tell of.
-        let endless = full(b"iloc", 0, &numbers(&[0, 1, 2, 0, u16::MAX]));
+        let endless = full(*b"iloc", 0, &numbers(&[0, 1, 2, 0, u16::MAX]));
         assert!(Meta::read(&file(&[endless])).is_err());
         // More items than there are bytes.
-        let cut = full(b"iloc", 2, &[&[0x22, 0][..], &[255; 4]].concat());
+        let cut = full(*b"iloc", 2, &[&[0x22, 0][..], &[255; 4]].concat());
         assert!(Meta::read(&file(&[cut])).is_err());
-        let many = vec![pieces(2, &[(0, 1); 10_000]); 14];
-        assert!(Meta::read(&file(&many)).is_ok(), "each box counts anew");
+        let many = |boxes| vec![pieces(2, &vec![(0, 1); 10_000]); boxes];
+        assert!(Meta::read(&file(&many(13))).is_ok());
+        assert!(Meta::read(&file(&many(14))).is_err());
         let links = vec![[0; 4]; 20_000].concat();
-        let link = boxed(b"dimg", &[&numbers(&[1, 40_000])[..], &links].concat());
-        let links = full(b"iref", 0, &vec![link; 4].concat());
+        let link = boxed(*b"dimg", &[&numbers(&[1, 40_000])[..], &links].concat());
+        let links = full(*b"iref", 0, &vec![link; 4].concat());
         assert!(Meta::read(&file(&[links])).is_err());
     }
 
     #[test]
     fn an_item_may_be_made_of_itself_and_nothing_runs_for_ever() {
-        let link = boxed(b"dimg", &numbers(&[1, 1, 1]));
-        let bytes = file(&[full(b"iref", 0, &link)]);
+        let link = boxed(*b"dimg", &numbers(&[1, 1, 1]));
+        let bytes = file(&[full(*b"iref", 0, &link)]);
         let meta = Meta::read(&bytes).unwrap();
         assert_eq!(meta.linked(1, *b"dimg"), [1]);
         assert_eq!(meta.profile(1), None);

@@ -204,15 +204,15 @@ type Ground = (Rgb<u8>, (u32, u32), Vec<(i32, i32)>);
 
 fn ground(reader: &mut Reader<'_>, layers: usize) -> Option<Ground> {
     let _version = reader.u8()?;
-    let side = if reader.u8()? & 1 == 0 { 2 } else { 4 };
+    let len = if reader.u8()? & 1 == 0 { 2 } else { 4 };
     let mut channel = || Some((reader.u16()? >> 8) as u8);
     let color = Rgb([channel()?, channel()?, channel()?]);
     let _opacity = channel()?;
-    let size = (reader.number(side)? as u32, reader.number(side)? as u32);
+    let size = (reader.number(len)? as u32, reader.number(len)? as u32);
     let mut shift = || {
-        let number = reader.number(side)? as u32;
+        let number = reader.number(len)? as u32;
         let number = number.cast_signed();
-        Some(if side == 2 {
+        Some(if len == 2 {
             i32::from(number as i16)
         } else {
             number

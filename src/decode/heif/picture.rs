@@ -304,10 +304,6 @@ fn need_at(meta: &Meta<'_>, id: Id, depth: u32) -> u64 {
     decoding.max(2 * turned)
 }
 
-#[cfg_attr(
-    not(all(feature = "heif", feature = "avif")),
-    expect(unused_variables, reason = "a kind that is left out takes nothing")
-)]
 fn need_coded(kind: [u8; 4], size: (u32, u32)) -> u64 {
     match &kind {
         #[cfg(feature = "heif")]

@@ -1,4 +1,8 @@
 //! Brightness and colour in planes, as decoders give them, brought to eight bits of red, green and blue.
+#![cfg_attr(
+    not(all(feature = "heif", feature = "avif")),
+    allow(dead_code, reason = "one decoder alone does not give all sorts")
+)]
 
 use std::borrow::Cow;
 
@@ -29,7 +33,6 @@ pub(super) enum Between {
     /// Steps, as libheif has them.
     Steps,
     /// Slopes, as libavif has them.
-    #[cfg_attr(not(feature = "avif"), expect(dead_code, reason = "for AVIF"))]
     Slopes,
 }
 

@@ -31,7 +31,7 @@ pub(super) struct Frame<'a> {
     data: &'a [u8],
 }
 
-impl<'a> Frame<'a> {
+impl Frame<'_> {
     /// Most bytes that [`Frame::decode`] takes, its answer among them.
     pub(super) fn need(&self) -> u64 {
         let pixels = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);

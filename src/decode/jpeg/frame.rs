@@ -221,13 +221,11 @@ impl<'a> Reader<'a> {
         let components = &self.frame()?.components[..];
         Ok(match components {
             [_] => Colors::Grey,
-            [a, b, c] => match (self.has_jfif, self.adobe) {
-                (true, _) => Colors::YCbCr,
-                (false, Some(0)) => Colors::Rgb,
-                (false, Some(_)) => Colors::YCbCr,
-                (false, None) if [a.id, b.id, c.id] == *b"RGB" => Colors::Rgb,
-                (false, None) => Colors::YCbCr,
-            },
+            [a, b, c] => {
+                let are_letters = [a.id, b.id, c.id] == *b"RGB";
+                let is_rgb = !self.has_jfif && self.adobe.map_or(are_letters, |adobe| adobe == 0);
+                if is_rgb { Colors::Rgb } else { Colors::YCbCr }
+            }
             [_, _, _, _] => match self.adobe {
                 None | Some(0) => Colors::Cmyk,
                 Some(_) => Colors::Ycck,
@@ -282,7 +280,7 @@ impl<'a> Reader<'a> {
                 .0
                 .iter()
                 .take(usize::from(*count))
-                .map(Component::new)
+                .map(|bytes| Component::new(*bytes))
                 .collect(),
         };
         let is_sound = |component: &Component| {
@@ -432,8 +430,7 @@ impl<'a> Reader<'a> {
 }
 
 impl Component {
-    fn new(bytes: &[u8; 3]) -> Component {
-        let [id, sides, quantization] = *bytes;
+    fn new([id, sides, quantization]: [u8; 3]) -> Component {
         Component {
             id,
             horizontal: usize::from(sides >> 4),

@@ -112,7 +112,7 @@ impl Stretch {
             }
             Stretch::Double => {
                 let near = (at / 2).min(last);
-                let far = if at % 2 == 0 {
+                let far = if at.is_multiple_of(2) {
                     near.saturating_sub(1)
                 } else {
                     (near + 1).min(last)
@@ -213,7 +213,7 @@ impl Plane {
                 line.pixels[..len].copy_from_slice(&near[..len]);
             }
             (Stretch::No, Stretch::Double) => {
-                let bias = if y % 2 == 0 { 1 } else { 2 };
+                let bias = if y.is_multiple_of(2) { 1 } else { 2 };
                 for ((to, near), far) in line.pixels.iter_mut().zip(near).zip(far) {
                     *to = ((3 * u16::from(*near) + u16::from(*far) + bias) >> 2) as u8;
                 }

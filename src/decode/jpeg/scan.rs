@@ -301,8 +301,8 @@ fn to_rgb(planes: &[Plane], colors: Colors, rows: &mut [u8], width: usize) {
             }
             continue;
         }
-        let colours = line(1).iter().zip(line(2));
-        let pixels = row.zip(line(0)).zip(colours);
+        let others = line(1).iter().zip(line(2));
+        let pixels = row.zip(line(0)).zip(others);
         if colors == Colors::Rgb {
             for ((pixel, red), (green, blue)) in pixels {
                 *pixel = [byte(*red), byte(*green), byte(*blue)];

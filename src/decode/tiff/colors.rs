@@ -121,11 +121,12 @@ fn of_ycbcr(channels: [u8; 3], luma: [f32; 3], range: [f32; 6]) -> [u8; 3] {
 }
 
 /// Under the light of print, D50, which is white on a screen as well.
-fn of_lab([lightness, a, b]: [u8; 3], signed: impl Fn(u8) -> f32) -> [u8; 3] {
+fn of_lab([lightness, green_red, blue_yellow]: [u8; 3], signed: impl Fn(u8) -> f32) -> [u8; 3] {
     const WHITE: [f32; 3] = [0.964_22, 1.0, 0.825_21];
     const EPSILON: f32 = 6.0 / 29.0;
     let y = (f32::from(lightness) * 100.0 / 255.0 + 16.0) / 116.0;
-    let xyz = [y + signed(a) / 500.0, y, y - signed(b) / 200.0].map(|value| {
+    let (before, behind) = (signed(green_red) / 500.0, signed(blue_yellow) / 200.0);
+    let xyz = [y + before, y, y - behind].map(|value| {
         if value > EPSILON {
             value.powi(3)
         } else {

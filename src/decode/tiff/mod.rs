@@ -80,8 +80,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Raster, DecodeError> {
 fn check(page: &Page) -> Result<(), DecodeError> {
     let is_jpeg = matches!(page.compression, 6 | 7);
     let is_read = match (page.kind, page.photometric) {
-        (Kind::Float, Photometric::Palette | Photometric::YCbCr) => false,
-        (Kind::Float, Photometric::CieLab | Photometric::IccLab) => false,
+        (
+            Kind::Float,
+            Photometric::Palette | Photometric::YCbCr | Photometric::CieLab | Photometric::IccLab,
+        ) => false,
         (Kind::Float, _) => matches!(page.bits, 16 | 24 | 32 | 64),
         (_, Photometric::Palette) => matches!(page.bits, 1..=8 | 16),
         (_, Photometric::YCbCr) => page.bits == 8,

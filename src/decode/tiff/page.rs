@@ -139,7 +139,7 @@ impl<'a> Page<'a> {
                 _ => [0.299, 0.587, 0.114],
             },
             range: match directory.fractions(532)[..] {
-                [a, b, c, d, e, f, ..] => [a, b, c, d, e, f],
+                [y0, y1, cb0, cb1, cr0, cr1, ..] => [y0, y1, cb0, cb1, cr0, cr1],
                 _ => [0.0, 255.0, 128.0, 255.0, 128.0, 255.0],
             },
             palette: directory.numbers(320),

@@ -76,7 +76,7 @@ fn unpack(page: &Page, part: &[u8], rows: usize, len: usize) -> Result<Vec<u8>, 
             is_two_dimensional: page.fax_options & 1 != 0,
         }),
         4 => fax(Coding::Group4),
-        5 => unpack_lzw(part, len),
+        5 => Ok(unpack_lzw(part, len)),
         8 | 32_946 => read(flate2::read::ZlibDecoder::new(part), len),
         32_773 => unpack_runs(part, len),
         50_000 => {
@@ -105,7 +105,7 @@ fn read(stream: impl Read, len: usize) -> Result<Vec<u8>, DecodeError> {
 }
 
 /// Each code is made longer one code early. Before 1990 it was not, and bits came from the other end.
-fn unpack_lzw(part: &[u8], len: usize) -> Result<Vec<u8>, DecodeError> {
+fn unpack_lzw(part: &[u8], len: usize) -> Vec<u8> {
     let mut decoder = match part {
         [0, second, ..] if second & 1 != 0 => weezl::decode::Decoder::new(BitOrder::Lsb, 8),
         _ => weezl::decode::Decoder::with_tiff_size_switch(BitOrder::Msb, 8),
@@ -122,7 +122,7 @@ fn unpack_lzw(part: &[u8], len: usize) -> Result<Vec<u8>, DecodeError> {
         }
     }
     unpacked.truncate(to);
-    Ok(unpacked)
+    unpacked
 }
 
 /// A count and as many bytes, or a count and one byte for all.

@@ -122,7 +122,7 @@ impl ModelChange {
                 Err(error) => {
                     let trouble = format!("{error:#}");
                     let progress = self.reembedding.progress();
-                    progress.wait_after(trouble, attempts, &self.stop);
+                    progress.wait_after(&trouble, attempts, &self.stop);
                 }
             }
             if self.stop.is_asked() {

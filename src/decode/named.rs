@@ -19,7 +19,7 @@ pub fn date_in_name(name: &str) -> Option<String> {
     let numbers = numbers(stem);
     (0..numbers.len()).find_map(|first| {
         let ((year, month, day), rest) = day(&numbers[first..])?;
-        let (hour, minute, second) = time(rest).unwrap_or_default();
+        let (hour, minute, second) = time(&rest).unwrap_or_default();
         Some(format!(
             "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
         ))
@@ -66,7 +66,7 @@ fn day<'a>(numbers: &[Number<'a>]) -> Option<((u16, u8, u8), Vec<Number<'a>>)> {
 }
 
 /// The time behind a day, whose last number comes first.
-fn time(numbers: Vec<Number<'_>>) -> Option<(u8, u8, u8)> {
+fn time(numbers: &[Number<'_>]) -> Option<(u8, u8, u8)> {
     let (_, between) = numbers.first()?;
     let numbers = numbers.get(1..).filter(|_| BETWEEN.contains(between))?;
     let (first, behind) = *numbers.first()?;

@@ -105,13 +105,13 @@ impl Reader {
             metadata,
             keywords: sidecar::keywords(&job.original.path, keywords),
         };
-        let embedding = match store.known_content(&hash, *model)? {
+        let known = store.known_content(&hash, *model)?;
+        let embedding = if let Some((before, embedding)) = known {
             // Others may have read it, and seen it on its side.
-            Some((before, embedding)) => Some((embedding, Some((before.width, before.height)))),
-            None => {
-                let imported = store.imported_embedding(&hash, *model)?;
-                imported.map(|embedding| (embedding, None))
-            }
+            Some((embedding, Some((before.width, before.height))))
+        } else {
+            let imported = store.imported_embedding(&hash, *model)?;
+            imported.map(|embedding| (embedding, None))
         };
         if let Some((embedding, size)) = embedding {
             match pictures.describe(&bytes) {

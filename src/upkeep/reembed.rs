@@ -107,8 +107,8 @@ impl ReembeddingProgress {
 
     /// Tells what stands in the way, and waits until it is time to try again after so many attempts, or until told to stop: whether
     /// that is so.
-    pub(crate) fn wait_after(&self, trouble: String, attempts: u32, stop: &Stop) -> bool {
-        if self.trouble().replace(trouble.clone()).as_ref() != Some(&trouble) {
+    pub(crate) fn wait_after(&self, trouble: &str, attempts: u32, stop: &Stop) -> bool {
+        if self.trouble().replace(trouble.to_owned()).as_deref() != Some(trouble) {
             error!(trouble, "the change of the model waits, and is tried again");
         }
         stop.is_asked_within(pause::doubling(FIRST_PAUSE, LONGEST_PAUSE, attempts))
@@ -209,7 +209,7 @@ impl Reembedding {
             if attempts >= self.most_attempts {
                 bail!(trouble);
             }
-            self.progress.wait_after(trouble, attempts, &self.stop);
+            self.progress.wait_after(&trouble, attempts, &self.stop);
         }
         Ok(false)
     }

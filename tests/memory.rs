@@ -239,10 +239,14 @@ fn no_decoder_takes_more_than_was_said() {
     let warm = written(&waves(8, 8).into(), ImageFormat::Png);
     decode::open(&warm, &LIMITS).unwrap().1.whole().unwrap();
 
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/parity/pictures");
-    let mut fixtures: Vec<_> = std::fs::read_dir(fixtures)
-        .unwrap()
+    let fixtures = ["parity/pictures", "decode"].map(|folder| {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        std::fs::read_dir(fixtures.join(folder)).unwrap()
+    });
+    let fixtures = fixtures.into_iter().flatten();
+    let mut fixtures: Vec<_> = fixtures
         .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_none_or(|ending| ending != "py"))
         .collect();
     fixtures.sort();
     assert!(fixtures.len() > 20);

@@ -56,6 +56,19 @@ pub use profile::Purpose;
 /// again what others have read.
 pub const READERS: u32 = 1;
 
+/// The same with what this build leaves out, in which another may find a picture.
+pub fn readers() -> String {
+    let left_out = [
+        (cfg!(feature = "heif"), Format::Heic),
+        (cfg!(feature = "avif"), Format::Avif),
+        (cfg!(feature = "jxl"), Format::Jxl),
+    ];
+    let left_out = left_out.into_iter().filter(|(is_there, _)| !is_there);
+    left_out.fold(READERS.to_string(), |all, (_, format)| {
+        format!("{all}-{format}")
+    })
+}
+
 /// Why bytes are not a picture. The text is shown to people as the reason of a failed file.
 #[derive(Debug, Error)]
 pub enum DecodeError {
@@ -335,6 +348,11 @@ impl<'a> Encoded<'a> {
             self.layout.height,
             Turn(self.orientation),
         )
+    }
+
+    /// Whether its decoder has parts that end the process where they have a bug: nothing can be caught behind a border of C.
+    pub fn may_end_process(&self) -> bool {
+        self.format == Format::Avif
     }
 
     /// How many pixels there are.

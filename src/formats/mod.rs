@@ -332,8 +332,8 @@ mod tests {
             assert_eq!(Format::of_bytes(&bytes[..1]), None);
         }
         assert_eq!(Format::of_bytes(b"RIFF\0\0\0\0WAVE"), None);
-        // Films and RAW files begin with a box of that kind too.
-        for brand in [b"isom", b"qt  ", b"mp42", b"crx "] {
+        // Films begin with a box of that kind too.
+        for brand in [b"isom", b"qt  ", b"mp42"] {
             let bytes = [&b"\0\0\0\x14ftyp"[..], brand, b"\0\0\0\0", brand, b"heic"].concat();
             assert_eq!(Format::of_bytes(&bytes), None);
         }

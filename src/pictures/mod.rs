@@ -181,7 +181,7 @@ impl Pictures {
 
     /// Whose word it is where there is no picture: what decoders of another release, or with other limits, may read.
     pub(crate) fn decoders(&self) -> String {
-        let (release, readers) = (env!("CARGO_PKG_VERSION"), decode::READERS);
+        let (release, readers) = (env!("CARGO_PKG_VERSION"), decode::readers());
         let DecodeConfig {
             max_pixels,
             max_file_bytes,
@@ -312,7 +312,7 @@ impl Pictures {
             }
             let need = encoded.need().saturating_add(need);
             let _turn = pictures.turn(need, clock)?;
-            let is_risky = need >= RISKY;
+            let is_risky = need >= RISKY || encoded.may_end_process();
             let _begun = if is_risky {
                 pictures.reading.begin(&original)?
             } else {

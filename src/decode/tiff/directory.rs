@@ -87,17 +87,18 @@ impl<'a> Directory<'a> {
         all
     }
 
+    /// None where the file ends within it: what is missing may say how the pixels are to be read, or turned.
     fn read(bytes: &'a [u8], numbers: Numbers, at: usize) -> Option<(Directory<'a>, usize)> {
         let (count_len, field_len) = if numbers.is_big { (8, 20) } else { (2, 12) };
         let count = numbers.at(bytes, at, count_len)?;
         let count = usize::try_from(count).ok()?;
         let first = at.checked_add(count_len)?;
-        let fields = bytes.get(first..)?.chunks_exact(field_len);
-        let fields = fields.take(count.min(MOST_FIELDS));
+        let next = first.checked_add(count.checked_mul(field_len)?)?;
+        let fields = bytes.get(first..next)?.chunks_exact(field_len);
+        let fields = fields.take(MOST_FIELDS);
         let fields = fields
             .filter_map(|field| Field::read(bytes, numbers, field))
             .collect();
-        let next = first.saturating_add(count.saturating_mul(field_len));
         Some((Directory { numbers, fields }, next))
     }
 

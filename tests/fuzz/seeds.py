@@ -151,7 +151,10 @@ def directory(fields, at, following=0):
 def raws():
     jpeg, small = saved("JPEG", picture(), quality=60), saved("JPEG", picture(size=(8, 8)), quality=20)
     at = 16 + len(jpeg) + len(jpeg) % 2
-    start = lambda number, mark: b"II" + struct.pack("<HI", number, at) + mark.ljust(8, b"\0") + jpeg + b"\0" * (len(jpeg) % 2)
+
+    def start(number, mark):
+        return b"II" + struct.pack("<HI", number, at) + mark.ljust(8, b"\0") + jpeg + b"\0" * (len(jpeg) % 2)
+
     said = [(0x10F, 2, b"Canon\0"), (0x112, 3, 6), (0x132, 2, b"2021:07:03 18:30:05\0")]
     sized = [(0x100, 4, SIZE[0]), (0x101, 4, SIZE[1])]
     strip = [(0x111, 4, 16), (0x117, 4, len(jpeg))]
@@ -173,14 +176,21 @@ def raws():
     put("raw", "rw2", start(0x55, b"") + directory([(0x2E, 7, jpeg)] + said, at))
     put("raw", "orf", start(0x4F52, b"") + directory(said, at) + small)
     put("raw", "raf", b"FUJIFILMCCD-RAW ".ljust(84, b"\0") + struct.pack(">II", 92, len(jpeg)) + jpeg)
-    block = lambda name, body: name + struct.pack(">I", len(body)) + body
+
+    def block(name, body):
+        return name + struct.pack(">I", len(body)) + body
+
     put("raw", "mrw", block(b"\0MRM", block(b"\0TTW", exif()[6:])) + jpeg)
     put("raw", "cr3", cr3(jpeg, small))
 
 
 def cr3(jpeg, small):
-    box = lambda kind, body: struct.pack(">I", 8 + len(body)) + kind + body
-    uuid = lambda name, body: box(b"uuid", bytes.fromhex(name) + body)
+    def box(kind, body):
+        return struct.pack(">I", 8 + len(body)) + kind + body
+
+    def uuid(name, body):
+        return box(b"uuid", bytes.fromhex(name) + body)
+
     structure = b"II*\0\x08\0\0\0" + directory([(0x10F, 2, b"Canon\0"), (0x112, 3, 6)], 8)
     canon = box(b"CMT1", structure) + box(b"CMT2", structure) + box(b"CMT4", structure)
     canon += box(b"THMB", bytes(16) + small)
@@ -223,11 +233,22 @@ def texts():
 
 def files():
     full = {
-        "q": "a dog", "strictness": 50, "limit": 20, "facets": True, "cursor": "1",
+        "q": "a dog",
+        "strictness": 50,
+        "limit": 20,
+        "facets": True,
+        "cursor": "1",
         "terms": [{"text": "x", "weight": -0.5}, {"image": "0" * 64}, {"upload": "AAAA"}],
         "filter": {
-            "tags": {"all": ["a"], "any": ["b", "c"], "none": ["d"]}, "paths": ["2019"], "after": "2020", "before": "2021-05-06T10",
-            "formats": ["jpg"], "camera": "Maker", "width": {"from": 1, "to": 2}, "height": {}, "size_bytes": {"from": 1},
+            "tags": {"all": ["a"], "any": ["b", "c"], "none": ["d"]},
+            "paths": ["2019"],
+            "after": "2020",
+            "before": "2021-05-06T10",
+            "formats": ["jpg"],
+            "camera": "Maker",
+            "width": {"from": 1, "to": 2},
+            "height": {},
+            "size_bytes": {"from": 1},
             "area": [59.8, 10.5, 60.0, 10.9],
         },
     }

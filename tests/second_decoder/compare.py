@@ -83,9 +83,7 @@ def segments(data):
 
 
 def joined(found, scans):
-    parts = [
-        b"\xff" + bytes([marker]) + struct.pack(">H", len(part) + 2) + part for marker, part in found
-    ]
+    parts = [b"\xff" + bytes([marker]) + struct.pack(">H", len(part) + 2) + part for marker, part in found]
     return b"\xff\xd8" + b"".join(parts) + scans
 
 
@@ -217,9 +215,7 @@ def tiffs(folder):
         palette = numpy.array(few.getpalette(), numpy.uint16).reshape(256, 3).T * 257
         how = {"photometric": "palette", "colormap": palette, "order": order}
         tiff(f"palette {order}", rgb(few), numpy.asarray(few), **how)
-        to_lab = ImageCms.buildTransform(
-            ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
-        )
+        to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
         lab = numpy.asarray(ImageCms.applyTransform(PICTURE, to_lab)).copy()
         tiff(f"cielab {order}", PIXELS, lab, photometric="cielab", order=order)
         lab[:, :, 1:] ^= 0x80
@@ -317,7 +313,10 @@ def bmps():
         FILES[f"bmp {mode}"] = (data, opened(data))
         FILES[f"bmp {mode}, cut"] = (data[: len(data) * 2 // 3], None)
     blue_first = PIXELS[:, :, ::-1]
-    pad = lambda row: row + bytes(-len(row) % 4)
+
+    def pad(row):
+        return row + bytes(-len(row) % 4)
+
     up = b"".join(pad(row.tobytes()) for row in blue_first[::-1])
     down = b"".join(pad(row.tobytes()) for row in blue_first)
     FILES["bmp down"] = (bmp((WIDTH, -HEIGHT), 24, down), PIXELS)

@@ -47,6 +47,9 @@ fn gif(screen: u16, frame: u16) -> Vec<u8> {
     bytes
 }
 
+/// The marker of a progressive JPEG's frame.
+const PROGRESSIVE: u8 = 0xC2;
+
 /// A JPEG of three components whose header is all there is; `kind` is the marker of its frame.
 fn jpeg(kind: u8) -> Vec<u8> {
     let [high, low] = SIDE.to_be_bytes();
@@ -54,9 +57,10 @@ fn jpeg(kind: u8) -> Vec<u8> {
     bytes.extend([1; 64]);
     bytes.extend([0xFF, kind, 0, 17, 8, high, low, high, low, 3]);
     bytes.extend([1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0]);
-    bytes.extend([
-        0xFF, 0xDA, 0, 12, 3, 1, 0, 2, 0, 3, 0, 0, 63, 0, 0, 0xFF, 0xD9,
-    ]);
+    // The first scan of a progressive one has the mean of each block only.
+    let last = if kind == PROGRESSIVE { 0 } else { 63 };
+    bytes.extend([0xFF, 0xDA, 0, 12, 3, 1, 0, 2, 0, 3, 0, 0, last, 0]);
+    bytes.extend([0, 0xFF, 0xD9]);
     bytes
 }
 
@@ -119,7 +123,7 @@ fn bombs() -> Vec<(&'static str, Vec<u8>)> {
         ("sixteen.png", png(SIDE, false)),
         ("interlaced.png", png(SIDE, true)),
         ("baseline.jpg", jpeg(0xC0)),
-        ("progressive.jpg", jpeg(0xC2)),
+        ("progressive.jpg", jpeg(PROGRESSIVE)),
         ("lossless.webp", webp(SIDE)),
         ("plain.bmp", bmp(SIDE)),
         ("sixteen.tif", tiff(SIDE)),

@@ -34,7 +34,7 @@ pub(super) const NEED_PIXEL: u64 = 20;
 pub(super) fn decode(meta: &Meta<'_>, id: Id, size: (u32, u32)) -> Result<RgbImage, DecodeError> {
     let layers = meta.property(id, *b"a1op").and_then(<[u8]>::first);
     let decoder = Decoder::open(
-        super::picture::most_coded(size),
+        planes::most_coded(size),
         layers.map_or(0, |layers| layers & 31),
     )?;
     let mut data = Data::copied(&meta.data(id)?)?;

@@ -16,7 +16,7 @@ pub(super) const NEED_PIXEL: u64 = 16;
 /// Decodes an item of this size.
 pub(super) fn decode(meta: &Meta<'_>, id: Id, size: (u32, u32)) -> Result<RgbImage, DecodeError> {
     let options = DecodeOptions {
-        max_pixels: super::picture::most_coded(size),
+        max_pixels: planes::most_coded(size),
         ..DecodeOptions::default()
     };
     let stream = stream(meta, id)?;

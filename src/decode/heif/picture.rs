@@ -6,6 +6,7 @@ use image::{Rgb, RgbImage};
 use super::super::DecodeError;
 use super::super::boxes::Reader;
 use super::meta::{Id, Meta, Transform};
+use super::planes;
 use super::{damaged, unsupported};
 #[cfg(not(all(feature = "heif", feature = "avif")))]
 use crate::formats::Format;
@@ -34,12 +35,6 @@ fn stored_size(meta: &Meta<'_>, id: Id) -> Result<(u32, u32), DecodeError> {
         Some((width, height)) if width > 0 && height > 0 => Ok((width, height)),
         _ => Err(damaged("it does not say how large its picture is")),
     }
-}
-
-/// Most pixels of a coded picture of which so many are shown: it fills up whole blocks.
-pub(super) fn most_coded((width, height): (u32, u32)) -> u64 {
-    let padded = |side: u32| u64::from(side) + 64;
-    padded(width) * padded(height)
 }
 
 /// Decodes an item, and does to it what its properties say.
@@ -307,9 +302,9 @@ fn need_at(meta: &Meta<'_>, id: Id, depth: u32) -> u64 {
 fn need_coded(kind: [u8; 4], size: (u32, u32)) -> u64 {
     match &kind {
         #[cfg(feature = "heif")]
-        b"hvc1" | b"hev1" => super::hevc::NEED_PIXEL * most_coded(size),
+        b"hvc1" | b"hev1" => super::hevc::NEED_PIXEL * planes::most_coded(size),
         #[cfg(feature = "avif")]
-        b"av01" => super::av1::NEED_PIXEL * most_coded(size),
+        b"av01" => super::av1::NEED_PIXEL * planes::most_coded(size),
         _ => 0,
     }
 }

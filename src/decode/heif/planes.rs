@@ -272,3 +272,9 @@ fn eight_bits<'a>(samples: &Samples<'a>, coding: Coding) -> Cow<'a, [u8]> {
     let narrow = |word: &u16| (word.saturating_add(half) >> shift).min(255) as u8;
     words.iter().map(narrow).collect()
 }
+
+/// Most pixels of a coded picture of which so many are shown: it fills up whole blocks.
+pub(super) fn most_coded((width, height): (u32, u32)) -> u64 {
+    let padded = |side: u32| u64::from(side) + 64;
+    padded(width) * padded(height)
+}

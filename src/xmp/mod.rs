@@ -10,7 +10,7 @@ mod layouts;
 mod packet;
 mod parse;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
@@ -95,8 +95,18 @@ const KEYWORDS: [(Name, Option<char>); 4] = [
 pub(crate) fn keywords(fields: &Fields) -> BTreeSet<String> {
     let mut keywords = Vec::new();
     for (name, between) in KEYWORDS {
-        let own: BTreeSet<&str> = fields.texts(("pixdex", name.1)).collect();
-        let theirs = fields.texts(name).filter(|text| !own.contains(text));
+        let mut own: BTreeMap<&str, usize> = BTreeMap::new();
+        for text in fields.texts(("pixdex", name.1)) {
+            *own.entry(text).or_default() += 1;
+        }
+        // Somebody may have written the same, where it was not seen when ours was written.
+        let theirs = fields.texts(name).filter(|text| match own.get_mut(text) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                false
+            }
+            _ => true,
+        });
         for text in theirs {
             match between {
                 Some(between) => keywords.extend(text.split(between)),
@@ -391,5 +401,17 @@ mod tests {
             .replace("urn:pixdex", "urn:other");
         let read = names(theirs.as_bytes());
         assert!(read.len() == MAX_KEYWORDS && !read.contains(&long));
+    }
+
+    /// Read, and yet no list to write into: nobody declared what `lr` is.
+    #[test]
+    fn a_keyword_beside_ours_is_theirs() {
+        let packet = "<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description rdf:about=''>\
+             <lr:hierarchicalSubject><rdf:Seq><rdf:li>animal|dog</rdf:li></rdf:Seq></lr:hierarchicalSubject>\
+             </rdf:Description></rdf:RDF>";
+        let with = written(packet.as_bytes(), &keywords(&["dog"], &["animal|dog"]));
+        let theirs = read(&with).unwrap();
+        assert_eq!(theirs, read(packet.as_bytes()).unwrap());
+        assert!(theirs.contains("animal"));
     }
 }

@@ -220,7 +220,12 @@ fn kill_while_decoding(lab: &Lab) {
         .spawn()
         .unwrap();
     let deadline = Instant::now() + DEADLINE;
-    while !fs::read_dir(&notes).is_ok_and(|mut notes| notes.next().is_some()) {
+    // One that is made and not written yet says nothing.
+    let is_written = |note: std::io::Result<fs::DirEntry>| {
+        let metadata = note.and_then(|note| note.metadata());
+        metadata.is_ok_and(|metadata| metadata.len() > 0)
+    };
+    while !fs::read_dir(&notes).is_ok_and(|mut notes| notes.any(is_written)) {
         assert!(Instant::now() < deadline, "nothing is being decoded");
         assert!(child.try_wait().unwrap().is_none(), "it came to its end");
         std::thread::sleep(Duration::from_micros(200));

@@ -15,6 +15,9 @@ use super::DecodeError;
 use super::boxes::{Chest, boxes, tiff_of_exif};
 use super::parts::Parts;
 
+/// Boxes that are unfolded: one of EXIF and one of XMP.
+const MOST_FOLDED: usize = 2;
+
 /// Most bytes that a box may unfold to; what is larger is not read.
 const MOST_UNFOLDED: u64 = 16 << 20;
 
@@ -45,7 +48,9 @@ impl<'a> Jxl<'a> {
         let mut options = JxlDecoderOptions::default();
         options.alpha_mode = AlphaMode::Unpremultiplied;
         options.max_profile_level = ProfileLevel::Main10;
+        // So many are one too many to it.
         let most_samples = most_pixels.saturating_mul(MOST_CHANNELS as u64);
+        let most_samples = most_samples.saturating_add(1);
         options.sample_limit = Some(usize::try_from(most_samples).unwrap_or(usize::MAX));
         let mut decoder = JxlDecoder::new(options);
         let mut rest = bytes;
@@ -99,10 +104,12 @@ impl<'a> Jxl<'a> {
             icc: self.profile().map(Cow::Owned),
             ..Parts::default()
         };
+        let mut folded = 0;
         for chest in boxes(self.bytes) {
             match &chest.kind {
                 _ if !chest.is_whole => {}
-                b"brob" => add_unfolded(&mut parts, chest),
+                b"brob" if folded < MOST_FOLDED => folded += add_unfolded(&mut parts, chest),
+                b"brob" => {}
                 _ => add(&mut parts, chest.kind, Cow::Borrowed(chest.content)),
             }
         }
@@ -167,13 +174,13 @@ fn add<'a>(parts: &mut Parts<'a>, kind: [u8; 4], content: Cow<'a, [u8]>) {
     }
 }
 
-/// One box that is folded by Brotli. Its first four letters say what it is then.
-fn add_unfolded(parts: &mut Parts<'_>, chest: Chest<'_>) {
+/// One box that is folded by Brotli. Its first four letters say what it is then. Returns how many were unfolded, well or not.
+fn add_unfolded(parts: &mut Parts<'_>, chest: Chest<'_>) -> usize {
     let Some((kind, folded)) = chest.content.split_first_chunk() else {
-        return;
+        return 0;
     };
-    if !matches!(kind, b"Exif" | b"xml ") || parts.exif.len() + parts.xmp.len() > 1 {
-        return;
+    if !matches!(kind, b"Exif" | b"xml ") {
+        return 0;
     }
     let mut unfolded = Vec::new();
     let read = Decompressor::new(folded, 4096)
@@ -182,6 +189,7 @@ fn add_unfolded(parts: &mut Parts<'_>, chest: Chest<'_>) {
     if read.is_ok_and(|len| len as u64 <= MOST_UNFOLDED) {
         add(parts, *kind, Cow::Owned(unfolded));
     }
+    1
 }
 
 fn refused(error: ::jxl::error::Error) -> DecodeError {

@@ -96,10 +96,7 @@ impl<'a> Layout<'a> {
             Sort::Jpeg(_) => jpeg::decode(bytes)?,
             Sort::Gif(frame) => Raster::Rgb(frame.decode()?),
             Sort::Tiff(_) => tiff::decode(bytes)?,
-            Sort::Own => {
-                let pixels = u64::from(self.width) * u64::from(self.height);
-                Raster::Rgb(own::pixels(bytes, format, pixels)?)
-            }
+            Sort::Own => Raster::Rgb(own::pixels(bytes, format, (self.width, self.height))?),
             Sort::Raw => return Err(DecodeError::Panicked),
             Sort::Other(color) => self.decode_other(bytes, format, *color)?,
         };

@@ -352,7 +352,8 @@ impl<'a> Encoded<'a> {
 
     /// Whether its decoder has parts that end the process where they have a bug: nothing can be caught behind a border of C.
     pub fn may_end_process(&self) -> bool {
-        self.format == Format::Avif
+        // What is coded like the one may be in a file of the other.
+        matches!(self.format, Format::Avif | Format::Heic)
     }
 
     /// How many pixels there are.

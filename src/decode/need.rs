@@ -68,7 +68,10 @@ pub(super) fn whole(encoded: &Encoded<'_>) -> u64 {
         Sort::Jpeg(header) => of_jpeg(encoded, header) + stored(header.components, pixels),
         Sort::Gif(frame) => frame.need(),
         Sort::Tiff(header) => header.need,
-        Sort::Own => to_open(encoded.bytes) + own::need(encoded.bytes, encoded.format, pixels),
+        Sort::Own => {
+            let size = (encoded.layout.width, encoded.layout.height);
+            to_open(encoded.bytes) + own::need(encoded.bytes, encoded.format, size)
+        }
         // A thumbnail, or one piece of a picture at a time.
         Sort::Raw => raw::need_to_decode(encoded.bytes) + in_eight_bits,
         Sort::Other(color) => {

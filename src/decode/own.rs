@@ -54,17 +54,27 @@ fn of_heif(file: Heif<'_>) -> Opened<'_> {
     }
 }
 
-/// Decodes a picture that has so many pixels, upright.
-pub(super) fn pixels(bytes: &[u8], format: Format, pixels: u64) -> Result<RgbImage, DecodeError> {
+/// Decodes a picture of this size, upright.
+pub(super) fn pixels(
+    bytes: &[u8],
+    format: Format,
+    size: (u32, u32),
+) -> Result<RgbImage, DecodeError> {
     match format {
         #[cfg(feature = "heif")]
         Format::Heic => Heif::open(bytes).and_then(|file| file.pixels()),
         #[cfg(feature = "avif")]
         Format::Avif => Heif::open(bytes).and_then(|file| file.pixels()),
         #[cfg(feature = "jxl")]
-        Format::Jxl => Jxl::open(bytes, pixels).and_then(Jxl::pixels),
+        Format::Jxl => Jxl::open(bytes, padded(size)).and_then(Jxl::pixels),
         _ => Err(DecodeError::LeftOut(format)),
     }
+}
+
+/// The decoder of JPEG XL counts a narrow picture as a wider one.
+#[cfg(feature = "jxl")]
+fn padded((width, height): (u32, u32)) -> u64 {
+    u64::from(width.max(16)) * u64::from(height.max(16))
 }
 
 /// Most bytes that [`open`] takes.
@@ -79,12 +89,12 @@ pub(super) fn need_to_open(bytes: &[u8], format: Format) -> u64 {
 }
 
 /// Most bytes that [`pixels`] takes, its answer among them.
-pub(super) fn need(bytes: &[u8], format: Format, pixels: u64) -> u64 {
+pub(super) fn need(bytes: &[u8], format: Format, size: (u32, u32)) -> u64 {
     match format {
         #[cfg(any(feature = "heif", feature = "avif"))]
         Format::Heic | Format::Avif => Heif::open(bytes).map_or(0, |file| file.need()),
         #[cfg(feature = "jxl")]
-        Format::Jxl => Jxl::open(bytes, pixels).map_or(0, |file| file.need()),
+        Format::Jxl => Jxl::open(bytes, padded(size)).map_or(0, |file| file.need()),
         _ => 0,
     }
 }
@@ -256,7 +266,7 @@ mod tests {
             .position(|window| window == b"ispe")
             .unwrap()
             + 8;
-        for (width, height) in [(101_u32, 100_u32), (u32::MAX, u32::MAX)] {
+        for (width, height) in [(101_u32, 100_u32), (1 << 24, 1 << 24)] {
             let mut large = bytes.clone();
             large[at..at + 4].copy_from_slice(&width.to_be_bytes());
             large[at + 4..at + 8].copy_from_slice(&height.to_be_bytes());
@@ -272,6 +282,20 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn a_picture_is_no_larger_than_any_can_be_whatever_is_cut_off() {
+        let mut bytes = file("cropped.heic");
+        let places = bytes
+            .windows(4)
+            .enumerate()
+            .filter(|(_, window)| *window == b"ispe");
+        let places: Vec<usize> = places.map(|(at, _)| at + 8).collect();
+        for at in places {
+            bytes[at..at + 8].copy_from_slice(&[0xFF; 8]);
+        }
+        assert!(open(&bytes, &LIMITS).is_err());
     }
 
     /// The container says less than is coded: what is coded is not even begun.

@@ -1,6 +1,6 @@
 //! The table `files`: which paths are known, what they looked like when they were last read, and what became of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
@@ -258,7 +258,7 @@ pub(super) fn mark_gone(db: &Transaction<'_>, files: &[PathBuf]) -> Result<Vec<I
         waiting::clear(db, file)?;
         images.extend::<Option<ImageId>>(image);
     }
-    taken::derive(db, images.iter().copied())?;
+    taken::derive(db, images.iter().copied().collect::<BTreeSet<_>>())?;
     Ok(images)
 }
 

@@ -264,6 +264,11 @@ impl<'a> Meta<'a> {
         item.ok_or_else(|| damaged("it names an item that it does not have"))
     }
 
+    /// How long the file is.
+    pub(super) fn file_bytes(&self) -> usize {
+        self.file.len()
+    }
+
     /// The bytes of an item.
     pub(super) fn data(&self, id: Id) -> Result<Cow<'a, [u8]>, DecodeError> {
         let place = &self.item(id)?.place;

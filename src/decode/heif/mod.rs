@@ -11,6 +11,7 @@ mod picture;
 mod planes;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use image::RgbImage;
 use image::error::{DecodingError, ImageError, ImageFormatHint};
@@ -32,6 +33,7 @@ impl<'a> Heif<'a> {
     pub(super) fn open(bytes: &'a [u8]) -> Result<Heif<'a>, DecodeError> {
         let meta = Meta::read(bytes)?;
         let size = picture::size(&meta, meta.primary())?;
+        picture::check(&meta, meta.primary())?;
         Ok(Heif { meta, size })
     }
 
@@ -47,13 +49,28 @@ impl<'a> Heif<'a> {
             icc: self.meta.profile(self.meta.primary()).map(Cow::Borrowed),
             ..Parts::default()
         };
-        for id in self.meta.describing(self.meta.primary()) {
+        let described: BTreeSet<_> = self
+            .meta
+            .describing(self.meta.primary())
+            .into_iter()
+            .collect();
+        // One that is made of pieces is copied, and pieces may be the same.
+        let mut left = self.meta.file_bytes();
+        for id in described {
+            let is_xmp = self.meta.is_xmp(id);
+            if !is_xmp && !self.meta.kind(id).is_ok_and(|kind| kind == *b"Exif") {
+                continue;
+            }
             let Ok(data) = self.meta.data(id) else {
                 continue;
             };
-            if self.meta.is_xmp(id) {
+            let Some(rest) = left.checked_sub(data.len()) else {
+                break;
+            };
+            left = rest;
+            if is_xmp {
                 parts.xmp.push(data);
-            } else if self.meta.kind(id).is_ok_and(|kind| kind == *b"Exif") {
+            } else {
                 parts.exif.extend(tiff_of_exif(data));
             }
         }

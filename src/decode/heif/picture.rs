@@ -23,6 +23,70 @@ struct Grid {
     height: u32,
 }
 
+/// No side of 256 tiles is longer, each of which has 65,536 pixels at most.
+const LONGEST_SIDE: u32 = 1 << 24;
+
+/// Pictures that one is made of, those of which these are made among them; one of 200 megapixels has some 800 tiles.
+const MOST_PARTS: usize = 4_096;
+
+/// How many times the pixels that are shown, or those of a small picture, may be decoded for it.
+const MOST_WORK: u64 = 16;
+const SMALL_PIXELS: u64 = 1 << 24;
+
+/// Refuses an item that is made of others, and those of others again, so that decoding it would not come to an end.
+pub(super) fn check(meta: &Meta<'_>, id: Id) -> Result<(), DecodeError> {
+    let mut left = Left {
+        parts: MOST_PARTS,
+        pixels: MOST_WORK * pixels(stored_size(meta, id)?).max(SMALL_PIXELS),
+    };
+    left.take(meta, id, 0)?;
+    match hiding(meta, id) {
+        Some(opacity) => left.take(meta, opacity, 0),
+        None => Ok(()),
+    }
+}
+
+/// What may still be decoded for one picture.
+struct Left {
+    parts: usize,
+    pixels: u64,
+}
+
+impl Left {
+    fn take(&mut self, meta: &Meta<'_>, id: Id, depth: u32) -> Result<(), DecodeError> {
+        let too_many = || damaged("its pictures are made of too many others");
+        if depth > MOST_DEPTH {
+            return Err(too_many());
+        }
+        self.parts = self.parts.checked_sub(1).ok_or_else(too_many)?;
+        let pixels = pixels(stored_size(meta, id)?);
+        self.pixels = self.pixels.checked_sub(pixels).ok_or_else(too_many)?;
+        let kind = meta.kind(id)?;
+        if !matches!(&kind, b"grid" | b"iovl" | b"iden") {
+            return Ok(());
+        }
+        for part in meta.linked(id, *b"dimg") {
+            self.take(meta, *part, depth + 1)?;
+            if let Some(opacity) = meta.opacity(*part).filter(|_| kind == *b"iovl") {
+                self.take(meta, opacity, depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn pixels((width, height): (u32, u32)) -> u64 {
+    u64::from(width) * u64::from(height)
+}
+
+/// How opaque an item is, where its colours were multiplied by it.
+fn hiding(meta: &Meta<'_>, id: Id) -> Option<Id> {
+    let opacity = meta.opacity(id)?;
+    meta.linked(id, *b"prem")
+        .contains(&opacity)
+        .then_some(opacity)
+}
+
 /// The upright size of an item.
 pub(super) fn size(meta: &Meta<'_>, id: Id) -> Result<(u32, u32), DecodeError> {
     let stored = stored_size(meta, id)?;
@@ -31,8 +95,9 @@ pub(super) fn size(meta: &Meta<'_>, id: Id) -> Result<(u32, u32), DecodeError> {
 }
 
 fn stored_size(meta: &Meta<'_>, id: Id) -> Result<(u32, u32), DecodeError> {
+    let is_side = |side: u32| (1..=LONGEST_SIDE).contains(&side);
     match meta.size(id) {
-        Some((width, height)) if width > 0 && height > 0 => Ok((width, height)),
+        Some((width, height)) if is_side(width) && is_side(height) => Ok((width, height)),
         _ => Err(damaged("it does not say how large its picture is")),
     }
 }
@@ -40,11 +105,12 @@ fn stored_size(meta: &Meta<'_>, id: Id) -> Result<(u32, u32), DecodeError> {
 /// Decodes an item, and does to it what its properties say.
 pub(super) fn decode(meta: &Meta<'_>, id: Id) -> Result<RgbImage, DecodeError> {
     let upright = decode_at(meta, id, 0)?;
-    match meta.opacity(id) {
-        Some(opacity) if meta.linked(id, *b"prem").contains(&opacity) => {
+    match hiding(meta, id) {
+        Some(opacity) if size(meta, opacity)? == upright.dimensions() => {
             Ok(undo_opacity(upright, &decode_at(meta, opacity, 0)?))
         }
-        _ => Ok(upright),
+        Some(_) => Err(damaged("it is of another size than how opaque it is")),
+        None => Ok(upright),
     }
 }
 
@@ -59,7 +125,13 @@ fn decode_at(meta: &Meta<'_>, id: Id, depth: u32) -> Result<RgbImage, DecodeErro
         b"grid" => tiles(meta, id, stored, depth)?,
         b"iovl" => overlay(meta, id, stored, depth)?,
         b"iden" => match meta.linked(id, *b"dimg") {
-            [same] => decode_at(meta, *same, depth + 1)?,
+            [same] => {
+                let same = decode_at(meta, *same, depth + 1)?;
+                if same.dimensions() != stored {
+                    return Err(damaged("a picture in it is of another size than it says"));
+                }
+                same
+            }
             _ => return Err(damaged("a picture in it is made of no other one")),
         },
         other => {
@@ -259,7 +331,10 @@ fn undo_opacity(mut picture: RgbImage, opacity: &RgbImage) -> RgbImage {
 
 /// Most bytes that it takes to decode the primary picture.
 pub(super) fn need(meta: &Meta<'_>) -> u64 {
-    need_at(meta, meta.primary(), 0)
+    let id = meta.primary();
+    let shown = stored_size(meta, id).map_or(0, pixels);
+    let opacity = hiding(meta, id).map_or(0, |opacity| 3 * shown + need_at(meta, opacity, 0));
+    need_at(meta, id, 0).max(opacity)
 }
 
 fn need_at(meta: &Meta<'_>, id: Id, depth: u32) -> u64 {
@@ -269,7 +344,7 @@ fn need_at(meta: &Meta<'_>, id: Id, depth: u32) -> u64 {
     if depth > MOST_DEPTH {
         return 0;
     }
-    let pixels = u64::from(stored.0) * u64::from(stored.1);
+    let pixels = pixels(stored);
     let data = meta.data(id).map_or(0, |data| data.len() as u64);
     let parts = || meta.linked(id, *b"dimg").iter();
     let largest = |parts: &mut dyn Iterator<Item = &Id>| {
@@ -279,11 +354,7 @@ fn need_at(meta: &Meta<'_>, id: Id, depth: u32) -> u64 {
             .unwrap_or(0)
     };
     let decoding = match &kind {
-        b"grid" => {
-            // All of one size, or it is refused.
-            let mut first = parts().take(1);
-            3 * pixels + largest(&mut first)
-        }
+        b"grid" => 3 * pixels + largest(&mut parts()),
         b"iovl" => {
             let layers = parts().copied();
             let all: Vec<Id> = layers

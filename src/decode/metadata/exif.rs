@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::MAX_PARTS;
 use super::moment::Moment;
 use super::place::{Axis, Place, angle, degrees};
 use crate::charset;
@@ -215,9 +216,11 @@ impl<'a> Exif<'a> {
 
     /// Packets and data sets in fields of their own.
     pub(super) fn nested(&self) -> Nested<'a> {
-        let xmp = self.fields(PACKET).map(Field::data);
-        let sets = self.fields(DATA_SETS).map(|field| upright(field.data()));
-        let resources = self.fields(RESOURCES).map(|field| field.data().into());
+        // Fields may name the same bytes as often as they like.
+        let fields = |tag| self.fields(tag).take(MAX_PARTS);
+        let xmp = fields(PACKET).map(Field::data);
+        let sets = fields(DATA_SETS).map(|field| upright(field.data()));
+        let resources = fields(RESOURCES).map(|field| field.data().into());
         Nested {
             xmp: xmp.collect(),
             iptc: sets.chain(resources).collect(),

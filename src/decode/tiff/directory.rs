@@ -6,6 +6,9 @@ use std::collections::HashSet;
 const MOST_DIRECTORIES: usize = 64;
 const MOST_FIELDS: usize = 4_096;
 
+/// Values of one field that are read as numbers: the tiles of the largest pictures are fewer.
+const MOST_NUMBERS: usize = 1 << 20;
+
 /// How numbers stand in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Numbers {
@@ -80,6 +83,7 @@ impl<'a> Directory<'a> {
             .iter()
             .flat_map(|directory: &Directory| directory.numbers(SUB_DIRECTORIES))
             .filter_map(|offset| usize::try_from(offset).ok())
+            .take(MOST_DIRECTORIES)
             .collect();
         for offset in below {
             all.extend(chain(bytes, numbers, Some(offset), &mut seen));
@@ -124,6 +128,7 @@ impl<'a> Directory<'a> {
             _ => return Vec::new(),
         };
         let values = field.values.chunks_exact(len);
+        let values = values.take(MOST_NUMBERS);
         values.map(|value| self.numbers.join(value)).collect()
     }
 

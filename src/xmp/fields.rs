@@ -102,6 +102,8 @@ struct Value {
     text: String,
     /// Whether it is the one of several languages that is for everybody.
     is_default: bool,
+    /// Whether it is an item of a list that could be edited.
+    is_listed: bool,
 }
 
 impl Fields {
@@ -124,8 +126,13 @@ impl Fields {
 
     /// Every text of a property.
     pub(crate) fn texts(&self, name: Name) -> impl Iterator<Item = &str> {
+        self.items(name).map(|(text, _)| text)
+    }
+
+    /// Every text of a property, and whether it is an item of a list that could be edited.
+    pub(super) fn items(&self, name: Name) -> impl Iterator<Item = (&str, bool)> {
         let values = self.values.iter().filter(move |value| value.name == name);
-        values.map(|value| value.text.as_str())
+        values.map(|value| (value.text.as_str(), value.is_listed))
     }
 
     /// The text of a property: of several, the one for all languages, else the first.
@@ -155,16 +162,26 @@ fn trimmed(text: &str) -> &str {
 enum Kind {
     Rdf,
     /// What holds properties: an `rdf:Description`, or an element by the name of a type.
-    Node,
-    Property(Name),
+    Node {
+        is_description: bool,
+    },
+    Property(Known),
     /// A list of several values.
-    List(Name),
-    Item(Name),
+    List(Known),
+    Item(Known),
     /// What holds a value and notes about it.
-    Noted(Name),
+    Noted(Known),
     /// The value of these.
-    Noteless(Name),
+    Noteless(Known),
     Other,
+}
+
+/// A property that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Known {
+    name: Name,
+    /// Whether it is written by the book: what is edited is found by this alone.
+    is_exact: bool,
 }
 
 struct Open {
@@ -173,6 +190,8 @@ struct Open {
     /// Where its own text begins in the parser's.
     start: usize,
     has_children: bool,
+    /// Whether there are entities in its text that XMP has not.
+    is_odd: bool,
 }
 
 #[derive(Default)]
@@ -235,6 +254,7 @@ impl Parser {
             is_default: false,
             start: self.text.len(),
             has_children: false,
+            is_odd: false,
         };
         if kind.has_attributes() {
             self.add_attributes(reader, tag, &mut open);
@@ -258,13 +278,13 @@ impl Parser {
                 Kind::Item(_) if attribute.key.as_ref() == "xml:lang" => {
                     open.is_default = text.eq_ignore_ascii_case("x-default");
                 }
-                Kind::Property(name) | Kind::Item(name) | Kind::Noted(name) if is_value => {
+                Kind::Property(known) | Kind::Item(known) | Kind::Noted(known) if is_value => {
                     open.has_children = true;
-                    self.push(name, &text, open.is_default);
+                    self.push(known.name, &text, open.is_default, false);
                 }
-                Kind::Node => {
-                    if let Some(name) = known(&namespace, local.as_ref()) {
-                        self.push(name, &text, false);
+                Kind::Node { .. } => {
+                    if let Some(known) = known(&namespace, local.as_ref()) {
+                        self.push(known.name, &text, false, false);
                     }
                 }
                 _ => {}
@@ -275,21 +295,24 @@ impl Parser {
     fn leave(&mut self) {
         let Some(open) = self.open.pop() else { return };
         let text = self.text.split_off(open.start);
-        if let Kind::Property(name) | Kind::Item(name) | Kind::Noteless(name) = open.kind
+        if let Kind::Property(known) | Kind::Item(known) | Kind::Noteless(known) = open.kind
             && !open.has_children
         {
             // What has notes is as much for all languages as what it stands in.
             let is_default = open.is_default || self.open.iter().any(|above| above.is_default);
-            self.push(name, &text, is_default);
+            let is_item = matches!(open.kind, Kind::Item(_));
+            let is_listed = is_item && known.is_exact && !open.is_odd;
+            self.push(known.name, &text, is_default, is_listed);
         }
     }
 
-    fn push(&mut self, name: Name, text: &str, is_default: bool) {
+    fn push(&mut self, name: Name, text: &str, is_default: bool, is_listed: bool) {
         if !text.trim().is_empty() && self.values.len() < MAX_VALUES {
             self.values.push(Value {
                 name,
                 text: cut(text, MAX_TEXT_BYTES).to_owned(),
                 is_default,
+                is_listed,
             });
         }
     }
@@ -312,6 +335,9 @@ impl Parser {
                 self.add("&");
                 self.add(name);
                 self.add(";");
+                if let Some(open) = self.open.last_mut() {
+                    open.is_odd = true;
+                }
             }
         }
     }
@@ -326,7 +352,7 @@ impl Kind {
     fn has_attributes(self) -> bool {
         matches!(
             self,
-            Kind::Node | Kind::Property(_) | Kind::Item(_) | Kind::Noted(_)
+            Kind::Node { .. } | Kind::Property(_) | Kind::Item(_) | Kind::Noted(_)
         )
     }
 
@@ -338,16 +364,29 @@ impl Kind {
 fn kind(parent: Kind, reader: &NsReader<&[u8]>, tag: &BytesStart<'_>) -> Kind {
     let (namespace, local) = reader.resolver().resolve_element(tag.name());
     let is_rdf = is_rdf(&namespace);
+    let is_exact = namespace == ResolveResult::Bound(Namespace(RDF));
+    let also_exact = |known: Known| Known {
+        is_exact: known.is_exact && is_exact,
+        ..known
+    };
     match (parent, local.as_ref()) {
         (Kind::Other, "RDF") if is_rdf => Kind::Rdf,
-        (Kind::Rdf, _) => Kind::Node,
-        (Kind::Node, local) => known(&namespace, local).map_or(Kind::Other, Kind::Property),
-        (Kind::Property(name), "Bag" | "Seq" | "Alt") if is_rdf => Kind::List(name),
-        (Kind::List(name), "li") if is_rdf => Kind::Item(name),
-        (Kind::Property(name) | Kind::Item(name), "Description") if is_rdf => Kind::Noted(name),
+        (Kind::Rdf, local) => Kind::Node {
+            is_description: is_exact && local == "Description",
+        },
+        (Kind::Node { is_description }, local) => {
+            let known = known(&namespace, local).map(|known| Known {
+                is_exact: known.is_exact && is_description,
+                ..known
+            });
+            known.map_or(Kind::Other, Kind::Property)
+        }
+        (Kind::Property(known), "Bag" | "Seq" | "Alt") if is_rdf => Kind::List(also_exact(known)),
+        (Kind::List(known), "li") if is_rdf => Kind::Item(also_exact(known)),
+        (Kind::Property(known) | Kind::Item(known), "Description") if is_rdf => Kind::Noted(known),
         // The parent may hold notes without an element for that.
-        (Kind::Noted(name) | Kind::Property(name) | Kind::Item(name), "value") if is_rdf => {
-            Kind::Noteless(name)
+        (Kind::Noted(known) | Kind::Property(known) | Kind::Item(known), "value") if is_rdf => {
+            Kind::Noteless(known)
         }
         _ => Kind::Other,
     }
@@ -363,7 +402,7 @@ fn is_rdf(namespace: &ResolveResult<'_>) -> bool {
 }
 
 /// The property of this name. Some programs leave out the slash at the end of a namespace.
-fn known(namespace: &ResolveResult<'_>, local: &str) -> Option<Name> {
+fn known(namespace: &ResolveResult<'_>, local: &str) -> Option<Known> {
     let is_this = |vocabulary: &&Vocabulary| match namespace {
         ResolveResult::Bound(Namespace(namespace)) => {
             namespace.trim_end_matches('/') == vocabulary.namespace.trim_end_matches('/')
@@ -373,7 +412,10 @@ fn known(namespace: &ResolveResult<'_>, local: &str) -> Option<Name> {
     };
     let vocabulary = VOCABULARIES.iter().find(is_this)?;
     let name = vocabulary.names.iter().find(|name| **name == local)?;
-    Some((vocabulary.prefix, name))
+    Some(Known {
+        name: (vocabulary.prefix, name),
+        is_exact: *namespace == ResolveResult::Bound(Namespace(vocabulary.namespace)),
+    })
 }
 
 #[cfg(test)]

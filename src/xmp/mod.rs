@@ -10,10 +10,12 @@ mod layouts;
 mod packet;
 mod parse;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use thiserror::Error;
 
+use crate::charset;
 use crate::spelling::composed;
 pub(crate) use fields::{Fields, Name};
 use packet::List;
@@ -95,19 +97,14 @@ const KEYWORDS: [(Name, Option<char>); 4] = [
 pub(crate) fn keywords(fields: &Fields) -> BTreeSet<String> {
     let mut keywords = Vec::new();
     for (name, between) in KEYWORDS {
-        let mut own: BTreeMap<&str, usize> = BTreeMap::new();
-        for text in fields.texts(("pixdex", name.1)) {
-            *own.entry(text).or_default() += 1;
-        }
-        // Somebody may have written the same, where it was not seen when ours was written.
-        let theirs = fields.texts(name).filter(|text| match own.get_mut(text) {
-            Some(left) if *left > 0 => {
-                *left -= 1;
-                false
-            }
-            _ => true,
-        });
-        for text in theirs {
+        let own = fields.items(("pixdex", name.1));
+        let own = own.filter(|(_, is_listed)| *is_listed);
+        let own: BTreeSet<&str> = own.map(|(text, _)| text).collect();
+        // Ours are only where they could be taken out again.
+        let theirs = fields
+            .items(name)
+            .filter(|(text, is_listed)| !is_listed || !own.contains(text));
+        for (text, _) in theirs {
             match between {
                 Some(between) => keywords.extend(text.split(between)),
                 None => keywords.push(text),
@@ -149,7 +146,11 @@ fn text(bytes: &[u8]) -> Result<&str, XmpError> {
     if bytes.len() > MAX_BYTES {
         return Err(XmpError::TooLong);
     }
-    std::str::from_utf8(bytes).map_err(|_| XmpError::NotUtf8)
+    // As it is read: bytes of UTF-8 may be characters of another encoding.
+    match charset::of_xml(bytes) {
+        Cow::Borrowed(text) => Ok(text),
+        Cow::Owned(_) => Err(XmpError::NotUtf8),
+    }
 }
 
 #[cfg(test)]
@@ -333,6 +334,7 @@ mod tests {
         );
         for (bytes, reason) in [
             (&wide[..], "UTF-8"),
+
             (twice.as_bytes(), "not XMP"),
             (crowded.as_bytes(), "too many attributes"),
             (declared.as_bytes(), "UTF-8"),
@@ -413,5 +415,15 @@ mod tests {
         let theirs = read(&with).unwrap();
         assert_eq!(theirs, read(packet.as_bytes()).unwrap());
         assert!(theirs.contains("animal"));
+        // Nor can ours be taken out where somebody has taken the declaration away: it is theirs from then on.
+        let made = written(LAYOUTS[3].1.as_bytes(), &keywords(&["dog"], &[]));
+        let made = String::from_utf8(made).unwrap();
+        let undeclared = made.replacen("xmlns:dc=", "xmlns:di=", 1);
+        let before = names(undeclared.as_bytes());
+        assert_eq!(before, ["dog", "mine"]);
+        for wanted in [&["cat"][..], &["dog"], &[]] {
+            let written = written(undeclared.as_bytes(), &keywords(wanted, &[]));
+            assert_eq!(names(&written), before, "{wanted:?}");
+        }
     }
 }

@@ -2,17 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use ureq::Agent;
 
+use crate::child;
 use crate::config::HookConfig;
 use crate::store::TagEvent;
-
-/// How often a program that runs is looked at.
-const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Where a hook's events go.
 pub(super) enum Target {
@@ -97,7 +94,7 @@ fn run(command: &[String], timeout: Duration, event: &str) -> Result<(), Failure
         Failure::Unreachable(format!("failed to run `{program}`: {error}"))
     };
     let child = spawn(command, event).map_err(failed)?;
-    match wait(child, timeout).map_err(failed)? {
+    match child::wait(child, timeout).map_err(failed)? {
         Some(status) if status.success() => Ok(()),
         Some(status) => Err(Failure::Refused(format!("it ended with {status}"))),
         None => Err(Failure::Refused(format!(
@@ -121,15 +118,12 @@ fn spawn(command: &[String], event: &str) -> io::Result<Child> {
             .env("HOOK_IMAGE", event.image.to_string())
             .env("HOOK_PATH", path);
     }
-    // A group of its own, so that what it starts can be killed with it.
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command
         .args(arguments)
         .stdin(file_of(event)?)
         // Its complaints go where ours go.
-        .stdout(Stdio::null())
-        .spawn()
+        .stdout(Stdio::null());
+    child::spawn(&mut command)
 }
 
 /// A file rather than a pipe: a program that does not read it must not stop us from watching the time.
@@ -140,33 +134,10 @@ fn file_of(event: &str) -> io::Result<File> {
     Ok(file)
 }
 
-/// Waits for the program's end; kills it and all that it has started when the time is up.
-fn wait(mut child: Child, timeout: Duration) -> io::Result<Option<ExitStatus>> {
-    let deadline = Instant::now() + timeout;
-    while Instant::now() < deadline {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        thread::sleep(LOOK_INTERVAL);
-    }
-    kill(&mut child)?;
-    child.wait()?;
-    Ok(None)
-}
-
-#[cfg(unix)]
-fn kill(child: &mut Child) -> io::Result<()> {
-    use rustix::process::{Pid, Signal, kill_process_group};
-    Ok(kill_process_group(Pid::from_child(child), Signal::KILL)?)
-}
-
-#[cfg(not(unix))]
-fn kill(child: &mut Child) -> io::Result<()> {
-    child.kill()
-}
-
 #[cfg(all(test, unix))]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     fn sh(script: &str, timeout: Duration) -> Result<(), Failure> {

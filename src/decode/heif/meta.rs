@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::super::DecodeError;
 use super::super::boxes::{self, Chest, Reader};
+use super::super::coded::Coding;
 use super::{damaged, unsupported};
 
 /// Most items; a picture of a thousand megapixels in small tiles has no more.
@@ -57,14 +58,6 @@ struct Link {
     kind: [u8; 4],
     from: Id,
     to: Vec<Id>,
-}
-
-/// How the colours of an item are coded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Coding {
-    pub(super) primaries: u16,
-    pub(super) matrix: u16,
-    pub(super) is_full_range: bool,
 }
 
 /// What is to be done to an item's pixels once they are decoded, in this order.

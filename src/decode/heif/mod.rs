@@ -2,13 +2,8 @@
 //!
 //! The container is read here, within bounds; only the coded pictures are left to decoders of others.
 
-#[cfg(feature = "avif")]
-mod av1;
-#[cfg(feature = "heif")]
-mod hevc;
 mod meta;
 mod picture;
-mod planes;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

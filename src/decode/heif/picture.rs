@@ -5,10 +5,9 @@ use image::{Rgb, RgbImage};
 
 use super::super::DecodeError;
 use super::super::boxes::Reader;
+use super::super::coded::{BT601, Codec, Coded};
 use super::meta::{Id, Meta, Transform};
-use super::planes;
 use super::{damaged, unsupported};
-#[cfg(not(all(feature = "heif", feature = "avif")))]
 use crate::formats::Format;
 
 /// Items are made of items, that many times at most.
@@ -120,8 +119,7 @@ fn decode_at(meta: &Meta<'_>, id: Id, depth: u32) -> Result<RgbImage, DecodeErro
     }
     let stored = stored_size(meta, id)?;
     let decoded = match &meta.kind(id)? {
-        b"hvc1" | b"hev1" => hevc(meta, id, stored)?,
-        b"av01" => av1(meta, id, stored)?,
+        b"hvc1" | b"hev1" | b"av01" => coded(meta, id, stored)?,
         b"grid" => tiles(meta, id, stored, depth)?,
         b"iovl" => overlay(meta, id, stored, depth)?,
         b"iden" => match meta.linked(id, *b"dimg") {
@@ -142,24 +140,40 @@ fn decode_at(meta: &Meta<'_>, id: Id, depth: u32) -> Result<RgbImage, DecodeErro
     meta.transforms(id).try_fold(decoded, apply)
 }
 
-#[cfg(feature = "heif")]
-fn hevc(meta: &Meta<'_>, id: Id, size: (u32, u32)) -> Result<RgbImage, DecodeError> {
-    super::hevc::decode(meta, id, size)
+/// Decodes an item that is coded as it is.
+fn coded(meta: &Meta<'_>, id: Id, size: (u32, u32)) -> Result<RgbImage, DecodeError> {
+    let Some((codec, property)) = codec(meta, id, meta.kind(id)?) else {
+        return Err(damaged("a picture in it is coded by nothing"));
+    };
+    if !codec.is_there() {
+        let format = if codec == Codec::Hevc {
+            Format::Heic
+        } else {
+            Format::Avif
+        };
+        return Err(DecodeError::LeftOut(format));
+    }
+    let config = meta.property(id, property).unwrap_or_default();
+    codec.decode(&Coded {
+        config,
+        data: &meta.data(id)?,
+        size,
+        coding: meta.coding(id),
+        usual_matrix: BT601,
+    })
 }
 
-#[cfg(not(feature = "heif"))]
-fn hevc(_: &Meta<'_>, _: Id, _: (u32, u32)) -> Result<RgbImage, DecodeError> {
-    Err(DecodeError::LeftOut(Format::Heic))
-}
-
-#[cfg(feature = "avif")]
-fn av1(meta: &Meta<'_>, id: Id, size: (u32, u32)) -> Result<RgbImage, DecodeError> {
-    super::av1::decode(meta, id, size)
-}
-
-#[cfg(not(feature = "avif"))]
-fn av1(_: &Meta<'_>, _: Id, _: (u32, u32)) -> Result<RgbImage, DecodeError> {
-    Err(DecodeError::LeftOut(Format::Avif))
+/// What codes an item of this kind, and the kind of the property that says what its decoder must know before.
+fn codec(meta: &Meta<'_>, id: Id, kind: [u8; 4]) -> Option<(Codec, [u8; 4])> {
+    match &kind {
+        b"hvc1" | b"hev1" => Some((Codec::Hevc, *b"hvcC")),
+        b"av01" => {
+            let layers = meta.property(id, *b"a1op").and_then(<[u8]>::first);
+            let layers = layers.map_or(0, |layers| layers & 31);
+            Some((Codec::Av1(layers), *b"av1C"))
+        }
+        _ => None,
+    }
 }
 
 fn apply(picture: RgbImage, transform: Transform) -> Result<RgbImage, DecodeError> {
@@ -364,18 +378,8 @@ fn need_at(meta: &Meta<'_>, id: Id, depth: u32) -> u64 {
             3 * pixels + 2 * largest(&mut all.iter())
         }
         b"iden" => largest(&mut parts()),
-        _ => need_coded(kind, stored) + 4 * data,
+        _ => codec(meta, id, kind).map_or(0, |(codec, _)| codec.need(stored)) + 4 * data,
     };
     let turned = 3 * pixels;
     decoding.max(2 * turned)
-}
-
-fn need_coded(kind: [u8; 4], size: (u32, u32)) -> u64 {
-    match &kind {
-        #[cfg(feature = "heif")]
-        b"hvc1" | b"hev1" => super::hevc::NEED_PIXEL * planes::most_coded(size),
-        #[cfg(feature = "avif")]
-        b"av01" => super::av1::NEED_PIXEL * planes::most_coded(size),
-        _ => 0,
-    }
 }

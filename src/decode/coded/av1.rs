@@ -23,23 +23,18 @@ use re_rav1d::src::lib::{
 };
 
 use super::super::DecodeError;
-use super::damaged;
-use super::meta::{Coding, Id, Meta};
 use super::planes::{self, Between, Plane, Planes, Samples, Sampling};
+use super::{Coded, Coding, damaged, most_coded};
 
 /// Most bytes that a pixel takes while it is decoded.
 pub(super) const NEED_PIXEL: u64 = 20;
 
-/// Decodes an item of this size.
-pub(super) fn decode(meta: &Meta<'_>, id: Id, size: (u32, u32)) -> Result<RgbImage, DecodeError> {
-    let layers = meta.property(id, *b"a1op").and_then(<[u8]>::first);
-    let decoder = Decoder::open(
-        planes::most_coded(size),
-        layers.map_or(0, |layers| layers & 31),
-    )?;
-    let mut data = Data::copied(&meta.data(id)?)?;
+/// Decodes a picture that needs no other: up to the operating point `layers`.
+pub(super) fn decode(coded: &Coded<'_>, layers: u8) -> Result<RgbImage, DecodeError> {
+    let decoder = Decoder::open(most_coded(coded.size), layers)?;
+    let mut data = Data::copied(coded.data)?;
     let picture = decoder.first_picture(&mut data)?;
-    planes::to_rgb(&picture.planes()?, size, meta.coding(id))
+    planes::to_rgb(&picture.planes()?, coded)
 }
 
 fn check(result: Dav1dResult) -> Result<(), DecodeError> {

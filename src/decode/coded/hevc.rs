@@ -6,20 +6,19 @@ use image::RgbImage;
 
 use super::super::DecodeError;
 use super::super::boxes::Reader;
-use super::meta::{Coding, Id, Meta};
 use super::planes::{self, Between, Plane, Planes, Samples, Sampling};
-use super::{damaged, unsupported};
+use super::{Coded, Coding, damaged, most_coded, unsupported};
 
 /// Most bytes that a pixel takes while it is decoded.
 pub(super) const NEED_PIXEL: u64 = 16;
 
-/// Decodes an item of this size.
-pub(super) fn decode(meta: &Meta<'_>, id: Id, size: (u32, u32)) -> Result<RgbImage, DecodeError> {
+/// Decodes a picture that needs no other.
+pub(super) fn decode(coded: &Coded<'_>) -> Result<RgbImage, DecodeError> {
     let options = DecodeOptions {
-        max_pixels: planes::most_coded(size),
+        max_pixels: most_coded(coded.size),
         ..DecodeOptions::default()
     };
-    let stream = stream(meta, id)?;
+    let stream = stream(coded)?;
     let frame = decode_picture(&stream, options).map_err(refused)?;
     drop(stream);
     let [bits, color_bits] = frame.bit_depth;
@@ -43,7 +42,7 @@ pub(super) fn decode(meta: &Meta<'_>, id: Id, size: (u32, u32)) -> Result<RgbIma
             is_full_range: frame.full_range,
         },
     };
-    planes::to_rgb(&planes, size, meta.coding(id))
+    planes::to_rgb(&planes, coded)
 }
 
 fn refused(error: Error) -> DecodeError {
@@ -55,14 +54,11 @@ fn refused(error: Error) -> DecodeError {
 }
 
 /// The parameters that stand in the container, then the picture: units with a start code before each.
-fn stream(meta: &Meta<'_>, id: Id) -> Result<Vec<u8>, DecodeError> {
-    let config = meta.property(id, *b"hvcC");
-    let config = config.ok_or_else(|| damaged("a picture in it has no `hvcC` property"))?;
-    let data = meta.data(id)?;
+fn stream(Coded { config, data, .. }: &Coded<'_>) -> Result<Vec<u8>, DecodeError> {
     let mut stream = Vec::with_capacity(config.len() + data.len() + data.len() / 8);
     let len_bytes = parameters(config, &mut stream);
-    let len_bytes = len_bytes.ok_or_else(|| damaged("an `hvcC` property in it is cut off"))?;
-    let mut reader = Reader(&data);
+    let len_bytes = len_bytes.ok_or_else(|| damaged("its `hvcC` is missing or cut off"))?;
+    let mut reader = Reader(data);
     while !reader.0.is_empty() {
         let unit = reader
             .number(len_bytes)

@@ -1,6 +1,6 @@
 //! Brightness and colour in planes, as decoders give them, brought to eight bits of red, green and blue.
 #![cfg_attr(
-    not(all(feature = "heif", feature = "avif")),
+    not(all(feature = "heif", feature = "avif", feature = "h264")),
     allow(dead_code, reason = "one decoder alone does not give all sorts")
 )]
 
@@ -13,8 +13,7 @@ use yuv::{
 };
 
 use super::super::DecodeError;
-use super::meta::Coding;
-use super::{damaged, unsupported};
+use super::{Coded, Coding, damaged, unsupported};
 
 /// How many pixels share a colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,21 +62,22 @@ pub(super) struct Planes<'a> {
     pub(super) coding: Coding,
 }
 
+/// The matrix of a picture that does not say it.
+const UNSPECIFIED: u16 = 2;
+
 /// Rows that are converted at a time where colours must be made for each pixel first.
 const STRIP: u32 = 32;
 
-/// The upper left part of the planes, of this size. What the container says of the coding counts more than what the coded
-/// picture says.
-pub(super) fn to_rgb(
-    planes: &Planes<'_>,
-    size: (u32, u32),
-    container: Option<Coding>,
-) -> Result<RgbImage, DecodeError> {
-    let (width, height) = size;
+/// The upper left part of the planes, as large as the container says.
+pub(super) fn to_rgb(planes: &Planes<'_>, coded: &Coded<'_>) -> Result<RgbImage, DecodeError> {
+    let (width, height) = coded.size;
     if planes.size.0 < width || planes.size.1 < height {
         return Err(damaged("a picture in it is smaller than it says"));
     }
-    let coding = container.unwrap_or(planes.coding);
+    let mut coding = coded.coding.unwrap_or(planes.coding);
+    if coding.matrix == UNSPECIFIED {
+        coding.matrix = coded.usual_matrix;
+    }
     let [y, u, v] = &planes.samples;
     let (y_plane, u_plane, v_plane) = (
         eight_bits(&y.samples, coding),
@@ -248,7 +248,7 @@ fn convert(
 fn matrix(coding: Coding) -> Result<YuvStandardMatrix, DecodeError> {
     Ok(match (coding.matrix, coding.primaries) {
         (1, _) | (12, 1) => YuvStandardMatrix::Bt709,
-        (2 | 5 | 6, _) => YuvStandardMatrix::Bt601,
+        (5 | 6, _) => YuvStandardMatrix::Bt601,
         (4, _) => YuvStandardMatrix::Fcc,
         (7, _) => YuvStandardMatrix::Smpte240,
         (9 | 10, _) | (12, 9) => YuvStandardMatrix::Bt2020,
@@ -271,10 +271,4 @@ fn eight_bits<'a>(samples: &Samples<'a>, coding: Coding) -> Cow<'a, [u8]> {
     };
     let narrow = |word: &u16| (word.saturating_add(half) >> shift).min(255) as u8;
     words.iter().map(narrow).collect()
-}
-
-/// Most pixels of a coded picture of which so many are shown: it fills up whole blocks.
-pub(super) fn most_coded((width, height): (u32, u32)) -> u64 {
-    let padded = |side: u32| u64::from(side) + 64;
-    padded(width) * padded(height)
 }

@@ -58,7 +58,11 @@ impl<'a> Layout<'a> {
                 let (width, height) = own::open(bytes, format, most_pixels)?.size;
                 (width, height, Sort::Own)
             }
-            Format::Png | Format::WebP | Format::Bmp | Format::Raw => {
+            // Looked at by other ways; one that comes here came as a picture.
+            Format::Raw | Format::Mp4 | Format::Mov | Format::Mkv | Format::Webm => {
+                return Err(DecodeError::NoStill(format));
+            }
+            Format::Png | Format::WebP | Format::Bmp => {
                 let decoder = decoder(bytes, format)?;
                 let (width, height) = decoder.dimensions();
                 (width, height, Sort::Other(decoder.color_type()))

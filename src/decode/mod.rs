@@ -3,8 +3,8 @@
 //! Bad input is normal here. Every limit is checked before memory is taken, a file that lacks pixels is refused even where the
 //! decoder would fill them up with grey, and a decoder that panics fails one file, not the program.
 
-#[cfg(any(feature = "heif", feature = "avif", feature = "jxl"))]
 mod boxes;
+mod coded;
 mod containers;
 mod gif;
 #[cfg(any(feature = "heif", feature = "avif"))]
@@ -27,6 +27,7 @@ mod rgb;
 #[cfg(test)]
 mod tests;
 mod tiff;
+mod video;
 mod webp;
 
 use std::borrow::Cow;
@@ -38,6 +39,7 @@ use std::time::Duration;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageError, RgbImage};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::config::DecodeConfig;
@@ -51,6 +53,7 @@ pub use metadata::{DateSource, Taken, Value};
 pub use named::date_in_name;
 pub use need::to_open as need_to_open;
 pub use profile::Purpose;
+pub use video::{Moment, Video, need_to_open_video, open_video};
 
 /// What reads files, as one number, which is raised whenever it finds more in a file, or shows it otherwise: libraries then read
 /// again what others have read.
@@ -62,6 +65,7 @@ pub fn readers() -> String {
         (cfg!(feature = "heif"), Format::Heic),
         (cfg!(feature = "avif"), Format::Avif),
         (cfg!(feature = "jxl"), Format::Jxl),
+        (cfg!(feature = "h264"), Format::Mp4),
     ];
     let left_out = left_out.into_iter().filter(|(is_there, _)| !is_there);
     left_out.fold(READERS.to_string(), |all, (_, format)| {
@@ -76,7 +80,7 @@ pub enum DecodeError {
     #[error("the file is empty")]
     Empty,
     /// The bytes are of no format that pixdex reads.
-    #[error("not a {} picture", formats::names("or"))]
+    #[error("not of a format that is read: {}", formats::names("or"))]
     UnknownFormat,
     /// Pixels are missing; usually of a copy that was cut off.
     #[error("the picture is truncated: a part of its pixels is missing")]
@@ -84,6 +88,15 @@ pub enum DecodeError {
     /// A RAW file has nothing but what the sensor saw.
     #[error("the RAW file holds no preview: neither a JPEG nor a thumbnail of plain pixels")]
     NoPreview,
+    /// A video where a picture is asked for.
+    #[error("a video cannot be taken for a picture: it is {0}")]
+    NoStill(Format),
+    /// A video has no frame that could be decoded.
+    #[error("the video holds no frame that can be looked at by itself")]
+    NoFrames,
+    /// A video's file could not be read to where it is needed.
+    #[error("it cannot be read: {0}")]
+    Io(std::io::Error),
     /// A part of the file makes no sense.
     #[error("the picture is damaged: {0}")]
     Broken(&'static str),
@@ -123,16 +136,17 @@ pub enum DecodeError {
 }
 
 /// What a file says about its picture, in all.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Description {
     /// Format, size, camera, time and place.
+    #[serde(flatten)]
     pub metadata: Metadata,
     /// Keywords in the file.
     pub keywords: BTreeSet<String>,
 }
 
 /// What a file says about its picture, but for keywords.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metadata {
     /// By the first bytes of the file, whatever its name says.
     pub format: Format,
@@ -146,7 +160,7 @@ pub struct Metadata {
     pub taken_ms: Option<u16>,
     /// How many minutes the camera's clock was ahead of UTC.
     pub utc_offset_minutes: Option<i16>,
-    /// Where the time was found.
+    /// Who says so: the file, or, as a guess, its name (`file_name`) or its time (`file_time`).
     pub date_source: Option<DateSource>,
     /// Make and model.
     pub camera: Option<String>,
@@ -160,6 +174,9 @@ pub struct Metadata {
     pub title: Option<String>,
     /// 0 to 5, and -1 of a picture that its owner rejects.
     pub rating: Option<i8>,
+    /// How long a video is, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<i64>,
 }
 
 impl Metadata {
@@ -179,6 +196,7 @@ impl Metadata {
             longitude: None,
             title: None,
             rating: None,
+            duration_ms: None,
         }
     }
 
@@ -412,13 +430,7 @@ impl<'a> Encoded<'a> {
     }
 
     fn is_turned(&self) -> bool {
-        matches!(
-            self.orientation,
-            Orientation::Rotate90
-                | Orientation::Rotate270
-                | Orientation::Rotate90FlipH
-                | Orientation::Rotate270FlipH
-        )
+        is_turning(self.orientation)
     }
 
     fn upright(&self) -> (u32, u32) {
@@ -429,6 +441,17 @@ impl<'a> Encoded<'a> {
             (width, height)
         }
     }
+}
+
+/// Whether width and height change places.
+fn is_turning(orientation: Orientation) -> bool {
+    matches!(
+        orientation,
+        Orientation::Rotate90
+            | Orientation::Rotate270
+            | Orientation::Rotate90FlipH
+            | Orientation::Rotate270FlipH
+    )
 }
 
 /// How many eighths of the short side are the fewest that leave `enough` pixels. One eighth must leave twice as many: it

@@ -48,7 +48,7 @@ pub fn to_open(bytes: &[u8]) -> u64 {
         Some(format @ (Format::Heic | Format::Avif | Format::Jxl)) => {
             2 * len + own::need_to_open(bytes, format)
         }
-        Some(Format::Bmp) | None => 0,
+        Some(Format::Bmp | Format::Mp4 | Format::Mov | Format::Mkv | Format::Webm) | None => 0,
     };
     let said_bytes = format.map_or(0, |format| said_bytes(bytes, format));
     BASE + unfolded + said(said_bytes as u64)

@@ -13,6 +13,8 @@ pub(in crate::decode) const LIMITS: DecodeConfig = DecodeConfig {
     max_pixels: 10_000,
     max_file_bytes: 100_000,
     memory_bytes: 0,
+    max_frames: 4,
+    ffmpeg: String::new(),
 };
 
 pub(in crate::decode) fn decode(
@@ -239,7 +241,7 @@ fn limits_are_kept_before_pixels_are_read() {
     assert!(matches!(decode(b"", &LIMITS), Err(DecodeError::Empty)));
     assert_eq!(
         decode(b"<html>", &LIMITS).unwrap_err().to_string(),
-        "not a jpeg, png, webp, gif, bmp, tiff, heic, avif, jxl or raw picture"
+        "not of a format that is read: jpeg, png, webp, gif, bmp, tiff, heic, avif, jxl, raw, mp4, mov, mkv or webm"
     );
 }
 

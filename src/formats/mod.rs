@@ -2,6 +2,7 @@
 
 pub(crate) mod raw;
 pub(crate) mod tiff;
+mod video;
 
 use std::fmt;
 use std::path::Path;
@@ -35,6 +36,14 @@ pub enum Format {
     Jxl,
     /// What a camera's sensor saw, in a file of its maker's, with a JPEG for looking at.
     Raw,
+    /// Videos of phones and cameras, also in 3GP.
+    Mp4,
+    /// Videos of `QuickTime`, and of Apple's phones.
+    Mov,
+    /// Matroska.
+    Mkv,
+    /// Matroska for the web.
+    Webm,
 }
 
 /// All that distinguishes a format.
@@ -46,14 +55,30 @@ struct Row {
     /// Whether a file that begins like this is of the format.
     is_start: fn(&[u8]) -> bool,
     media_type: &'static str,
-    is_shown_by_browsers: bool,
     /// Of the crate `image`; none where it reads no such files.
     decoder: Option<ImageFormat>,
 }
 
+impl Row {
+    const fn of_video(
+        name: &'static str,
+        endings: &'static [&'static str],
+        is_start: fn(&[u8]) -> bool,
+        media_type: &'static str,
+    ) -> Row {
+        Row {
+            name,
+            endings,
+            is_start,
+            media_type,
+            decoder: None,
+        }
+    }
+}
+
 impl Format {
     /// Every format, in the order in which people are told of them.
-    pub const ALL: [Format; 10] = [
+    pub const ALL: [Format; 14] = [
         Format::Jpeg,
         Format::Png,
         Format::WebP,
@@ -64,6 +89,10 @@ impl Format {
         Format::Avif,
         Format::Jxl,
         Format::Raw,
+        Format::Mp4,
+        Format::Mov,
+        Format::Mkv,
+        Format::Webm,
     ];
 
     const fn row(self) -> Row {
@@ -73,7 +102,6 @@ impl Format {
                 endings: &["jpg", "jpeg", "jpe", "jfif"],
                 is_start: |bytes| bytes.starts_with(b"\xFF\xD8\xFF"),
                 media_type: "image/jpeg",
-                is_shown_by_browsers: true,
                 decoder: Some(ImageFormat::Jpeg),
             },
             Format::Png => Row {
@@ -81,7 +109,6 @@ impl Format {
                 endings: &["png"],
                 is_start: |bytes| bytes.starts_with(b"\x89PNG\r\n\x1A\n"),
                 media_type: "image/png",
-                is_shown_by_browsers: true,
                 decoder: Some(ImageFormat::Png),
             },
             Format::WebP => Row {
@@ -89,7 +116,6 @@ impl Format {
                 endings: &["webp"],
                 is_start: |bytes| bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP"),
                 media_type: "image/webp",
-                is_shown_by_browsers: true,
                 decoder: Some(ImageFormat::WebP),
             },
             Format::Gif => Row {
@@ -97,7 +123,6 @@ impl Format {
                 endings: &["gif"],
                 is_start: |bytes| bytes.starts_with(b"GIF87a") || bytes.starts_with(b"GIF89a"),
                 media_type: "image/gif",
-                is_shown_by_browsers: true,
                 decoder: Some(ImageFormat::Gif),
             },
             Format::Bmp => Row {
@@ -105,7 +130,6 @@ impl Format {
                 endings: &["bmp"],
                 is_start: |bytes| bytes.starts_with(b"BM"),
                 media_type: "image/bmp",
-                is_shown_by_browsers: true,
                 decoder: Some(ImageFormat::Bmp),
             },
             Format::Tiff => Row {
@@ -116,7 +140,6 @@ impl Format {
                     is_big || raw::is_plain_start(bytes) && !raw::is_raw(bytes)
                 },
                 media_type: "image/tiff",
-                is_shown_by_browsers: false,
                 decoder: Some(ImageFormat::Tiff),
             },
             Format::Heic => Row {
@@ -124,7 +147,6 @@ impl Format {
                 endings: &["heic", "heif", "hif", "heics", "heifs"],
                 is_start: |bytes| has_brand(bytes, HEIC_BRANDS) && !is_avif(bytes),
                 media_type: "image/heic",
-                is_shown_by_browsers: false,
                 decoder: None,
             },
             Format::Avif => Row {
@@ -132,7 +154,6 @@ impl Format {
                 endings: &["avif", "avifs"],
                 is_start: is_avif,
                 media_type: "image/avif",
-                is_shown_by_browsers: true,
                 decoder: None,
             },
             Format::Jxl => Row {
@@ -142,7 +163,6 @@ impl Format {
                     bytes.starts_with(b"\xFF\x0A") || bytes.starts_with(b"\0\0\0\x0CJXL \r\n\x87\n")
                 },
                 media_type: "image/jxl",
-                is_shown_by_browsers: false,
                 decoder: None,
             },
             Format::Raw => Row {
@@ -154,9 +174,17 @@ impl Format {
                 ],
                 is_start: raw::is_raw,
                 media_type: "image/x-dcraw",
-                is_shown_by_browsers: false,
-                decoder: Some(ImageFormat::Jpeg),
+                decoder: None,
             },
+            Format::Mp4 => Row::of_video(
+                "mp4",
+                &["mp4", "m4v", "3gp", "3g2"],
+                video::is_mp4,
+                "video/mp4",
+            ),
+            Format::Mov => Row::of_video("mov", &["mov", "qt"], video::is_mov, "video/quicktime"),
+            Format::Mkv => Row::of_video("mkv", &["mkv"], video::is_mkv, "video/x-matroska"),
+            Format::Webm => Row::of_video("webm", &["webm"], video::is_webm, "video/webm"),
         }
     }
 
@@ -181,9 +209,9 @@ impl Format {
         self.row().media_type
     }
 
-    /// Whether browsers show such a file as it is.
-    pub fn is_shown_by_browsers(self) -> bool {
-        self.row().is_shown_by_browsers
+    /// Whether it is a video.
+    pub fn is_video(self) -> bool {
+        matches!(self, Format::Mp4 | Format::Mov | Format::Mkv | Format::Webm)
     }
 
     /// Which decoder of the crate `image` reads it; none where it is read otherwise.
@@ -231,7 +259,7 @@ pub(crate) fn names(last: &str) -> String {
 
 /// A text that names no format.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` is not a picture format; known are {known}", known = names("and"))]
+#[error("`{0}` is no format that is read; known are {known}", known = names("and"))]
 pub struct UnknownFormat(String);
 
 impl FromStr for Format {
@@ -282,7 +310,7 @@ mod tests {
         assert_eq!(Format::of_path(Path::new("jpg")), None);
         assert_eq!(
             "psd".parse::<Format>().unwrap_err().to_string(),
-            "`psd` is not a picture format; known are jpeg, png, webp, gif, bmp, tiff, heic, avif, jxl and raw"
+            "`psd` is no format that is read; known are jpeg, png, webp, gif, bmp, tiff, heic, avif, jxl, raw, mp4, mov, mkv and webm"
         );
     }
 
@@ -290,10 +318,6 @@ mod tests {
     #[test]
     fn names_are_what_was_always_stored() {
         for format in Format::ALL {
-            // A camera's file is called what it is; its preview is what is decoded.
-            if format == Format::Raw {
-                continue;
-            }
             let theirs = format.decoder().map(|decoder| format!("{decoder:?}"));
             let stored = theirs
                 .unwrap_or_else(|| format!("{format:?}"))
@@ -333,9 +357,29 @@ mod tests {
         }
         assert_eq!(Format::of_bytes(b"RIFF\0\0\0\0WAVE"), None);
         // Films begin with a box of that kind too.
-        for brand in [b"isom", b"qt  ", b"mp42"] {
+        for brand in [b"isom", b"mp42", b"3gp4", b"M4V "] {
             let bytes = [&b"\0\0\0\x14ftyp"[..], brand, b"\0\0\0\0", brand, b"heic"].concat();
-            assert_eq!(Format::of_bytes(&bytes), None);
+            assert_eq!(Format::of_bytes(&bytes), Some(Format::Mp4));
+        }
+        let starts: [(&[u8], Option<Format>); 9] = [
+            (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", Some(Format::Mov)),
+            (b"\0\0\0\x08wide\0\0\0\0mdat", Some(Format::Mov)),
+            (b"\0\0\x10\0moov\0\0\0\x6Cmvhd", Some(Format::Mov)),
+            (b"\0\0\0\x14ftypM4A \0\0\0\0M4A ", None),
+            (
+                b"\x1A\x45\xDF\xA3\x9F\x42\x86\x81\x01\x42\x82\x84webm",
+                Some(Format::Webm),
+            ),
+            (
+                b"\x1A\x45\xDF\xA3\xA3\x42\x82\x88matroska",
+                Some(Format::Mkv),
+            ),
+            (b"\x1A\x45\xDF\xA3\xA3\x42\x82\x83abc", None),
+            (b"\x1A\x45\xDF\xA3", None),
+            (b"\0\0\0\x08trak", None),
+        ];
+        for (bytes, format) in starts {
+            assert_eq!(Format::of_bytes(bytes), format, "{bytes:?}");
         }
     }
 

@@ -30,7 +30,7 @@ pub(super) fn parts(bytes: &[u8], format: Format) -> Parts<'_> {
             let opened = own::open(bytes, format, u64::MAX);
             opened.map_or_else(|_| Parts::default(), |opened| opened.parts)
         }
-        Format::Bmp => Parts::default(),
+        Format::Bmp | Format::Mp4 | Format::Mov | Format::Mkv | Format::Webm => Parts::default(),
     }
 }
 

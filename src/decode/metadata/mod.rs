@@ -125,7 +125,7 @@ pub(super) struct Said {
 /// One value that a file holds, whether it is believed or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Value {
-    /// `EXIF`, `XMP` or `IPTC`.
+    /// `EXIF`, `XMP`, `IPTC`, or the container.
     pub source: &'static str,
     /// As exiftool calls it, or the property of XMP.
     pub name: String,
@@ -224,12 +224,7 @@ impl<'a> Blocks<'a> {
             .or_else(|| Some((self.moment_of_xmp()?, DateSource::Xmp)))
             .or_else(|| Some((self.moment_of_iptc()?, DateSource::Iptc)))
             .or_else(|| Some((container?, DateSource::Container)))?;
-        Some(Taken {
-            at: moment.text(),
-            milliseconds: moment.milliseconds,
-            offset_minutes: moment.offset_minutes,
-            source,
-        })
+        Some(taken(moment, source))
     }
 
     fn moment_of_xmp(&self) -> Option<Moment> {
@@ -365,8 +360,23 @@ fn stars(percent: i64) -> f64 {
     }
 }
 
+/// A time that stands in this place.
+fn taken(moment: Moment, source: DateSource) -> Taken {
+    Taken {
+        at: moment.text(),
+        milliseconds: moment.milliseconds,
+        offset_minutes: moment.offset_minutes,
+        source,
+    }
+}
+
+/// A time that the container itself tells.
+pub(super) fn of_container(moment: Moment) -> Taken {
+    taken(moment, DateSource::Container)
+}
+
 /// A make before a model that does not begin with it.
-fn named(make: Option<String>, model: Option<String>) -> Option<String> {
+pub(super) fn named(make: Option<String>, model: Option<String>) -> Option<String> {
     let (make, model) = (make.unwrap_or_default(), model.unwrap_or_default());
     let is_repeated = model
         .get(..make.len())

@@ -138,8 +138,34 @@ impl Moment {
         }
     }
 
+    /// Of UTC, from seconds since 1970; none after the year 9999.
+    pub(in crate::decode) fn of_unix(seconds: u64) -> Option<Moment> {
+        let (mut days, second) = (seconds / 86_400, seconds % 86_400);
+        let mut year = 1970;
+        let days_in = |year| if days_of(year, 2) == 29 { 366 } else { 365 };
+        while days >= days_in(year) {
+            days -= days_in(year);
+            year = (year < 9999).then_some(year + 1)?;
+        }
+        let mut month = 1;
+        while days >= days_of(year, month).into() {
+            days -= u64::from(days_of(year, month));
+            month += 1;
+        }
+        Some(Moment {
+            year,
+            month,
+            day: days as u8 + 1,
+            hour: (second / 3600) as u8,
+            minute: (second / 60 % 60) as u8,
+            second: (second % 60) as u8,
+            milliseconds: None,
+            offset_minutes: Some(0),
+        })
+    }
+
     /// `YYYY-MM-DDTHH:MM:SS`.
-    pub(super) fn text(&self) -> String {
+    pub(in crate::decode) fn text(&self) -> String {
         format!(
             "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
             self.year, self.month, self.day, self.hour, self.minute, self.second

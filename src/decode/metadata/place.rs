@@ -37,7 +37,7 @@ impl Axis {
 impl Place {
     /// Nothing where an angle is missing or not on earth, and where both are nought: that is what a receiver writes that does
     /// not know.
-    pub(super) fn of(latitude: Option<f64>, longitude: Option<f64>) -> Option<Place> {
+    pub(in crate::decode) fn of(latitude: Option<f64>, longitude: Option<f64>) -> Option<Place> {
         let (latitude, longitude) = (latitude?, longitude?);
         let is_on_earth = latitude.abs() <= 90.0 && longitude.abs() <= 180.0;
         let is_known = latitude != 0.0 || longitude != 0.0;

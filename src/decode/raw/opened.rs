@@ -79,6 +79,8 @@ pub(in crate::decode) fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
         max_pixels: u64::MAX,
         max_file_bytes: u64::MAX,
         memory_bytes: 0,
+        max_frames: 0,
+        ffmpeg: String::new(),
     };
     match read(bytes)?.preview {
         Preview::Pieces(pieces) => {

@@ -16,6 +16,8 @@ const LIMITS: DecodeConfig = DecodeConfig {
     max_pixels: 3_000_000,
     max_file_bytes: 10_000_000,
     memory_bytes: 0,
+    max_frames: 0,
+    ffmpeg: String::new(),
 };
 
 /// Colours that tell one preview from another.

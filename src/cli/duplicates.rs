@@ -56,7 +56,7 @@ fn print(answer: &wire::Duplicates) {
     for group in &answer.groups {
         print_line!("{:.3}", group.similarity);
         for image in &group.images {
-            let size = format!("{} x {}", image.width, image.height);
+            let size = format!("{} x {}", image.metadata.width, image.metadata.height);
             for path in &image.paths {
                 print_line!("  {size:>13}  {path}");
             }

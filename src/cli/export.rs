@@ -83,6 +83,7 @@ struct Cells<'a> {
     longitude: Option<f64>,
     title: Option<&'a str>,
     rating: Option<i8>,
+    duration_ms: Option<i64>,
     tags: String,
     decisions: String,
 }
@@ -150,21 +151,23 @@ fn write_lines(store: &Store, format: Format, out: &mut impl Write) -> Result<us
 
 fn cells(line: &Line) -> Result<Cells<'_>> {
     let item = &line.item;
+    let metadata = &item.metadata;
     Ok(Cells {
         id: item.id,
         paths: serde_json::to_string(&item.paths)?,
-        format: item.format.name(),
-        width: item.width,
-        height: item.height,
+        format: metadata.format.name(),
+        width: metadata.width,
+        height: metadata.height,
         size_bytes: item.size_bytes,
-        taken_at: item.taken_at.as_deref(),
-        date_source: item.date_source,
-        camera: item.camera.as_deref(),
-        lens: item.lens.as_deref(),
-        latitude: item.latitude,
-        longitude: item.longitude,
-        title: item.title.as_deref(),
-        rating: item.rating,
+        taken_at: metadata.taken_at.as_deref(),
+        date_source: metadata.date_source,
+        camera: metadata.camera.as_deref(),
+        lens: metadata.lens.as_deref(),
+        latitude: metadata.latitude,
+        longitude: metadata.longitude,
+        title: metadata.title.as_deref(),
+        rating: metadata.rating,
+        duration_ms: metadata.duration_ms,
         tags: serde_json::to_string(&item.tags)?,
         decisions: serde_json::to_string(&line.decisions)?,
     })

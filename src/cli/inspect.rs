@@ -1,6 +1,5 @@
 //! `pixdex inspect`: what is seen in a file, for owners who wonder, and for reports of faults.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -10,7 +9,7 @@ use serde::Serialize;
 
 use super::output;
 use crate::config::Config;
-use crate::decode::{DateSource, Metadata, Value};
+use crate::decode::{Description, Value};
 use crate::embed::Pixels;
 use crate::formats::Format;
 use crate::library;
@@ -44,7 +43,7 @@ struct Inspected {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<ContentHash>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    size_bytes: Option<usize>,
+    size_bytes: Option<u64>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     picture: Option<Picture>,
     /// Every value that stands in it, whether it is believed or not.
@@ -58,25 +57,12 @@ struct Inspected {
 /// What is believed of what it says.
 #[derive(Serialize)]
 struct Picture {
-    format: Format,
-    /// Upright, in pixels.
-    width: u32,
-    height: u32,
-    /// Before it is turned.
+    #[serde(flatten)]
+    description: Description,
+    /// In pixels, before it is turned.
     stored_width: u32,
     stored_height: u32,
     turned: String,
-    taken_at: Option<String>,
-    taken_ms: Option<u16>,
-    utc_offset_minutes: Option<i16>,
-    date_source: Option<DateSource>,
-    camera: Option<String>,
-    lens: Option<String>,
-    latitude: Option<f64>,
-    longitude: Option<f64>,
-    title: Option<String>,
-    rating: Option<i8>,
-    keywords: BTreeSet<String>,
 }
 
 impl Inspect {
@@ -138,29 +124,15 @@ impl Inspected {
         path: &Path,
         original: &Original,
     ) -> Result<Pixels, PictureError> {
-        self.id = Some(ContentHash::of(original));
-        self.size_bytes = Some(original.len());
+        self.id = Some(ContentHash(original.hash()));
+        self.size_bytes = Some(original.size_bytes());
         let seen = pictures.inspect(original)?;
         self.note(path, seen);
-        Ok(pictures.pixels(original)?.0)
+        pictures.first_pixels(original)
     }
 
     fn note(&mut self, path: &Path, seen: Seen) {
-        let Metadata {
-            format,
-            width,
-            height,
-            taken_at,
-            taken_ms,
-            utc_offset_minutes,
-            date_source,
-            camera,
-            lens,
-            latitude,
-            longitude,
-            title,
-            rating,
-        } = seen.description.metadata;
+        let format = seen.description.metadata.format;
         if Format::of_path(path) != Some(format) {
             self.warnings
                 .push(format!("its name does not say that it is {format}"));
@@ -168,23 +140,10 @@ impl Inspected {
         self.warnings.extend(seen.warnings);
         self.values = seen.values;
         self.picture = Some(Picture {
-            format,
-            width,
-            height,
+            description: seen.description,
             stored_width: seen.stored.0,
             stored_height: seen.stored.1,
             turned: seen.turn,
-            taken_at,
-            taken_ms,
-            utc_offset_minutes,
-            date_source,
-            camera,
-            lens,
-            latitude,
-            longitude,
-            title,
-            rating,
-            keywords: seen.description.keywords,
         });
     }
 }
@@ -218,14 +177,18 @@ fn print(report: &Report) {
     }
 }
 
-fn print_picture(picture: &Picture) {
+fn print_picture(seen: &Picture) {
+    let picture = &seen.description.metadata;
     print_line!(
         "  {}, {} x {} pixels, {}",
         picture.format,
         picture.width,
         picture.height,
-        picture.turned
+        seen.turned
     );
+    if let Some(duration_ms) = picture.duration_ms {
+        print_line!("  {:.1} s long", duration_ms as f64 / 1000.0);
+    }
     if let (Some(taken_at), Some(source)) = (&picture.taken_at, picture.date_source) {
         print_line!("  taken at {taken_at}, says {source}");
     }
@@ -245,7 +208,7 @@ fn print_picture(picture: &Picture) {
     if let Some(rating) = picture.rating {
         print_line!("  rating {rating}");
     }
-    for keyword in &picture.keywords {
+    for keyword in &seen.description.keywords {
         print_line!("  keyword {keyword}");
     }
 }

@@ -9,8 +9,8 @@ use tracing::warn;
 use super::towers::Towers;
 use super::workers::Answer;
 use super::{
-    EmbedError, Embedding, Pixels, PixelsMaker, Placement, Similarity, check, check_text,
-    checkpoint, weights,
+    EmbedError, Embedded, Embedding, Pixels, PixelsMaker, Placement, Shot, Similarity, check,
+    check_text, checkpoint, weights,
 };
 use crate::model::{Model, Preprocessing};
 
@@ -69,9 +69,25 @@ impl Embedder {
         self.towers.images.ask(pictures)
     }
 
-    /// Embeds pictures together or, where that fails, each alone, so that one bad picture costs only itself. Fails where it is not the
-    /// pictures: where several fail together and each of them alone.
-    pub fn embed_each(&self, pictures: Vec<Pixels>) -> Result<Vec<Answered>, EmbedError> {
+    /// Embeds the shots of several images together, so that a bad one costs only itself. Fails where it is not the pictures: where
+    /// several fail together and each of them alone.
+    pub fn embed_shots(
+        &self,
+        images: Vec<Vec<Shot>>,
+    ) -> Result<Vec<Result<Embedded, EmbedError>>, EmbedError> {
+        let times = |shots: &Vec<Shot>| shots.iter().map(|shot| shot.time_ms).collect();
+        let times: Vec<Vec<_>> = images.iter().map(times).collect();
+        let pixels = images.into_iter().flatten().map(|shot| shot.pixels);
+        let mut embeddings = self.embed_each(pixels.collect())?.into_iter();
+        let embedded = times.into_iter().map(|times| {
+            let count = times.len();
+            Embedded::of(times.into_iter().zip(embeddings.by_ref().take(count)))
+        });
+        Ok(embedded.collect())
+    }
+
+    /// Embeds pictures together or, where that fails, each alone.
+    fn embed_each(&self, pictures: Vec<Pixels>) -> Result<Vec<Answered>, EmbedError> {
         let error = match self.embed_images(pictures.clone()) {
             Ok(embeddings) => return Ok(embeddings.into_iter().map(Ok).collect()),
             Err(EmbedError::Stopped) => return Err(EmbedError::Stopped),

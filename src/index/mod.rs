@@ -13,6 +13,7 @@ mod bitset;
 mod build;
 mod check;
 mod file;
+mod frames;
 #[cfg(fuzzing)]
 pub(crate) mod fuzz;
 mod graph;
@@ -20,6 +21,7 @@ mod layout;
 mod matrix;
 mod measure;
 mod near_duplicates;
+mod nearest;
 mod neighbours;
 mod quantizer;
 mod scan;
@@ -45,13 +47,15 @@ use crate::config::IndexConfig;
 use crate::embed::Embedding;
 use crate::priority;
 use crate::stop::{Stop, Threads};
-use crate::store::{ImageId, ModelId, Store, StoreError};
+use crate::store::{FrameId, ImageId, ModelId, Store, StoreError};
 use build::SegmentPlan;
 pub use check::{FOLDER, remove, remove_of, row_hash, verify_rows};
 use file::BadSegment;
+use frames::Frames;
 use measure::TuningQuery;
 pub use near_duplicates::SimilarPair;
-pub use neighbours::{Nearest, Neighbours, QueryKind};
+pub use nearest::Nearest;
+pub use neighbours::{Neighbours, QueryKind};
 use segment::Segment;
 pub use snapshot::{Rows, Snapshot};
 use state::{SharedState, State};
@@ -67,7 +71,7 @@ const COMPARED: usize = 256;
 pub struct IndexStatus {
     /// Images in it.
     pub images: usize,
-    /// Images in the segment; none while there is no segment.
+    /// Images in the segment, and further frames of videos; none while there is no segment.
     pub graph_images: Option<usize>,
     /// Memory that a search may touch, but for the few embeddings that it is exact with: codes, graph and ids.
     pub graph_bytes: usize,
@@ -140,6 +144,25 @@ fn drop_damaged(store: &Store, model: ModelId, images: &[ImageId]) {
     }
 }
 
+/// Hands the embedding of each of these rows to `each`. Returns those whose embeddings are damaged.
+fn each_row(
+    store: &Store,
+    model: ModelId,
+    rows: &[ImageId],
+    mut each: impl FnMut(ImageId, Embedding),
+) -> Result<Vec<ImageId>, StoreError> {
+    let (images, others): (Vec<_>, Vec<_>) = rows
+        .iter()
+        .partition(|row| frames::frame_at(**row).is_none());
+    let numbers: Vec<FrameId> = others.into_iter().filter_map(frames::frame_at).collect();
+    let mut damaged = store.each_embedding(model, &images, &mut each)?;
+    let of_frames = store.each_frame(&numbers, |frame, embedding| {
+        each(frames::row(frame), embedding);
+    })?;
+    damaged.extend(of_frames.into_iter().map(frames::row));
+    Ok(damaged)
+}
+
 impl Index {
     /// The index with the segment that an earlier process left, if there is one that fits; else an empty one.
     ///
@@ -187,7 +210,7 @@ impl Index {
             warn!(file = %file.display(), "index segment discarded: it is not of this database");
             self.state.write().discard();
         }
-        self.fill(store, model)?;
+        self.catch_up(store, model)?;
         if self.state.read().segment.is_some() {
             let index = self.clone();
             let store = store.clone();
@@ -198,38 +221,49 @@ impl Index {
 
     /// Whether the segment has other embeddings of its newest images than the store.
     fn disagrees(&self, store: &Store, model: ModelId) -> Result<bool, StoreError> {
-        let newest = {
+        let rows = {
             let state = self.state.read();
             let Some(segment) = &state.segment else {
                 return Ok(false);
             };
             let mut ids = segment.ids().to_vec();
             ids.sort_unstable();
-            ids.drain(..ids.len().saturating_sub(COMPARED));
-            ids.into_iter().map(ImageId).collect::<Vec<_>>()
+            ids
         };
+        // The newest images have the highest numbers, and the newest frames of videos the lowest.
+        let newest = rows.iter().rev().take(COMPARED);
+        let newest = newest.chain(rows.iter().take(COMPARED));
+        let newest: Vec<ImageId> = newest.copied().map(ImageId).collect();
         let mut disagrees = false;
-        store.each_embedding(model, &newest, |image, embedding| {
+        each_row(store, model, &newest, |row, embedding| {
             let state = self.state.read();
-            disagrees |= state
-                .get(image)
-                .is_some_and(|row| row != embedding.as_slice());
+            let known = state.get(row);
+            disagrees |= known.is_some_and(|known| known != embedding.as_slice());
         })?;
         Ok(disagrees)
     }
 
-    fn fill(&self, store: &Store, model: ModelId) -> Result<(), StoreError> {
-        let live = store.live_images(model)?;
-        let missing = self.state.write().keep_only(&live);
+    /// Takes in what the store has more, and drops what it has no more.
+    pub(crate) fn catch_up(&self, store: &Store, model: ModelId) -> Result<(), StoreError> {
+        let images = store.live_images(model)?;
+        let frames = Frames::new(&store.live_frames(model)?);
+        let missing = self.state.write().keep_only(&images, frames);
         let mut misfits = Vec::new();
-        let damaged = store.each_embedding(model, &missing, |image, embedding| {
+        let mut damaged = each_row(store, model, &missing, |row, embedding| {
             if embedding.as_slice().len() == self.builder.setup.embedding_dim {
-                self.state.write().insert(image, embedding.as_slice());
+                self.state.write().insert(row, embedding.as_slice());
             } else {
-                misfits.push(image);
+                misfits.push(row);
             }
         })?;
-        drop_damaged(store, model, &[damaged, misfits].concat());
+        damaged.extend(misfits);
+        let state = self.state.read();
+        let damaged: Vec<ImageId> = damaged
+            .into_iter()
+            .filter_map(|row| state.frames.image_at(row))
+            .collect();
+        drop(state);
+        drop_damaged(store, model, &damaged);
         self.build_if_due();
         Ok(())
     }
@@ -242,7 +276,7 @@ impl Index {
         };
         warn!(file = %file.display(), %error, "index segment discarded");
         self.state.write().discard();
-        if let Err(error) = self.fill(store, model) {
+        if let Err(error) = self.catch_up(store, model) {
             error!(%error, "failed to read the embeddings, pictures are missing from search until the next start");
         }
     }
@@ -281,7 +315,21 @@ impl Index {
         self.build_if_due();
     }
 
-    /// Takes images out.
+    /// Makes these all the further frames of a video, beside the one whose embedding is the image's.
+    pub fn insert_frames<'a>(
+        &self,
+        video: ImageId,
+        frames: impl IntoIterator<Item = (FrameId, &'a Embedding)>,
+    ) {
+        let frames: Vec<_> = frames
+            .into_iter()
+            .map(|(frame, embedding)| (frame, embedding.as_slice()))
+            .collect();
+        self.state.write().insert_frames(video, &frames);
+        self.build_if_due();
+    }
+
+    /// Takes images out, videos with all their frames.
     pub fn remove(&self, images: &[ImageId]) {
         let mut state = self.state.write();
         for &image in images {
@@ -336,7 +384,7 @@ impl Index {
             texts: &texts,
             stop: &builder.stop,
         };
-        let built = priority::beside_searches(|| build::build(&plan, snapshot.images()));
+        let built = priority::beside_searches(|| build::build(&plan, snapshot.rows()));
         let duration_ms = started.elapsed().as_millis() as u64;
         match &built {
             Ok(Some((segment, Tuning { text, image }))) => {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rayon::prelude::*;
 
 use super::matrix::{Best, Block};
+use super::nearest::Nearest;
 use super::scan::{self, Nodes};
 use super::snapshot::Snapshot;
 use super::state::{SharedState, State};
@@ -30,16 +31,6 @@ pub enum QueryKind {
     Text,
     /// The embedding of an image.
     Image,
-}
-
-/// An answer: the nearest images, best first.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Nearest {
-    /// Images with their similarity to the query.
-    pub hits: Vec<(ImageId, f32)>,
-    /// Whether nothing can be missing: every image was compared, by its embedding or by codes that, however much they
-    /// are off, put it behind all hits.
-    pub exact: bool,
 }
 
 /// Finds neighbours in one index. Cheap to clone; every clone searches the same index.
@@ -72,14 +63,38 @@ impl Neighbours {
             self.remember(query);
         }
         let state = self.state.read();
+        let filter = filter.map(|images| state.frames.rows(images));
+        // Several frames of one video may be among the nearest.
+        let mut rows = k;
+        loop {
+            let found = self.rows(&state, query, rows, kind, filter.as_deref());
+            let is_all = found.hits.len() < rows;
+            let mut nearest = state.frames.by_image(found);
+            if is_all || nearest.hits.len() >= k {
+                nearest.truncate(k);
+                return nearest;
+            }
+            rows *= 2;
+        }
+    }
+
+    /// The `k` rows nearest to `query`.
+    fn rows(
+        &self,
+        state: &State,
+        query: &[f32],
+        k: usize,
+        kind: QueryKind,
+        filter: Option<&[ImageId]>,
+    ) -> Nearest {
         // Finding out who passes a filter takes longer than comparing all who do, so those are always all compared.
         let ef_search = match filter {
             Some(_) => None,
-            None => ef_search(&state, k, kind, self.mode),
+            None => ef_search(state, k, kind, self.mode),
         };
         ef_search
-            .and_then(|ef_search| walk(&state, query, k, ef_search))
-            .unwrap_or_else(|| compare_all(&state, query, k, filter))
+            .and_then(|ef_search| walk(state, query, k, ef_search))
+            .unwrap_or_else(|| compare_all(state, query, k, filter))
     }
 
     /// As [`Neighbours::search`] by the graph, looking at `ef_search` candidates; nothing where there is no graph.
@@ -94,14 +109,11 @@ impl Neighbours {
 
     /// Every image at least `floor` similar to `query`, among those of `filter` (in order) where there is one; best first,
     /// the older image first where two are alike. All images are compared, and nobody waits meanwhile.
-    pub fn above(
-        &self,
-        query: &[f32],
-        floor: f32,
-        filter: Option<&[ImageId]>,
-    ) -> Vec<(ImageId, f32)> {
+    pub fn above(&self, query: &[f32], floor: f32, filter: Option<&[ImageId]>) -> Nearest {
         let snapshot = self.snapshot();
         let gone = &snapshot.gone;
+        let filter = filter.map(|images| snapshot.frames.rows(images));
+        let filter = filter.as_deref();
         let mut all = match (&snapshot.segment, filter) {
             (None, _) => Vec::new(),
             (Some(segment), None) => scan::above(segment, query, floor, Nodes::all(segment), gone),
@@ -112,7 +124,7 @@ impl Neighbours {
         };
         all.extend(recent_above(&snapshot, query, floor, filter));
         all.par_sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        all
+        snapshot.frames.by_image(Nearest::exact(all))
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
@@ -180,10 +192,7 @@ fn compare_all(state: &State, query: &[f32], k: usize, filter: Option<&[ImageId]
             ))
         }
     };
-    Nearest {
-        hits: best.into_sorted(),
-        exact: true,
-    }
+    Nearest::exact(best.into_sorted())
 }
 
 /// Walks the graph and compares what is newer; nothing where that found fewer images than there must be.
@@ -193,7 +202,10 @@ fn walk(state: &State, query: &[f32], k: usize, ef_search: usize) -> Option<Near
     let is_here = |node| !state.gone.contains(node);
     segment.walk(query, ef_search, k, None, is_here, &mut best);
     let hits = best.into_sorted();
-    (hits.len() == k.min(state.len())).then_some(Nearest { hits, exact: false })
+    (hits.len() == k.min(state.rows())).then(|| Nearest {
+        exact: false,
+        ..Nearest::exact(hits)
+    })
 }
 
 fn best_of_recent(state: &State, query: &[f32], k: usize, filter: Option<&[ImageId]>) -> Best {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::bitset::BitSet;
+use super::frames::{self, Frames};
 use super::matrix::Block;
 use super::segment::Segment;
 use crate::store::ImageId;
@@ -14,6 +15,7 @@ pub struct Snapshot {
     pub(super) segment: Option<Arc<Segment>>,
     pub(super) gone: BitSet,
     pub(super) recent: Vec<Arc<Block>>,
+    pub(super) frames: Arc<Frames>,
 }
 
 /// Embeddings that lie one after another.
@@ -32,12 +34,8 @@ impl Snapshot {
             .segment
             .as_ref()
             .map_or(0, |segment| segment.len() - self.gone.len());
-        segment
-            + self
-                .recent
-                .iter()
-                .map(|block| block.ids.len())
-                .sum::<usize>()
+        let recent = self.recent.iter().map(|block| block.ids.len());
+        (segment + recent.sum::<usize>()).saturating_sub(self.frames.len())
     }
 
     /// Whether there are no images.
@@ -45,8 +43,22 @@ impl Snapshot {
         self.len() == 0
     }
 
-    /// Every image exactly once, up to `rows` rows at a time, in no order.
+    /// Every image of one frame exactly once, up to `rows` rows at a time, in no order. Rows of videos are there without their
+    /// images: whoever wants those asks for all frames of one at a time.
     pub fn blocks(&self, rows: usize) -> impl Iterator<Item = Rows<'_>> {
+        let is_still =
+            |row: &ImageId| frames::frame_at(*row).is_none() && self.frames.of(*row).is_empty();
+        self.row_blocks(rows).map(move |mut block| {
+            if !self.frames.is_empty() {
+                let rows = block.images.iter_mut();
+                rows.for_each(|row| *row = row.filter(is_still));
+            }
+            block
+        })
+    }
+
+    /// The same, each row under its own number.
+    fn row_blocks(&self, rows: usize) -> impl Iterator<Item = Rows<'_>> {
         let segment = self
             .segment
             .iter()
@@ -66,7 +78,8 @@ impl Snapshot {
 
     /// The embeddings of at most so many images, evenly from the oldest to the newest: the same for the same images.
     pub fn sample(&self, most: usize) -> Vec<f32> {
-        let mut images = self.images();
+        let mut images = self.rows();
+        images.retain(|(row, _)| frames::frame_at(*row).is_none());
         images.sort_unstable_by_key(|image| image.0);
         let step = images.len().div_ceil(most).max(1);
         let rows = images.into_iter().step_by(step);
@@ -91,8 +104,8 @@ impl Snapshot {
         })
     }
 
-    /// Every image.
-    pub(super) fn ids(&self) -> impl Iterator<Item = ImageId> {
+    /// The number of every row.
+    pub(super) fn row_ids(&self) -> impl Iterator<Item = ImageId> {
         let segment = self.segment.iter().flat_map(|segment| {
             let nodes = 0..segment.len() as u32;
             nodes
@@ -106,10 +119,10 @@ impl Snapshot {
         )
     }
 
-    /// Every image with its embedding.
-    pub(super) fn images(&self) -> Vec<(ImageId, &[f32])> {
+    /// Every row with its number.
+    pub(super) fn rows(&self) -> Vec<(ImageId, &[f32])> {
         const ROWS: usize = 1024;
-        let blocks = self.blocks(ROWS);
+        let blocks = self.row_blocks(ROWS);
         let rows = blocks.flat_map(|block| {
             block
                 .images

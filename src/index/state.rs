@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::bitset::BitSet;
+use super::frames::{self, Frames};
 use super::matrix::Matrix;
 use super::segment::Segment;
 use super::snapshot::Snapshot;
 use super::tuning::Tuning;
-use crate::store::ImageId;
+use crate::store::{FrameId, ImageId};
 
 /// A segment is built again when one in so many of its images has come or gone since.
 const REBUILD_SHARE: usize = 4;
@@ -41,6 +42,8 @@ pub(super) struct State {
     pub(super) gone: BitSet,
     /// Images that are not in the segment, or have another embedding now.
     pub(super) recent: Matrix,
+    /// Which of these rows are frames of videos.
+    pub(super) frames: Arc<Frames>,
     /// Images that changed since a build began; nothing while none is under way.
     changed: Option<HashSet<ImageId>>,
 }
@@ -53,11 +56,18 @@ impl State {
             tuning: Tuning::default(),
             gone: BitSet::default(),
             recent: Matrix::new(embedding_dim),
+            frames: Arc::default(),
             changed: None,
         }
     }
 
+    /// Number of images.
     pub(super) fn len(&self) -> usize {
+        self.rows().saturating_sub(self.frames.len())
+    }
+
+    /// Number of embeddings: images, and further frames of videos.
+    pub(super) fn rows(&self) -> usize {
         self.segment_len() - self.gone.len() + self.recent.len()
     }
 
@@ -91,7 +101,31 @@ impl State {
         self.recent.insert(image, embedding);
     }
 
+    /// Makes these all the further frames of a video.
+    pub(super) fn insert_frames(&mut self, video: ImageId, frames: &[(FrameId, &[f32])]) {
+        self.remove_frames(video);
+        for (frame, embedding) in frames {
+            Arc::make_mut(&mut self.frames).add(video, *frame);
+            self.insert(frames::row(*frame), embedding);
+        }
+    }
+
+    fn remove_frames(&mut self, video: ImageId) {
+        if self.frames.of(video).is_empty() {
+            return;
+        }
+        for frame in Arc::make_mut(&mut self.frames).remove(video) {
+            self.remove_row(frames::row(frame));
+        }
+    }
+
+    /// Takes out an image, with all its frames.
     pub(super) fn remove(&mut self, image: ImageId) {
+        self.remove_frames(image);
+        self.remove_row(image);
+    }
+
+    fn remove_row(&mut self, image: ImageId) {
         if self.get(image).is_some() {
             self.forget(image);
             self.recent.remove(image);
@@ -113,13 +147,14 @@ impl State {
             segment: self.segment.clone(),
             gone: self.gone.clone(),
             recent: self.recent.blocks().to_vec(),
+            frames: Arc::clone(&self.frames),
         }
     }
 
     /// Whether so much has changed since the segment was built that it should be built again.
     pub(super) fn wants_segment(&self, hnsw_from: usize) -> bool {
         match &self.segment {
-            None => self.len() >= hnsw_from,
+            None => self.rows() >= hnsw_from,
             Some(segment) => {
                 let changed = self.recent.len() + self.gone.len();
                 changed > (segment.len() / REBUILD_SHARE).max(hnsw_from / 2)
@@ -168,18 +203,20 @@ impl State {
         self.gone = BitSet::default();
     }
 
-    /// Forgets what is not among `live` (in order); those of `live` that are missing.
-    pub(super) fn keep_only(&mut self, live: &[ImageId]) -> Vec<ImageId> {
+    /// Forgets all rows but those of these images (in order) and frames of videos; which of them are missing.
+    pub(super) fn keep_only(&mut self, images: &[ImageId], frames: Frames) -> Vec<ImageId> {
+        self.frames = Arc::new(frames);
+        let live = self.frames.rows(images).into_owned();
         let mut is_here = vec![false; live.len()];
         let mut mark = |image: ImageId| {
             let place = live.binary_search(&image);
             place.map(|place| is_here[place] = true).is_ok()
         };
         let snapshot = self.snapshot();
-        let dead: Vec<ImageId> = snapshot.ids().filter(|image| !mark(*image)).collect();
+        let dead: Vec<ImageId> = snapshot.row_ids().filter(|image| !mark(*image)).collect();
         drop(snapshot);
         for image in dead {
-            self.remove(image);
+            self.remove_row(image);
         }
         live.iter()
             .zip(is_here)

@@ -53,7 +53,10 @@ fn check(index: &Index, map: &BTreeMap<ImageId, Embedding>, query: &Embedding) {
     );
     if let Some(last) = nearest.last() {
         assert_eq!(
-            index.neighbours().above(query.as_slice(), last.1, None),
+            index
+                .neighbours()
+                .above(query.as_slice(), last.1, None)
+                .hits,
             nearest
         );
     }
@@ -130,7 +133,10 @@ fn a_restart_takes_over_what_is_still_true() {
     );
     // Meanwhile every tenth image went and two came.
     let live: Vec<ImageId> = (0..202).filter(|id| id % 10 != 0).map(ImageId).collect();
-    assert_eq!(again.state.write().keep_only(&live), [ImageId(201)]);
+    assert_eq!(
+        again.state.write().keep_only(&live, Frames::default()),
+        [ImageId(201)]
+    );
     assert_eq!(again.vectors().len(), 180);
     assert_eq!(again.vectors().embedding(ImageId(10)), None);
 }
@@ -158,4 +164,90 @@ fn what_the_owner_asks_for_is_what_happens() {
             .search(query.as_slice(), 10, QueryKind::Text, None)
             .exact
     );
+}
+
+/// The best image for what another embedding shows, and which of its frames that is.
+fn best(index: &Index, seed: u64, filter: Option<&[ImageId]>) -> (ImageId, Option<FrameId>) {
+    let query = embedding(seed);
+    let query = query.as_slice();
+    let nearest = index
+        .neighbours()
+        .search(query, 3, QueryKind::Image, filter);
+    let (best, similarity) = nearest.hits[0];
+    let frame = nearest.frames.get(&best).copied();
+    let above = index.neighbours().above(query, similarity, filter);
+    assert_eq!(above.hits, [(best, similarity)]);
+    assert_eq!(above.frames.get(&best).copied(), frame);
+    let images: std::collections::BTreeSet<_> = nearest.hits.iter().map(|hit| hit.0).collect();
+    assert_eq!(images.len(), 3, "each image is one hit");
+    (best, frame)
+}
+
+/// Whether a video's frames are newer than the segment or in it makes no difference.
+#[test]
+fn a_video_is_found_by_any_of_its_frames_and_goes_with_all_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = open(folder.path());
+    let stills: Vec<Embedding> = (1..90).map(embedding).collect();
+    index.insert((1..).map(ImageId).zip(&stills));
+    let video = ImageId(500);
+    // All frames but one are near to what the first query shows.
+    let shown = |seeds: &[u64]| seeds.iter().copied().map(embedding).collect::<Vec<_>>();
+    let frames = shown(&[1001, 1002, 1003]);
+    let numbered = || (1..).map(FrameId).zip(&frames);
+    index.insert([(video, &embedding(1000))]);
+    index.insert_frames(video, numbered());
+    let look = |is_built: bool| {
+        assert_eq!(index.status().graph_images.is_some(), is_built);
+        assert_eq!(best(&index, 1002, None), (video, Some(FrameId(2))));
+        assert_eq!(best(&index, 1000, None), (video, None));
+        let some = [ImageId(3), ImageId(4), ImageId(5), video];
+        assert_eq!(best(&index, 1003, Some(&some)), (video, Some(FrameId(3))));
+        assert_ne!(best(&index, 1003, Some(&some[..3])).0, video);
+        assert_eq!(index.vectors().frames(video).unwrap().len(), 4 * DIM);
+        assert_eq!(index.vectors().videos(), [video]);
+    };
+    look(false);
+    let more: Vec<Embedding> = (2000..2020).map(embedding).collect();
+    index.insert((600..).map(ImageId).zip(&more));
+    wait_for_build(&index);
+    assert_eq!(index.vectors().len(), 89 + 1 + 20);
+    look(true);
+    // What is known of all images is known of each once; those of several frames are asked for by themselves.
+    let snapshot = index.vectors().snapshot();
+    let known: Vec<ImageId> = snapshot
+        .blocks(7)
+        .flat_map(|rows| rows.images)
+        .flatten()
+        .collect();
+    assert_eq!(known.len(), 89 + 20);
+    assert!(!known.contains(&video));
+    assert_eq!(snapshot.sample(1000).len(), (89 + 1 + 20) * DIM);
+    index.insert_frames(video, numbered().take(1));
+    assert_ne!(best(&index, 1002, None).0, video);
+    assert_eq!(best(&index, 1001, None), (video, Some(FrameId(1))));
+    index.remove(&[video]);
+    assert_ne!(best(&index, 1001, None).0, video);
+    assert_eq!(
+        (index.vectors().len(), index.vectors().videos()),
+        (109, vec![])
+    );
+}
+
+/// A video of which every frame fits better than any other picture leaves room for those.
+#[test]
+fn frames_of_one_video_do_not_crowd_out_other_hits() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = open(folder.path());
+    let stills: Vec<Embedding> = (1..20).map(embedding).collect();
+    index.insert((1..).map(ImageId).zip(&stills));
+    let alike = embedding(7000);
+    index.insert([(ImageId(500), &alike)]);
+    index.insert_frames(ImageId(500), (1..80).map(|frame| (FrameId(frame), &alike)));
+    let hits = index
+        .neighbours()
+        .search(alike.as_slice(), 10, QueryKind::Text, None)
+        .hits;
+    assert_eq!(hits.len(), 10);
+    assert_eq!(hits[0].0, ImageId(500));
 }

@@ -1,5 +1,6 @@
 //! The embeddings of the images: always in this process, wherever neighbours are found among them.
 
+use super::frames;
 use super::snapshot::Snapshot;
 use super::state::SharedState;
 use crate::store::ImageId;
@@ -30,7 +31,22 @@ impl Vectors {
         self.state.read().get(image).is_some()
     }
 
-    /// The embedding of an image.
+    /// The embeddings of all frames of an image, row by row; a still has one.
+    pub fn frames(&self, image: ImageId) -> Option<Vec<f32>> {
+        let state = self.state.read();
+        let mut rows = state.get(image)?.to_vec();
+        let others = state.frames.of(image).iter();
+        let others = others.filter_map(|frame| state.get(frames::row(*frame)));
+        others.for_each(|row| rows.extend_from_slice(row));
+        Some(rows)
+    }
+
+    /// Images with more than one frame, in order.
+    pub fn videos(&self) -> Vec<ImageId> {
+        self.state.read().frames.videos().collect()
+    }
+
+    /// The embedding of an image; of a video, that of the frame that stands for it.
     pub fn embedding(&self, image: ImageId) -> Option<Vec<f32>> {
         self.state.read().get(image).map(<[f32]>::to_vec)
     }

@@ -84,7 +84,7 @@ impl Search {
         let mut images: Vec<Item> = rows.map(Item::from).collect();
         images.sort_by_key(|item| {
             std::cmp::Reverse((
-                u64::from(item.width) * u64::from(item.height),
+                u64::from(item.metadata.width) * u64::from(item.metadata.height),
                 item.size_bytes,
             ))
         });

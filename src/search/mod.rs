@@ -14,7 +14,7 @@ mod parse;
 mod query;
 mod ranking;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -22,7 +22,7 @@ use thiserror::Error;
 use crate::embed::{EmbedError, Embedder, TooLong};
 use crate::index::Index;
 use crate::pictures::{PictureError, Pictures};
-use crate::store::{ContentHash, Facets, ImageId, Store, StoreError, TooMuchFilter};
+use crate::store::{ContentHash, Facets, FrameId, ImageId, Store, StoreError, TooMuchFilter};
 use cursor::Cursor;
 use cutoff::{Cut, Cutoff};
 pub use duplicates::{DuplicateCriterion, Duplicates, Group, LEAST_SIMILARITY};
@@ -192,7 +192,7 @@ impl Search {
         if slice.cursor.is_none() {
             items = self.named_items(ranking)?;
         }
-        items.extend(self.items(ranking, &found.hits)?);
+        items.extend(self.items(ranking, &found.hits, &found.frames)?);
         let all = found.all.map(|all| [&ranking.named[..], &all].concat());
         Ok(Answer {
             items,
@@ -237,7 +237,7 @@ impl Search {
             ))
         };
         let hits: Vec<_> = ranking.named.iter().filter_map(similarity).collect();
-        let named = self.items(ranking, &hits)?.into_iter();
+        let named = self.items(ranking, &hits, &BTreeMap::new())?.into_iter();
         Ok(named
             .map(|item| Item {
                 is_named: true,
@@ -247,18 +247,28 @@ impl Search {
     }
 
     /// Images that went between the search and this are left out.
-    fn items(&self, ranking: &Ranking, hits: &[(ImageId, f32)]) -> Result<Vec<Item>, SearchError> {
+    fn items(
+        &self,
+        ranking: &Ranking,
+        hits: &[(ImageId, f32)],
+        frames: &BTreeMap<ImageId, FrameId>,
+    ) -> Result<Vec<Item>, SearchError> {
         let ids: Vec<ImageId> = hits.iter().map(|hit| hit.0).collect();
         let rows = self.store.images(&ids)?;
+        let frame_of = |image: &ImageId| frames.get(image).copied();
+        let times = self.store.frame_times(ids.iter().filter_map(frame_of))?;
+        let time_ms = |image: &ImageId| times.get(&frame_of(image)?).copied();
         let scores: HashMap<ImageId, f32> = hits.iter().copied().collect();
         let z = |score: f32| ranking.baseline.map(|baseline| baseline.z(score));
         Ok(rows
             .into_iter()
             .map(|row| {
                 let score = scores.get(&row.id).copied();
+                let time_ms = time_ms(&row.id).or(row.cover_ms);
                 Item {
                     score,
                     z: score.and_then(z),
+                    time_ms,
                     ..Item::from(row)
                 }
             })

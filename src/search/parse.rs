@@ -561,7 +561,7 @@ mod tests {
             (
                 "red format:jpog",
                 12,
-                "`jpog` is not a picture format; known",
+                "`jpog` is no format that is read; known",
             ),
             ("width:wide", 7, "a number of pixels"),
             ("width:..", 7, "a range needs a number"),

@@ -1,5 +1,6 @@
 //! Which images a query ranks first, and where its ranking ends.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::cursor::Cursor;
@@ -7,8 +8,8 @@ use super::cutoff::{Baseline, BaselineSample, Cut};
 use super::embedded_query::EmbeddedQuery;
 use super::query::{Query, Strictness};
 use super::{Search, SearchError, Slice};
-use crate::index::QueryKind;
-use crate::store::ImageId;
+use crate::index::{Nearest, QueryKind};
+use crate::store::{FrameId, ImageId};
 
 /// A query with all that is needed to rank images by it.
 pub(super) struct Ranking {
@@ -25,6 +26,8 @@ pub(super) struct Ranking {
 /// Part of a ranking.
 pub(super) struct RankingPart {
     pub(super) hits: Vec<(ImageId, f32)>,
+    /// Of videos that fit by another frame than the one that stands for them, that frame.
+    pub(super) frames: BTreeMap<ImageId, FrameId>,
     pub(super) exact: bool,
     pub(super) cut: Cut,
     pub(super) is_last: bool,
@@ -67,13 +70,18 @@ impl Search {
     /// The start of the ranking, in the fastest way.
     pub(super) fn first(&self, query: &Query, ranking: &Ranking, limit: usize) -> RankingPart {
         // One more tells whether there is another page.
-        let (mut hits, exact) = self.nearest(ranking, limit + 1);
+        let Nearest {
+            mut hits,
+            frames,
+            exact,
+        } = self.nearest(ranking, limit + 1);
         let cut = self.cut(query, ranking, &hits);
         cut.apply(&mut hits);
         let is_last = hits.len() <= limit;
         hits.truncate(limit);
         RankingPart {
             hits,
+            frames,
             exact,
             cut,
             is_last,
@@ -81,8 +89,8 @@ impl Search {
         }
     }
 
-    /// So many hits, and whether nothing can be missing.
-    fn nearest(&self, ranking: &Ranking, count: usize) -> (Vec<(ImageId, f32)>, bool) {
+    /// So many hits.
+    fn nearest(&self, ranking: &Ranking, count: usize) -> Nearest {
         // Images that are no hits may come in between.
         let wanted = count + ranking.left_out().count();
         let vector = &ranking.embedded.vector;
@@ -91,7 +99,7 @@ impl Search {
             .index
             .neighbours()
             .search(vector, wanted, ranking.kind, allowed);
-        (ranking.without_left_out(nearest.hits), nearest.exact)
+        ranking.without_left_out(nearest)
     }
 
     /// A later part, or one whose whole ranking is to be counted: all images are compared.
@@ -104,12 +112,14 @@ impl Search {
     ) -> RankingPart {
         let cut = match cursor {
             Some(cursor) => cursor.cut,
-            None => self.cut(query, ranking, &self.nearest(ranking, 1).0),
+            None => self.cut(query, ranking, &self.nearest(ranking, 1).hits),
         };
         let allowed = ranking.allowed.as_deref();
         let neighbours = self.index.neighbours();
         let above = neighbours.above(&ranking.embedded.vector, cut.floor, allowed);
-        let mut hits = ranking.without_left_out(above);
+        let Nearest {
+            mut hits, frames, ..
+        } = ranking.without_left_out(above);
         cut.apply(&mut hits);
         let all = slice.facets.then(|| hits.iter().map(|hit| hit.0).collect());
         hits.retain(|hit| cursor.is_none_or(|cursor| cursor.is_before(*hit)));
@@ -117,6 +127,7 @@ impl Search {
         hits.truncate(slice.limit);
         RankingPart {
             hits,
+            frames,
             exact: true,
             cut,
             is_last,
@@ -158,8 +169,9 @@ impl Ranking {
         self.embedded.images.iter().chain(&self.named)
     }
 
-    fn without_left_out(&self, mut hits: Vec<(ImageId, f32)>) -> Vec<(ImageId, f32)> {
+    fn without_left_out(&self, mut nearest: Nearest) -> Nearest {
+        let hits = &mut nearest.hits;
         hits.retain(|hit| !self.left_out().any(|image| *image == hit.0));
-        hits
+        nearest
     }
 }

@@ -1,34 +1,56 @@
 //! The tables `embeddings` and `imported`: vectors of the library's images, and those that were made elsewhere, until their
 //! pictures are seen.
 
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Transaction, params};
 
+use super::frames::{self, vector};
 use super::hash::ContentHash;
 use super::ids::{ImageId, ModelId};
 use super::images::{METADATA, metadata};
 use super::{Result, Store};
 use crate::decode::Metadata;
-use crate::embed::{BadEmbedding, Embedding};
+use crate::embed::{Embedded, Embedding, VideoFrames};
+
+/// What is stored of content that was embedded before.
+#[derive(Debug)]
+pub struct KnownContent {
+    /// What the file said about it.
+    pub metadata: Metadata,
+    /// Its vectors.
+    pub embedded: Embedded,
+}
 
 impl Store {
-    /// What is stored of known content under this model: a file with these bytes need not be decoded again. None where its
-    /// embedding is damaged, so that it is made again.
+    /// What is stored of known content under this model: a file with these bytes need not be decoded again. None where one of its
+    /// embeddings is damaged, so that they are made again.
     pub fn known_content(
         &self,
         hash: &ContentHash,
         model: ModelId,
-    ) -> Result<Option<(Metadata, Embedding)>> {
+    ) -> Result<Option<KnownContent>> {
         self.read(|db| {
             let mut select = db.prepare_cached(&format!(
-                "SELECT {METADATA}, vector FROM images JOIN embeddings ON image_id = id WHERE hash = ?1 AND model_id = ?2"
+                "SELECT {METADATA}, vector, id, cover_ms FROM images JOIN embeddings ON image_id = id
+                 WHERE hash = ?1 AND model_id = ?2"
             ))?;
             let mut rows = select.query(params![hash, model])?;
             let Some(row) = rows.next()? else {
                 return Ok(None);
             };
-            let embedding = vector(row)?.ok();
-            let metadata = metadata(row)?;
-            Ok(embedding.map(|embedding| (metadata, embedding)))
+            let Ok(embedding) = vector(row)? else {
+                return Ok(None);
+            };
+            let video = match row.get("cover_ms")? {
+                None => None,
+                Some(cover_ms) => match frames::of_image(db, model, row.get("id")?)? {
+                    None => return Ok(None),
+                    Some(others) => Some(VideoFrames { cover_ms, others }),
+                },
+            };
+            Ok(Some(KnownContent {
+                metadata: metadata(row)?,
+                embedded: Embedded { embedding, video },
+            }))
         })
     }
 
@@ -88,8 +110,11 @@ impl Store {
         self.write(|db| {
             let mut delete =
                 db.prepare_cached("DELETE FROM embeddings WHERE model_id = ?1 AND image_id = ?2")?;
+            let mut delete_frames =
+                db.prepare_cached("DELETE FROM frames WHERE model_id = ?1 AND image_id = ?2")?;
             for image in images {
                 delete.execute(params![model, image])?;
+                delete_frames.execute(params![model, image])?;
             }
             Ok(())
         })
@@ -130,14 +155,6 @@ impl Store {
             Ok(embedding.and_then(std::result::Result::ok))
         })
     }
-}
-
-/// The embedding in a row's column `vector`, or why it is none.
-fn vector(row: &Row<'_>) -> Result<std::result::Result<Embedding, BadEmbedding>> {
-    let bytes = row.get_ref("vector")?.as_blob();
-    Ok(Embedding::from_le_bytes(
-        bytes.map_err(rusqlite::Error::from)?,
-    ))
 }
 
 pub(super) fn put(

@@ -1,6 +1,6 @@
 //! The table `files`: which paths are known, what they looked like when they were last read, and what became of them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
@@ -237,9 +237,7 @@ pub(super) fn put(
     ];
     let file = upsert.query_row(values, |row| row.get(0))?;
     waiting::clear(db, file)?;
-    let image_before = image_before.flatten();
-    taken::derive(db, image_before.into_iter().chain(content.ok()))?;
-    Ok((file, image_before))
+    Ok((file, image_before.flatten()))
 }
 
 /// Marks files as no longer there and returns the images that they held.
@@ -258,7 +256,7 @@ pub(super) fn mark_gone(db: &Transaction<'_>, files: &[PathBuf]) -> Result<Vec<I
         waiting::clear(db, file)?;
         images.extend::<Option<ImageId>>(image);
     }
-    taken::derive(db, images.iter().copied().collect::<BTreeSet<_>>())?;
+    taken::derive(db, images.iter().copied())?;
     Ok(images)
 }
 

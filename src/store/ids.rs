@@ -39,6 +39,11 @@ row_id! {
 }
 
 row_id! {
+    /// The row of a video's frame.
+    FrameId(pub)
+}
+
+row_id! {
     /// A model's row, one for each fingerprint.
     ModelId(pub(super))
 }

@@ -34,6 +34,8 @@ pub struct ImageRow {
     pub hash: ContentHash,
     /// Length of its file.
     pub size_bytes: i64,
+    /// Of a video, when the frame is seen that stands for it, in milliseconds from its start.
+    pub cover_ms: Option<i64>,
     /// What the file says about it.
     pub metadata: Metadata,
     /// The files that hold it, in order; at least one.
@@ -107,7 +109,7 @@ impl Store {
             let mut paths = files::paths_of(db, &all)?;
             let mut tags = tags::of_images(db, &all)?;
             let mut select = db.prepare_cached(&format!(
-                "SELECT {METADATA}, id, hash, size_bytes FROM images WHERE id IN (SELECT value FROM json_each(?1))"
+                "SELECT {METADATA}, id, hash, size_bytes, cover_ms FROM images WHERE id IN (SELECT value FROM json_each(?1))"
             ))?;
             let mut rows = select.query([&all])?;
             let mut found = HashMap::new();
@@ -120,6 +122,7 @@ impl Store {
                     id,
                     hash: row.get("hash")?,
                     size_bytes: row.get("size_bytes")?,
+                    cover_ms: row.get("cover_ms")?,
                     metadata: metadata(row)?,
                     paths,
                     tags: tags.remove(&id).unwrap_or_default(),
@@ -146,7 +149,7 @@ impl FromSql for DateSource {
 /// The columns of what a file says about its image.
 pub(super) const METADATA: &str =
     "format, width, height, taken_at, taken_ms, utc_offset_minutes, date_source, camera, lens,
-    latitude, longitude, title, rating";
+    latitude, longitude, title, rating, duration_ms";
 
 /// The columns of [`METADATA`], which come first.
 pub(super) fn metadata(row: &Row<'_>) -> rusqlite::Result<Metadata> {
@@ -164,6 +167,7 @@ pub(super) fn metadata(row: &Row<'_>) -> rusqlite::Result<Metadata> {
         longitude: row.get(10)?,
         title: row.get(11)?,
         rating: row.get(12)?,
+        duration_ms: row.get(13)?,
     })
 }
 
@@ -173,15 +177,16 @@ pub(super) fn put(
     hash: &ContentHash,
     size_bytes: i64,
     metadata: &Metadata,
+    cover_ms: Option<i64>,
 ) -> Result<ImageId> {
     let mut upsert = db.prepare_cached(&format!(
-        "INSERT INTO images (id, hash, size_bytes, {METADATA}) VALUES (
+        "INSERT INTO images (id, hash, size_bytes, cover_ms, {METADATA}) VALUES (
              1 + max((SELECT coalesce(max(id), 0) FROM images), (SELECT highest_image FROM purged)),
-             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
-         ON CONFLICT (hash) DO UPDATE SET unheld_since = NULL, ({METADATA}) = (
-             excluded.format, excluded.width, excluded.height, excluded.taken_at, excluded.taken_ms, excluded.utc_offset_minutes,
+             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+         ON CONFLICT (hash) DO UPDATE SET unheld_since = NULL, (cover_ms, {METADATA}) = (
+             excluded.cover_ms, excluded.format, excluded.width, excluded.height, excluded.taken_at, excluded.taken_ms, excluded.utc_offset_minutes,
              excluded.date_source, excluded.camera, excluded.lens, excluded.latitude, excluded.longitude, excluded.title,
-             excluded.rating)
+             excluded.rating, excluded.duration_ms)
          RETURNING id"
     ))?;
     let Metadata {
@@ -198,10 +203,12 @@ pub(super) fn put(
         longitude,
         title,
         rating,
+        duration_ms,
     } = metadata;
     let values = params![
         hash,
         size_bytes,
+        cover_ms,
         format,
         width,
         height,
@@ -214,7 +221,8 @@ pub(super) fn put(
         latitude,
         longitude,
         title,
-        rating
+        rating,
+        duration_ms
     ];
     Ok(upsert.query_row(values, |row| row.get(0))?)
 }

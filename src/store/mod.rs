@@ -15,6 +15,7 @@ mod file_state;
 mod files;
 mod filter;
 mod forget;
+mod frames;
 mod hash;
 mod ids;
 mod images;
@@ -54,6 +55,7 @@ pub use backup::BackupFile;
 pub use changes::TagChange;
 pub use date::{BadDate, PartialDate};
 pub use decisions::{BadDecision, Decision, Verdict, WhichDecisions};
+pub use embeddings::KnownContent;
 pub use facets::{Count, Facets};
 pub use feed::{Event, Feed, Indexed, SetApplied};
 pub use file_state::{DecoderVerdict, FileStat, FileState, SidecarStamp};
@@ -61,7 +63,7 @@ pub use files::{Failure, KnownFile};
 pub use filter::{Area, BadArea, BadSpan, Filter, Span, TooMuchFilter};
 pub use forget::ForgettableFile;
 pub use hash::{BadImageId, ContentHash};
-pub use ids::{FileId, HookId, ImageId, LabelId, ModelId, RootId};
+pub use ids::{FileId, FrameId, HookId, ImageId, LabelId, ModelId, RootId};
 pub use images::ImageRow;
 pub use journal::JournalDifference;
 pub use keywords::FileKeywords;
@@ -75,7 +77,7 @@ pub use record::{Content, FileRecord, Reading, Recorded};
 pub use roots::Root;
 pub use salvage::Salvaged;
 pub use sidecars::{TaggedFile, Written};
-pub use tagging::Retagged;
+pub use tagging::{ImageTags, LibraryTags, Retagged};
 pub use tags::{Source, Tag, TagCount, TagDifference};
 pub use waiting::{Waiting, WaitingFile, WaitingGroup};
 
@@ -356,6 +358,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../../migrations/0014_journal.sql")),
         M::up(include_str!("../../migrations/0015_models.sql")),
         M::up(include_str!("../../migrations/0016_readers.sql")),
+        M::up(include_str!("../../migrations/0017_videos.sql")),
     ])
 }
 

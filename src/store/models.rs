@@ -3,10 +3,11 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::embeddings;
+use super::frames;
 use super::hash::ContentHash;
 use super::ids::{ImageId, ModelId};
 use super::{Result, Store};
-use crate::embed::Embedding;
+use crate::embed::Embedded;
 
 /// The fact under which a library remembers the name of the model in force.
 const NAME_FACT: &str = "model";
@@ -125,13 +126,16 @@ impl Store {
     pub fn add_embeddings(
         &self,
         model: ModelId,
-        embeddings: &[(ImageId, ContentHash, Embedding)],
+        embeddings: &[(ImageId, ContentHash, Embedded)],
     ) -> Result<()> {
         self.write(|db| {
             let mut is_there = db.prepare_cached("SELECT 1 FROM images WHERE id = ?1")?;
-            for (image, hash, embedding) in embeddings {
+            for (image, hash, embedded) in embeddings {
                 if is_there.exists([image])? {
-                    embeddings::put(db, model, *image, embedding)?;
+                    embeddings::put(db, model, *image, &embedded.embedding)?;
+                    if let Some(video) = &embedded.video {
+                        frames::replace(db, model, *image, &video.others)?;
+                    }
                     embeddings::forget_imported(db, model, hash)?;
                 }
             }
@@ -164,7 +168,11 @@ impl Store {
                     return Ok(None);
                 }
                 let mut deleted = 0;
-                for (table, key) in [("embeddings", "image_id"), ("imported", "hash")] {
+                for (table, key) in [
+                    ("embeddings", "image_id"),
+                    ("imported", "hash"),
+                    ("frames", "id"),
+                ] {
                     let mut delete = db.prepare_cached(&format!(
                         "DELETE FROM {table} WHERE model_id = ?1 AND {key} IN (
                              SELECT {key} FROM {table} WHERE model_id = ?1 LIMIT ?2)"
@@ -190,6 +198,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::embed::Embedding;
 
     fn known(fingerprint: &str) -> KnownModel {
         KnownModel {

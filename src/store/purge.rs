@@ -5,7 +5,7 @@
 use rusqlite::{Transaction, params};
 
 use super::ids::{self, ImageId};
-use super::{Result, Store};
+use super::{Result, Store, frames};
 
 /// Rows that go in one transaction: a few milliseconds, in which nobody else writes.
 const BATCH: usize = 200;
@@ -160,6 +160,7 @@ pub(super) fn delete_images(db: &Transaction<'_>, images: &[ImageId]) -> Result<
         return Ok(());
     }
     let ids = ids::json(images.iter().copied());
+    frames::forget(db, &ids)?;
     for delete in [
         "UPDATE files SET image_id = NULL WHERE image_id IN (SELECT value FROM json_each(?1))",
         "DELETE FROM tags WHERE image_id IN (SELECT value FROM json_each(?1))",
@@ -219,7 +220,7 @@ mod tests {
                 let mut content = samples::content(hash(seed));
                 content.metadata.camera = Some("secretly made camera".to_owned());
                 content.keywords.keywords = ["secretly given keyword".to_owned()].into();
-                content.embedding = Embedding::new(vec![1.0 + seed as f32; DIM]).unwrap();
+                content.embedded = Embedding::new(vec![1.0 + seed as f32; DIM]).unwrap().into();
                 samples::record(self.root, path(seed), content)
             };
             let records: Vec<_> = seeds.into_iter().map(record).collect();
@@ -273,6 +274,9 @@ mod tests {
         let imported = [(hash(1), Embedding::new(vec![1.0; DIM]).unwrap())];
         let other = library.store.model("another", "name").unwrap();
         library.store.import_embeddings(other, &imported).unwrap();
+        let add = "INSERT INTO frames (model_id, image_id, time_ms, vector) SELECT 1, id, 5, x'' FROM images WHERE id = 1";
+        let add_frame = |db: &Transaction<'_>| Ok(db.execute(add, [])?);
+        assert_eq!(library.store.write(add_frame).unwrap(), 1);
         library.remove(0..2);
         assert_eq!(library.purge(30), Purged::default());
         (0..29).for_each(|_| library.wait_a_day());
@@ -287,6 +291,8 @@ mod tests {
             ("files", 1),
             ("images", 1),
             ("embeddings", 1),
+            ("frames", 0),
+            ("tag_shares", 0),
             ("keywords", 1),
             ("imported", 0),
             ("decisions", 1),

@@ -1,6 +1,6 @@
 //! What reading files brought, written in one transaction: files, images, embeddings, tags and keywords.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use rusqlite::Transaction;
@@ -9,14 +9,16 @@ use super::absence::SeenFile;
 use super::changes::TagChange;
 use super::file_state::DecoderVerdict;
 use super::hash::ContentHash;
-use super::ids::{ImageId, LabelId, ModelId, RootId};
+use super::ids::{FrameId, ImageId, ModelId, RootId};
 use super::keywords::FileKeywords;
+use super::tagging::ImageTags;
 use super::tags::NewTags;
 use super::{
-    Result, Store, embeddings, files, images, keywords, sidecars, tag_events, tags, waiting,
+    Result, Store, embeddings, files, frames, images, keywords, sidecars, tag_events, tags, taken,
+    waiting,
 };
 use crate::decode::Metadata;
-use crate::embed::Embedding;
+use crate::embed::Embedded;
 
 /// What reading one file brought.
 #[derive(Debug)]
@@ -59,10 +61,10 @@ pub struct Content {
     pub metadata: Metadata,
     /// Keywords of this file.
     pub keywords: FileKeywords,
-    /// Its vector.
-    pub embedding: Embedding,
-    /// Its labels with their scores.
-    pub tags: Vec<(LabelId, f32)>,
+    /// Its vectors.
+    pub embedded: Embedded,
+    /// Its labels.
+    pub tags: ImageTags,
 }
 
 /// What a batch of records changed.
@@ -70,6 +72,8 @@ pub struct Content {
 pub struct Recorded {
     /// The image of each record, in their order; none where there is none.
     pub images: Vec<Option<ImageId>>,
+    /// The numbers of the frames of videos among them, in order of time.
+    pub frames: BTreeMap<ImageId, Vec<FrameId>>,
     /// Images that lost their last file to this batch.
     pub orphaned: Vec<ImageId>,
 }
@@ -84,8 +88,16 @@ impl Store {
             for record in records {
                 let (image, before) = record_file(db, model, record, &mut new_tags)?;
                 recorded.images.push(image);
+                let content = record.reading.content();
+                let video = content.and_then(|content| content.embedded.video.as_ref());
+                if let (Some(image), Some(video)) = (image, video) {
+                    let numbers = frames::replace(db, model, image, &video.others)?;
+                    recorded.frames.insert(image, numbers);
+                }
                 replaced.extend(before);
             }
+            let held = recorded.images.iter().copied().flatten();
+            taken::derive(db, held.chain(replaced.iter().copied()))?;
             recorded.orphaned = files::orphans(db, replaced)?;
             Ok((recorded, new_tags))
         })?;
@@ -148,10 +160,12 @@ fn record_content(
     content: &Content,
     new_tags: &mut NewTags,
 ) -> Result<ImageId> {
-    let image = images::put(db, &content.hash, size_bytes, &content.metadata)?;
-    embeddings::put(db, model, image, &content.embedding)?;
+    let cover_ms = content.embedded.video.as_ref().map(|video| video.cover_ms);
+    let image = images::put(db, &content.hash, size_bytes, &content.metadata, cover_ms)?;
+    embeddings::put(db, model, image, &content.embedded.embedding)?;
     embeddings::forget_imported(db, model, &content.hash)?;
-    tags::replace_of_image(db, image, &content.tags, new_tags)?;
+    tags::replace_of_image(db, image, &content.tags.scores, new_tags)?;
+    frames::add_shares(db, image, &content.tags.shares)?;
     Ok(image)
 }
 
@@ -160,6 +174,7 @@ mod tests {
     use super::*;
     use std::path::Path;
 
+    use crate::embed::Embedding;
     use crate::store::samples::{self, STAT, seen};
     use crate::store::{FileState, Filter, KnownFile};
 
@@ -187,7 +202,7 @@ mod tests {
         fn record(&self, path: &str, content: std::result::Result<u8, &str>) -> Recorded {
             let reading = match content {
                 Ok(seed) => Reading::Image(Box::new(Content {
-                    embedding: Embedding::new(vec![f32::from(seed), 1.0]).unwrap(),
+                    embedded: Embedding::new(vec![f32::from(seed), 1.0]).unwrap().into(),
                     ..samples::content(ContentHash([seed; 32]))
                 })),
                 Err(reason) => Reading::Failed(DecoderVerdict {

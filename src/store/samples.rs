@@ -8,6 +8,7 @@ use super::hash::ContentHash;
 use super::ids::RootId;
 use super::keywords::FileKeywords;
 use super::record::{Content, FileRecord, Reading};
+use super::tagging::ImageTags;
 use crate::decode::Metadata;
 use crate::embed::Embedding;
 use crate::formats::Format;
@@ -33,8 +34,8 @@ pub(super) fn content(hash: ContentHash) -> Content {
         hash,
         metadata: Metadata::new(Format::Jpeg, 1, 1),
         keywords: FileKeywords::default(),
-        embedding: Embedding::new(vec![1.0]).unwrap(),
-        tags: Vec::new(),
+        embedded: Embedding::new(vec![1.0]).unwrap().into(),
+        tags: ImageTags::default(),
     }
 }
 

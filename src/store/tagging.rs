@@ -6,7 +6,7 @@ use super::feed::Event;
 use super::ids::{ImageId, LabelId};
 use super::label_sets::{self, AppliedLabel, AppliedSet};
 use super::tags::{self, TagDifference};
-use super::{Result, Store, journal, tag_events};
+use super::{Result, Store, frames, journal, tag_events};
 
 /// All the tags that one label set gives an image.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,19 +15,47 @@ pub struct Retagged {
     pub set: String,
     /// The image.
     pub image: ImageId,
-    /// Its labels of that set with their scores.
-    pub tags: Vec<(LabelId, f32)>,
+    /// Its labels of that set.
+    pub tags: ImageTags,
+}
+
+/// Labels of an image.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ImageTags {
+    /// With their scores.
+    pub scores: Vec<(LabelId, f32)>,
+    /// Of a video, with the share of its frames that carry each.
+    pub shares: Vec<(LabelId, f32)>,
+}
+
+/// What a label set gives the images of a library, label by label.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LibraryTags {
+    /// The images that carry each label with their scores, in order.
+    pub scores: Vec<Vec<(ImageId, f32)>>,
+    /// The videos among them with the share of their frames that carry it.
+    pub shares: Vec<Vec<(ImageId, f32)>>,
+}
+
+impl LibraryTags {
+    /// Nothing, for so many labels.
+    pub fn new(labels: usize) -> LibraryTags {
+        LibraryTags {
+            scores: vec![Vec::new(); labels],
+            shares: vec![Vec::new(); labels],
+        }
+    }
 }
 
 impl Store {
-    /// Makes the library's tags of one label set what `tags` says (for each label its images, in order, with their scores), in
-    /// one transaction, and returns the labels' rows with what changed.
+    /// Makes the library's tags of one label set what `tags` says, in one transaction, and returns the labels' rows with what
+    /// changed.
     pub fn apply_label_set(
         &self,
         name: &str,
         applied: &AppliedSet,
         labels: &[AppliedLabel],
-        tags: &[Vec<(ImageId, f32)>],
+        tags: &LibraryTags,
         is_scored: impl Fn(ImageId) -> bool,
     ) -> Result<(Vec<LabelId>, TagDifference)> {
         let applied = self.write_tags(|db| {
@@ -43,8 +71,13 @@ impl Store {
                 ids.push(id);
             }
             let mut new_tags = tag_events::watched_tags(db)?;
-            for (id, tags) in ids.iter().zip(tags) {
-                tags::apply_label(db, *id, tags, &is_scored, &mut difference, &mut new_tags)?;
+            for (id, scores) in ids.iter().zip(&tags.scores) {
+                tags::apply_label(db, *id, scores, &is_scored, &mut difference, &mut new_tags)?;
+            }
+            for (id, shares) in ids.iter().zip(&tags.shares) {
+                for (image, share) in shares {
+                    frames::add_shares(db, *image, &[(*id, *share)])?;
+                }
             }
             Ok(((ids, difference), new_tags))
         })?;
@@ -78,7 +111,8 @@ impl Store {
             }
             let mut new_tags = tag_events::watched_tags(db)?;
             for Retagged { set, image, tags } in retagged {
-                tags::replace_of_set(db, set, *image, tags, &mut new_tags)?;
+                tags::replace_of_set(db, set, *image, &tags.scores, &mut new_tags)?;
+                frames::add_shares(db, *image, &tags.shares)?;
             }
             Ok((changed, new_tags))
         })?;
@@ -124,6 +158,11 @@ mod tests {
         (folder, store, images)
     }
 
+    fn stills(scores: Vec<Vec<(ImageId, f32)>>) -> LibraryTags {
+        let shares = Vec::new();
+        LibraryTags { scores, shares }
+    }
+
     fn apply(store: &Store, labels: &[&str], tags: &[Vec<(ImageId, f32)>]) -> TagDifference {
         let applied = AppliedSet {
             key: "set".to_owned(),
@@ -137,7 +176,7 @@ mod tests {
         };
         let labels: Vec<_> = labels.iter().map(label).collect();
         store
-            .apply_label_set("set", &applied, &labels, tags, |_| true)
+            .apply_label_set("set", &applied, &labels, &stills(tags.to_vec()), |_| true)
             .unwrap()
             .1
     }
@@ -255,7 +294,7 @@ mod tests {
         };
         let tags = images.iter().map(|image| (*image, 0.5)).collect();
         store
-            .apply_label_set("set", &applied, &[label], &[tags], |_| true)
+            .apply_label_set("set", &applied, &[label], &stills(vec![tags]), |_| true)
             .unwrap();
     }
 

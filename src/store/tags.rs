@@ -9,7 +9,7 @@ use super::decisions::Verdict;
 use super::ids::{ImageId, LabelId};
 use super::keywords;
 use super::names::FILE_SET;
-use super::{Result, Store};
+use super::{Result, Store, frames};
 
 /// Who says that an image has a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub struct Tag {
     pub label: String,
     /// Probability, 0 to 1; 1 where a person confirmed it.
     pub score: f32,
+    /// Of a video, the share of its frames that carry it, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<f32>,
     /// Who says so.
     pub source: Source,
     /// Whether a person confirmed it.
@@ -269,18 +272,20 @@ pub(super) fn of_images(db: &Transaction<'_>, images: &str) -> Result<HashMap<Im
     let mut select = db.prepare_cached(
         "SELECT t.image_id, l.set_name, l.name, t.score, EXISTS (
              SELECT 1 FROM decisions d JOIN images i ON i.hash = d.hash
-             WHERE i.id = t.image_id AND d.label_set = l.set_key AND d.label = l.name AND d.verdict = ?2)
+             WHERE i.id = t.image_id AND d.label_set = l.set_key AND d.label = l.name AND d.verdict = ?2), t.label_id
          FROM tags t JOIN named_labels l ON l.id = t.label_id
          WHERE t.image_id IN (SELECT value FROM json_each(?1)) ORDER BY l.set_name, t.score DESC, l.name",
     )?;
     let mut rows = select.query(params![images, Verdict::Confirmed])?;
+    let shares = frames::shares_of(db, images)?;
     let mut tags: HashMap<ImageId, Vec<Tag>> = HashMap::new();
     while let Some(row) = rows.next()? {
-        let is_confirmed = row.get(4)?;
+        let (image, is_confirmed) = (row.get(0)?, row.get(4)?);
         let tag = Tag {
             set: row.get(1)?,
             label: row.get(2)?,
             score: row.get(3)?,
+            share: shares.get(&(image, row.get(5)?)).copied(),
             source: if is_confirmed {
                 Source::Person
             } else {
@@ -288,7 +293,7 @@ pub(super) fn of_images(db: &Transaction<'_>, images: &str) -> Result<HashMap<Im
             },
             decision: is_confirmed.then_some(Verdict::Confirmed),
         };
-        tags.entry(row.get(0)?).or_default().push(tag);
+        tags.entry(image).or_default().push(tag);
     }
     for (image, keywords) in keywords::of_images(db, images)? {
         let of_image = tags.entry(image).or_default();
@@ -302,6 +307,7 @@ fn keyword_tag(keyword: String) -> Tag {
         set: FILE_SET.to_owned(),
         label: keyword,
         score: 1.0,
+        share: None,
         source: Source::File,
         decision: None,
     }

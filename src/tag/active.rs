@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::classifier::Classifier;
 use super::overrule::places;
-use crate::store::{Decision, LabelId};
+use crate::store::{Decision, ImageTags, LabelId};
 
 /// A set in force.
 #[derive(Debug)]
@@ -22,18 +22,16 @@ pub(super) struct ActiveSet {
 pub(super) type Active = BTreeMap<String, Arc<ActiveSet>>;
 
 impl ActiveSet {
-    /// The tags of an image; without an embedding of it, those that people confirmed.
-    pub(super) fn tags_of(
-        &self,
-        embedding: Option<&[f32]>,
-        decisions: &[Decision],
-    ) -> Vec<(LabelId, f32)> {
+    /// The tags of an image, whose frames' embeddings are given row by row; without any, those that people confirmed.
+    pub(super) fn tags_of(&self, frames: Option<&[f32]>, decisions: &[Decision]) -> ImageTags {
         let decided = places(&self.key, &self.classifier, decisions);
-        let tags = self
-            .classifier
-            .tags_of_decided(embedding, &decided)
-            .into_iter();
-        tags.map(|(label, score)| (self.ids[label], score))
-            .collect()
+        let mut tags = ImageTags::default();
+        for carried in self.classifier.tags_of_image(frames, &decided) {
+            let label = self.ids[carried.label];
+            tags.scores.push((label, carried.score));
+            tags.shares
+                .extend(carried.share.map(|share| (label, share)));
+        }
+        tags
     }
 }

@@ -21,6 +21,17 @@ pub struct Kept {
     pub score: f32,
 }
 
+/// A label that an image keeps by one of its frames at least.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Carried {
+    /// The label's place in the set.
+    pub label: usize,
+    /// Its highest probability.
+    pub score: f32,
+    /// Of several frames, the share of those that keep it.
+    pub share: Option<f32>,
+}
+
 /// A label set that is ready to score.
 #[derive(Debug)]
 pub struct Classifier {
@@ -143,10 +154,27 @@ impl Classifier {
         tags
     }
 
-    /// The labels that one image keeps where people decided about some of them: what is confirmed it has, with a score of
+    /// The labels that one image keeps by any of its frames, whose embeddings are given row by row, where people decided about some
+    /// of them. Without an embedding only what is confirmed is known.
+    pub(super) fn tags_of_image(
+        &self,
+        frames: Option<&[f32]>,
+        decided: &[(usize, Verdict)],
+    ) -> Vec<Carried> {
+        let Some(frames) = frames else {
+            return carried(&[self.tags_of_decided(None, decided)]);
+        };
+        let frames = frames.chunks_exact(self.embedding_dim);
+        let tags: Vec<_> = frames
+            .map(|frame| self.tags_of_decided(Some(frame), decided))
+            .collect();
+        carried(&tags)
+    }
+
+    /// The labels that one frame keeps where people decided about some of them: what is confirmed it has, with a score of
     /// 1, and what is rejected it has not. In an exclusive set a confirmed label leaves no room for others, and a rejected
     /// one is out of the competition. Without an embedding only what is confirmed is known.
-    pub(super) fn tags_of_decided(
+    fn tags_of_decided(
         &self,
         embedding: Option<&[f32]>,
         decided: &[(usize, Verdict)],
@@ -216,6 +244,28 @@ impl Classifier {
     pub(super) fn threshold(&self, label: usize) -> f32 {
         self.set.threshold_of(&self.set.labels[label])
     }
+}
+
+/// What an image keeps whose frames keep these.
+fn carried(frames: &[Vec<(usize, f32)>]) -> Vec<Carried> {
+    let mut best: Vec<(usize, f32)> = Vec::new();
+    for &(label, score) in frames.iter().flatten() {
+        match best.iter_mut().find(|tag| tag.0 == label) {
+            Some(tag) => tag.1 = tag.1.max(score),
+            None => best.push((label, score)),
+        }
+    }
+    let share = |label: usize| {
+        let keeps = |tags: &&Vec<(usize, f32)>| tags.iter().any(|tag| tag.0 == label);
+        frames.iter().filter(keeps).count() as f32 / frames.len() as f32
+    };
+    let is_video = frames.len() > 1;
+    let carried = best.into_iter().map(|(label, score)| Carried {
+        label,
+        score,
+        share: is_video.then(|| share(label)),
+    });
+    carried.collect()
 }
 
 /// What is embedded for a set, in the order of its columns; each group of prompts makes one embedding, their mean.
@@ -410,5 +460,33 @@ pub(super) mod tests {
         });
         assert!(together.len() > 10, "{together:?}");
         assert_eq!(together, alone.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_video_keeps_what_any_of_its_frames_keeps_and_tells_how_many_do() {
+        let classifier = classifier("exclusive", "");
+        let row = |frame: &[f32]| unit(frame).as_slice().to_vec();
+        let [x, y, none] = [[1.0, 0.1, 0.0], [0.1, 1.0, 0.0], [0.0, 0.0, 1.0]].map(|f| row(&f));
+        let better = row(&[1.0, 0.0, 0.0]);
+        let carried = |frames: &[&Vec<f32>], decided: &[(usize, Verdict)]| {
+            let rows: Vec<f32> = frames.iter().flat_map(|row| row.iter().copied()).collect();
+            let carried = classifier.tags_of_image(Some(&rows), decided);
+            let told = carried.iter().map(|tag| (tag.label, tag.share));
+            (
+                told.collect::<Vec<_>>(),
+                carried.first().map(|tag| tag.score),
+            )
+        };
+        let (tags, score) = carried(&[&x, &none, &better, &y], &[]);
+        assert_eq!(tags, [(0, Some(0.5)), (1, Some(0.25))]);
+        assert_eq!(score, carried(&[&better], &[]).1, "the best frame's");
+        assert_eq!(carried(&[&x], &[]).0, [(0, None)], "a still");
+        let rejected = [(0, Verdict::Rejected)];
+        let (tags, _) = carried(&[&x, &none, &y], &rejected);
+        assert!(tags.iter().all(|(label, _)| *label == 1), "{tags:?}");
+        let confirmed = [(1, Verdict::Confirmed)];
+        assert_eq!(carried(&[&x, &none], &confirmed).0, [(1, Some(1.0))]);
+        let unseen = classifier.tags_of_image(None, &confirmed);
+        assert_eq!((unseen[0].label, unseen[0].share), (1, None));
     }
 }

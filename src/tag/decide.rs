@@ -58,13 +58,13 @@ pub(super) fn retag(
     let after = with_earlier(decisions, store)?;
     let mut retagged = Vec::new();
     for (hash, image) in store.images_by_hash(after.keys())? {
-        let embedding = vectors.embedding(image);
+        let frames = vectors.frames(image);
         let sets = active.iter();
         let concerned = sets.filter(|(_, set)| keys.contains(set.key.as_str()));
         retagged.extend(concerned.map(|(name, set)| Retagged {
             set: name.clone(),
             image,
-            tags: set.tags_of(embedding.as_deref(), &after[&hash]),
+            tags: set.tags_of(frames.as_deref(), &after[&hash]),
         }));
     }
     Ok(retagged)

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::classifier::Classifier;
 use super::error::TagError;
+use super::score::{add, sort};
 use super::set::Label;
 use crate::index::Vectors;
 use crate::spelling::composed;
-use crate::store::{ContentHash, Decision, ImageId, Store, Verdict, WhichDecisions};
+use crate::store::{ContentHash, Decision, ImageId, LibraryTags, Store, Verdict, WhichDecisions};
 
 /// What people decided about one image, by the label's place in the set.
 pub(super) type Decided = Vec<(usize, Verdict)>;
@@ -37,23 +38,23 @@ pub(super) fn overrule(
     decided: &BTreeMap<ImageId, Decided>,
     classifier: &Classifier,
     vectors: &Vectors,
-    tags: &mut [Vec<(ImageId, f32)>],
+    tags: &mut LibraryTags,
 ) {
     if decided.is_empty() {
         return;
     }
-    for tags in &mut *tags {
+    for tags in tags.scores.iter_mut().chain(&mut tags.shares) {
         tags.retain(|tag| !decided.contains_key(&tag.0));
     }
     for (image, decided) in decided {
-        let embedding = vectors.embedding(*image);
-        for (label, score) in classifier.tags_of_decided(embedding.as_deref(), decided) {
-            tags[label].push((*image, score));
-        }
+        let frames = vectors.frames(*image);
+        add(
+            tags,
+            *image,
+            classifier.tags_of_image(frames.as_deref(), decided),
+        );
     }
-    for tags in tags {
-        tags.sort_unstable_by_key(|tag| tag.0);
-    }
+    sort(tags);
 }
 
 /// Those of an image's decisions that are about this set, by the label's place in it.

@@ -92,9 +92,9 @@ pub(super) fn preview(
     let decided = decided_in(key, classifier, store)?;
     let mut scored = score(classifier, vectors, &decided);
     for (image, decided) in &decided {
-        let embedding = vectors.embedding(*image);
-        for (label, _) in classifier.tags_of_decided(embedding.as_deref(), decided) {
-            scored[label].kept.push(*image);
+        let frames = vectors.frames(*image);
+        for carried in classifier.tags_of_image(frames.as_deref(), decided) {
+            scored[carried.label].kept.push(*image);
         }
     }
     let mut before = store.tagged(name)?;
@@ -259,13 +259,36 @@ fn score(
         all
     };
     let snapshot = vectors.snapshot();
-    priority::beside_searches(|| {
+    let mut scored = priority::beside_searches(|| {
         snapshot
             .blocks(BLOCK_ROWS)
             .par_bridge()
             .fold(none, add)
             .reduce(none, join)
-    })
+    });
+    let videos = vectors.videos().into_iter();
+    for video in videos.filter(|video| !decided.contains_key(video)) {
+        add_video(&mut scored, classifier, vectors, video);
+    }
+    scored
+}
+
+/// Adds one video, each label by the frame that has most of it.
+fn add_video(scored: &mut [Scored], classifier: &Classifier, vectors: &Vectors, video: ImageId) {
+    let frames = vectors.frames(video).unwrap_or_default();
+    let mut best: BTreeMap<usize, f32> = BTreeMap::new();
+    classifier.each(&frames, |_, scores| {
+        for label in classifier.candidates(scores) {
+            let best = best.entry(label).or_default();
+            *best = best.max(scores[label]);
+        }
+    });
+    for (label, score) in best {
+        scored[label].add(video, score, classifier.threshold(label));
+    }
+    for carried in classifier.tags_of_image(Some(&frames), &[]) {
+        scored[carried.label].kept.push(video);
+    }
 }
 
 /// Identity and path of every picture that is shown.

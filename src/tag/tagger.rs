@@ -32,7 +32,7 @@ use super::status::SetStatus;
 use crate::embed::Embedder;
 use crate::index::Vectors;
 use crate::store::{
-    AppliedSet, ContentHash, Decision, LabelId, LabelRef, SetApplied, SetName, Store, Verdict,
+    AppliedSet, ContentHash, Decision, ImageTags, LabelRef, SetApplied, SetName, Store, Verdict,
 };
 
 /// The fact under which a library remembers which folder its sets came from.
@@ -62,17 +62,16 @@ pub struct Sets<'a> {
 }
 
 impl Sets<'_> {
-    /// The tags of an image with this content and embedding.
-    pub fn tags(
-        &self,
-        image: ContentHash,
-        embedding: &[f32],
-    ) -> Result<Vec<(LabelId, f32)>, TagError> {
+    /// The tags of an image with this content, whose frames' embeddings are given row by row; a still has one.
+    pub fn tags(&self, image: ContentHash, frames: &[f32]) -> Result<ImageTags, TagError> {
         let decisions = decisions_on(self.store, vec![image])?;
-        let sets = self.active.values();
-        Ok(sets
-            .flat_map(|set| set.tags_of(Some(embedding), &decisions))
-            .collect())
+        let mut all = ImageTags::default();
+        for set in self.active.values() {
+            let ImageTags { scores, shares } = set.tags_of(Some(frames), &decisions);
+            all.scores.extend(scores);
+            all.shares.extend(shares);
+        }
+        Ok(all)
     }
 }
 

@@ -12,7 +12,7 @@ use super::purge::sweep_thumbnails;
 use crate::index;
 use crate::pictures;
 use crate::stop::Stop;
-use crate::store::{ImageId, JournalDifference, KnownModel, ModelId, Store, StoreError};
+use crate::store::{FrameId, ImageId, JournalDifference, KnownModel, ModelId, Store, StoreError};
 
 /// So many findings of a kind are named; all are counted.
 const NAMED: usize = 5;
@@ -97,6 +97,11 @@ fn embeddings(store: &Store, model: ModelId, repair: bool) -> Result<Check, Stor
             None => lengths.push((length, 1)),
         }
     })?;
+    let videos: Vec<(FrameId, ImageId)> = store.live_frames(model)?;
+    let frames: Vec<FrameId> = videos.iter().map(|(frame, _)| *frame).collect();
+    let damaged = store.each_frame(&frames, |_, _| {})?;
+    let is_damaged = |(frame, _): &&(FrameId, ImageId)| damaged.contains(frame);
+    bad.extend(videos.iter().filter(is_damaged).map(|(_, video)| *video));
     let usual = lengths.iter().max_by_key(|(_, count)| *count);
     let usual = usual.map_or(0, |(length, _)| *length);
     let unlike = by_image.iter().filter(|(_, length)| *length != usual);

@@ -13,7 +13,7 @@ use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use tracing::{debug, error, info, warn};
 
-use crate::embed::{Embedder, Embedding, Pixels};
+use crate::embed::{Embedder, Embedding, Shot};
 use crate::library::Library;
 use crate::pause;
 use crate::pictures::{FileError, PictureError, Pictures};
@@ -133,7 +133,7 @@ struct Pass {
 /// An image with what the model is to look at; an embedding that was made elsewhere needs nothing more.
 enum Prepared {
     Embedded(Embedding),
-    Pixels(Box<Pixels>),
+    Shots(Vec<Shot>),
     /// None of its files can be read now.
     Unreadable(PictureError),
     /// Nothing to be done: its files have changed or go, or no decoder reads them any more.
@@ -279,15 +279,15 @@ impl Reembedding {
         }
         let mut prepared = Prepared::Left;
         for original in self.store.originals(image).unwrap_or_default() {
-            let pixels = self.pictures.read(&original).and_then(|bytes| {
-                if ContentHash::of(&bytes) == hash {
-                    Ok(self.pictures.pixels(&bytes)?.0)
+            let shots = self.pictures.read(&original).and_then(|bytes| {
+                if ContentHash(bytes.hash()) == hash {
+                    Ok(self.pictures.shots(&bytes)?.0)
                 } else {
                     Err(FileError::Changed.into())
                 }
             });
-            match pixels {
-                Ok(pixels) => return Prepared::Pixels(Box::new(pixels)),
+            match shots {
+                Ok(shots) => return Prepared::Shots(shots),
                 Err(
                     error @ (PictureError::File(FileError::Io(_))
                     | PictureError::Busy(_)
@@ -304,10 +304,10 @@ impl Reembedding {
         let (mut embedded, mut images, mut pictures) = (Vec::new(), Vec::new(), Vec::new());
         for ((image, hash), prepared) in prepared {
             match prepared {
-                Prepared::Embedded(embedding) => embedded.push((image, hash, embedding)),
-                Prepared::Pixels(pixels) => {
+                Prepared::Embedded(embedding) => embedded.push((image, hash, embedding.into())),
+                Prepared::Shots(shots) => {
                     images.push((image, hash));
-                    pictures.push(*pixels);
+                    pictures.push(shots);
                 }
                 Prepared::Unreadable(error) => {
                     debug!(%error, "not embedded anew for the time being");
@@ -316,10 +316,10 @@ impl Reembedding {
                 Prepared::Left => {}
             }
         }
-        let embeddings = self.embedder.embed_each(pictures)?;
-        for ((image, hash), embedding) in images.into_iter().zip(embeddings) {
-            match embedding {
-                Ok(embedding) => embedded.push((image, hash, embedding)),
+        let results = self.embedder.embed_shots(pictures)?;
+        for ((image, hash), result) in images.into_iter().zip(results) {
+            match result {
+                Ok(of_image) => embedded.push((image, hash, of_image)),
                 Err(error) => warn!(%hash, %error, "not embedded with the model to come"),
             }
         }

@@ -15,7 +15,7 @@ use pixdex::embed::Embedding;
 use pixdex::index::{Index, IndexSetup, QueryKind};
 use pixdex::library;
 use pixdex::stop::{Stop, Threads};
-use pixdex::store::{AppliedLabel, AppliedSet, ImageId, Store, TagDifference};
+use pixdex::store::{AppliedLabel, AppliedSet, LibraryTags, Store, TagDifference};
 use pixdex::tag::{Classifier, Label, LabelSet, Tagger, score_library};
 
 use memory::memory_mib;
@@ -76,6 +76,7 @@ fn main() -> Result<()> {
     let threshold = halve(TAGS_PER_IMAGE * arguments.images as f64, |threshold| {
         let classifier = Classifier::build(label_set(arguments.labels, threshold)?, &embedder)?;
         Ok(score_library(&classifier, index.vectors())
+            .scores
             .iter()
             .map(Vec::len)
             .sum())
@@ -182,14 +183,12 @@ fn halve(wanted: f64, kept_at: impl Fn(f32) -> Result<usize>) -> Result<f32> {
     Ok(high)
 }
 
-type Scored = Vec<Vec<(ImageId, f32)>>;
-
 /// Scores the library on all cores while one thread goes on searching.
 fn score_while_searching(
     classifier: &Classifier,
     index: &Index,
     queries: &[Embedding],
-) -> (Scored, f64, [f64; 2]) {
+) -> (LibraryTags, f64, [f64; 2]) {
     let is_done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let search = scope.spawn(|| latencies_ms(index, queries, &is_done));
@@ -221,7 +220,11 @@ fn latencies_ms(index: &Index, queries: &[Embedding], is_done: &AtomicBool) -> [
     [0.5, 0.99].map(|share| made::quantile(&mut times, share))
 }
 
-fn apply(store: &Store, classifier: &Classifier, tags: &Scored) -> Result<(TagDifference, f64)> {
+fn apply(
+    store: &Store,
+    classifier: &Classifier,
+    tags: &LibraryTags,
+) -> Result<(TagDifference, f64)> {
     let applied = AppliedSet {
         key: "made".to_owned(),
         signature: "made".to_owned(),

@@ -7,8 +7,8 @@ use pixdex::embed::{Embedder, Embedding};
 use pixdex::formats::Format;
 use pixdex::random::Random;
 use pixdex::store::{
-    Content, ContentHash, FileKeywords, FileRecord, FileStat, ImageId, ModelId, Reading, RootId,
-    SeenFile, Store,
+    Content, ContentHash, FileKeywords, FileRecord, FileStat, ImageId, ImageTags, ModelId, Reading,
+    RootId, SeenFile, Store,
 };
 
 /// Files written in one transaction.
@@ -110,8 +110,8 @@ fn record(
                 hash: hash(first + i),
                 metadata: Metadata::new(Format::Jpeg, 4_000, 3_000),
                 keywords: FileKeywords::default(),
-                embedding: embedding.clone(),
-                tags: Vec::new(),
+                embedded: embedding.clone().into(),
+                tags: ImageTags::default(),
             };
             FileRecord {
                 root,

@@ -106,7 +106,7 @@ pub struct IngestConfig {
     pub rescan_interval_s: u64,
     /// The same for folders whose changes are not told, such as network drives, and for label files, in seconds.
     pub poll_interval_s: u64,
-    /// Names of files and folders that are never looked at.
+    /// Names of files and folders that are never looked at, or `*.` and an ending of such names.
     pub exclude: Vec<String>,
     /// Whether links to files and folders are followed, also out of the watched folders.
     pub follow_links: bool,
@@ -128,6 +128,10 @@ pub struct DecodeConfig {
     pub max_file_bytes: u64,
     /// Memory of all decoding in flight, files' bytes among it; 0 for a share of the machine's.
     pub memory_bytes: u64,
+    /// Frames of a video that are looked at, at most.
+    pub max_frames: usize,
+    /// The program that decodes videos which pixdex does not; nothing for none.
+    pub ffmpeg: String,
 }
 
 /// Keywords beside pictures.
@@ -240,6 +244,9 @@ impl HookConfig {
     }
 }
 
+/// More frames of one video are not looked at: each takes as much room and time as a picture.
+const MOST_FRAMES: usize = 256;
+
 impl Config {
     /// Merges defaults, `file`, the variables in `environment` that start with `PIXDEX_`, and `flags`, then checks all.
     ///
@@ -300,6 +307,10 @@ impl Config {
         ensure!(
             (0.0..=1.0).contains(&self.ingest.suspect_share),
             "ingest.suspect_share must be from 0 to 1"
+        );
+        ensure!(
+            (1..=MOST_FRAMES).contains(&self.decode.max_frames),
+            "decode.max_frames must be from 1 to {MOST_FRAMES}"
         );
         let targets = [
             self.index.target_recall_text,

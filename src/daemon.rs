@@ -142,6 +142,8 @@ impl ModelChange {
         ensure!(!self.stop.is_asked(), "told to stop");
         before.stop.ask();
         end(&before);
+        // What came and went while this was made ready.
+        library.index.catch_up(&library.store, library.model)?;
         drop(before);
         let replaced = self.live.replace(|api| {
             library.put_in_force()?;

@@ -32,6 +32,8 @@ const LIMITS: DecodeConfig = DecodeConfig {
     max_pixels: 10_000,
     max_file_bytes: 1 << 20,
     memory_bytes: 0,
+    max_frames: 4,
+    ffmpeg: String::new(),
 };
 
 /// A JPEG with this segment in it; nothing where that is too long for one.

@@ -25,6 +25,7 @@
 //! | [`stop`] | how do all who work in the background end, and in time? |
 //! | [`random`] | which random numbers are the same in every run? |
 //! | `pause` | when is what failed tried again? |
+//! | `child` | how does a program that was started end in time? |
 //! | `ownership` | what stays of a file that another takes the place of? |
 //! | `spelling` | which names are one, however they are spelt? |
 //! | `charset` | what do these bytes mean as text, where nobody says? |
@@ -88,6 +89,8 @@ pub mod stop;
 pub mod random;
 
 pub(crate) mod pause;
+
+pub(crate) mod child;
 
 pub(crate) mod ownership;
 

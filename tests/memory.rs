@@ -22,6 +22,8 @@ const LIMITS: DecodeConfig = DecodeConfig {
     max_pixels: 300_000_000,
     max_file_bytes: 500_000_000,
     memory_bytes: 0,
+    max_frames: 4,
+    ffmpeg: String::new(),
 };
 
 /// Whether the picture could be opened, and how much was said, and taken, for that.

@@ -12,7 +12,7 @@ use super::breaker::{Breaker, Stage};
 use super::job::{Job, Returned, ReturnedSender};
 use super::read::{Facts, Outcome, Read};
 use crate::config::IngestConfig;
-use crate::embed::{EmbedError, Embedder, Embedding, Pixels};
+use crate::embed::{EmbedError, Embedded, Embedder, Shot};
 use crate::store::DecoderVerdict;
 
 /// Files written in one transaction even where none of them has to be embedded.
@@ -24,7 +24,7 @@ pub(super) type Finding = (Job, Found);
 /// What became of a file.
 pub(super) enum Found {
     /// It holds a picture.
-    Image(Box<Facts>, Embedding),
+    Image(Box<Facts>, Embedded),
     /// A decoder's word that it holds none.
     Failed(DecoderVerdict),
     /// It cannot be read for the time being.
@@ -84,12 +84,12 @@ impl Batcher {
         let mut pictures = Vec::new();
         for (job, outcome) in read {
             match outcome {
-                Outcome::Known(facts, embedding) => {
-                    findings.push((job, Found::Image(Box::new(facts), embedding)));
+                Outcome::Known(facts, embedded) => {
+                    findings.push((job, Found::Image(Box::new(facts), embedded)));
                 }
                 Outcome::Failed(verdict) => findings.push((job, Found::Failed(verdict))),
                 Outcome::Waiting(reason) => findings.push((job, Found::Waiting(reason))),
-                Outcome::New(facts, pixels) => pictures.push((job, facts, pixels)),
+                Outcome::New(facts, shots) => pictures.push((job, facts, shots)),
             }
         }
         match self.embed_pictures(pictures) {
@@ -108,7 +108,7 @@ impl Batcher {
     /// Embeds pictures; where it is not their fault that this fails, they come back with why.
     fn embed_pictures(
         &self,
-        pictures: Vec<(Job, Facts, Pixels)>,
+        pictures: Vec<(Job, Facts, Vec<Shot>)>,
     ) -> Result<Vec<Finding>, (Vec<Job>, String)> {
         if pictures.is_empty() {
             return Ok(Vec::new());
@@ -116,31 +116,32 @@ impl Batcher {
         let started = Instant::now();
         let mut jobs = Vec::new();
         let mut facts = Vec::new();
-        let mut pixels = Vec::new();
+        let mut shots = Vec::new();
         for (job, of_picture, of_model) in pictures {
             jobs.push(job);
             facts.push(of_picture);
-            pixels.push(of_model);
+            shots.push(of_model);
         }
-        let embeddings = match self.embedder.embed_each(pixels) {
-            Ok(embeddings) => embeddings,
+        let embedded = match self.embedder.embed_shots(shots) {
+            Ok(embedded) => embedded,
             Err(error) => return Err((jobs, error.to_string())),
         };
         self.breaker.succeed(Stage::Embed);
         let duration_ms = started.elapsed().as_millis() as u64;
         info!(pictures = jobs.len(), duration_ms, "batch embedded");
-        let found = |(facts, embedding): (Facts, Result<Embedding, EmbedError>)| match embedding {
-            Ok(embedding) => Found::Image(Box::new(facts), embedding),
+        let found = |(facts, embedded): (Facts, Result<Embedded, EmbedError>)| match embedded {
+            Ok(embedded) => Found::Image(Box::new(facts), embedded),
             Err(error) => Found::Waiting(error.to_string()),
         };
-        let found = facts.into_iter().zip(embeddings).map(found);
+        let found = facts.into_iter().zip(embedded).map(found);
         Ok(jobs.into_iter().zip(found).collect())
     }
 }
 
 fn to_embed(batch: &[Read]) -> usize {
-    batch
-        .iter()
-        .filter(|(_, outcome)| matches!(outcome, Outcome::New(..)))
-        .count()
+    let shots = batch.iter().map(|(_, outcome)| match outcome {
+        Outcome::New(_, shots) => shots.len(),
+        _ => 0,
+    });
+    shots.sum()
 }

@@ -5,9 +5,9 @@ use crossbeam_channel::{Receiver, Sender, select};
 use super::breaker::{Breaker, Stage};
 use super::job::{Job, Returned, ReturnedSender};
 use crate::decode::{Description, Metadata};
-use crate::embed::{Embedding, Pixels};
+use crate::embed::{Embedded, Shot};
 use crate::library::Library;
-use crate::pictures::{FileError, PictureError};
+use crate::pictures::{FfmpegError, FileError, PictureError};
 use crate::priority;
 use crate::sidecar;
 use crate::store::{ContentHash, DecoderVerdict, FileKeywords, StoreError};
@@ -15,9 +15,9 @@ use crate::store::{ContentHash, DecoderVerdict, FileKeywords, StoreError};
 /// What reading a file brought.
 pub(super) enum Outcome {
     /// Content that the library knows, with all that it would be decoded for.
-    Known(Facts, Embedding),
-    /// A picture to embed.
-    New(Facts, Pixels),
+    Known(Facts, Embedded),
+    /// A picture to embed, or the frames of a video.
+    New(Facts, Vec<Shot>),
     /// A decoder's word on its bytes.
     Failed(DecoderVerdict),
     /// It cannot be read for the time being.
@@ -95,38 +95,41 @@ impl Reader {
             pictures,
             ..
         } = &self.library;
-        let bytes = match pictures.read(&job.original) {
-            Ok(bytes) => bytes,
+        let original = match pictures.read(&job.original) {
+            Ok(original) => original,
             Err(error) => return self.without_picture(error),
         };
-        let hash = ContentHash::of(&bytes);
+        let hash = ContentHash(original.hash());
         let facts = |metadata, keywords| Facts {
             hash,
             metadata,
             keywords: sidecar::keywords(&job.original.path, keywords),
         };
         let known = store.known_content(&hash, *model)?;
-        let embedding = if let Some((before, embedding)) = known {
+        let known = if let Some(known) = known {
             // Others may have read it, and seen it on its side.
-            Some((embedding, Some((before.width, before.height))))
+            let size = (known.metadata.width, known.metadata.height);
+            Some((known.embedded, Some(size)))
         } else {
             let imported = store.imported_embedding(&hash, *model)?;
-            imported.map(|embedding| (embedding, None))
+            imported
+                .filter(|_| !original.is_video())
+                .map(|embedding| (embedding.into(), None))
         };
-        if let Some((embedding, size)) = embedding {
-            match pictures.describe(&bytes) {
+        if let Some((embedded, size)) = known {
+            match pictures.describe(&original) {
                 Ok(Description { metadata, keywords })
                     if size.is_none_or(|size| size == (metadata.width, metadata.height)) =>
                 {
-                    return Ok(Outcome::Known(facts(metadata, keywords), embedding));
+                    return Ok(Outcome::Known(facts(metadata, keywords), embedded));
                 }
                 Ok(_) => {}
                 Err(error) => return self.without_picture(error),
             }
         }
-        match pictures.pixels(&bytes) {
-            Ok((pixels, Description { metadata, keywords })) => {
-                Ok(Outcome::New(facts(metadata, keywords), pixels))
+        match pictures.shots(&original) {
+            Ok((shots, Description { metadata, keywords })) => {
+                Ok(Outcome::New(facts(metadata, keywords), shots))
             }
             Err(error) => self.without_picture(error),
         }
@@ -136,6 +139,7 @@ impl Reader {
     fn without_picture(&self, error: PictureError) -> Result<Outcome, Failure> {
         match error {
             error @ (PictureError::Decode(_)
+            | PictureError::Ffmpeg(FfmpegError::Refused(_) | FfmpegError::TooSlow(_))
             | PictureError::TooMuchMemory { .. }
             | PictureError::EndedProcess(_)) => Ok(Outcome::Failed(DecoderVerdict {
                 reason: error.to_string(),

@@ -69,10 +69,18 @@ impl Writer {
         let recorded = self.library.store.record(self.library.model, &records)?;
         let contents = records.iter().map(|record| record.reading.content());
         let images = recorded.images.iter().zip(contents);
-        self.library
-            .index
-            .insert(images.filter_map(|(image, content)| Some(((*image)?, &content?.embedding))));
-        self.library.index.remove(&recorded.orphaned);
+        let images: Vec<_> = images
+            .filter_map(|(image, content)| Some(((*image)?, &content?.embedded)))
+            .collect();
+        let index = &self.library.index;
+        index.insert(images.iter().map(|(image, of)| (*image, &of.embedding)));
+        for (image, of) in images {
+            if let (Some(video), Some(numbers)) = (&of.video, recorded.frames.get(&image)) {
+                let embeddings = video.others.iter().map(|frame| &frame.embedding);
+                index.insert_frames(image, numbers.iter().copied().zip(embeddings));
+            }
+        }
+        index.remove(&recorded.orphaned);
         self.tell(&records);
         if let Err(error) = self.announce(&recorded) {
             warn!(%error, "the event stream is not told of images");
@@ -124,12 +132,12 @@ impl Writer {
 
 fn file_record((job, found): Finding, sets: &Sets<'_>) -> Result<FileRecord, TagError> {
     let reading = match found {
-        Found::Image(facts, embedding) => Reading::Image(Box::new(Content {
-            tags: sets.tags(facts.hash, embedding.as_slice())?,
+        Found::Image(facts, embedded) => Reading::Image(Box::new(Content {
+            tags: sets.tags(facts.hash, &embedded.rows())?,
             hash: facts.hash,
             metadata: facts.metadata,
             keywords: facts.keywords,
-            embedding,
+            embedded,
         })),
         Found::Failed(verdict) => Reading::Failed(verdict),
         Found::Waiting(reason) => Reading::Waiting(reason),

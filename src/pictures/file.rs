@@ -142,7 +142,8 @@ impl OriginalFile {
         }
     }
 
-    fn check(&self, file: &File) -> Result<(), FileError> {
+    /// Fails where this is not the file that was looked at, or not any more.
+    pub(super) fn check(&self, file: &File) -> Result<(), FileError> {
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             Err(FileError::Gone)

@@ -5,14 +5,16 @@
 
 mod budget;
 mod deadline;
+mod ffmpeg;
 mod file;
 mod machine;
+mod original;
 mod reading;
 mod thumbnails;
+mod video;
 
 use std::fs::File;
 use std::io;
-use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,16 +24,21 @@ use thiserror::Error;
 
 use crate::config::DecodeConfig;
 use crate::decode::{self, DecodeError, Description, Encoded, Metadata, Purpose, Value};
-use crate::embed::{EmbedError, Pixels, PixelsMaker};
+use crate::embed::{EmbedError, Pixels, PixelsMaker, Shot};
 
 use budget::{Budget, Turn};
 use deadline::Clock;
+use original::VideoFile;
 use reading::Reading;
 
 pub(crate) use budget::{BudgetReport, Bytes};
+pub(crate) use ffmpeg::FfmpegError;
 pub use file::FileStat;
 pub(crate) use file::{FileError, OriginalFile, open_regular};
-pub(crate) use thumbnails::{Thumbnails, is_whole_thumbnail, kept_thumbnails, thumbnail_size};
+pub(crate) use original::{Original, PictureBytes};
+pub(crate) use thumbnails::{
+    Thumbnail, Thumbnails, is_whole_thumbnail, kept_thumbnails, thumbnail_size,
+};
 
 /// The longest that a decoder may take for a picture, and what it may take longer for each million of pixels. The slowest decoder
 /// on a slow machine takes a tenth of it.
@@ -50,6 +57,9 @@ pub enum PictureError {
     /// The bytes are no picture that is read here.
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// The owner's program gave no frame of a video.
+    #[error(transparent)]
+    Ffmpeg(#[from] FfmpegError),
     /// It could not be made small.
     #[error(transparent)]
     Resize(#[from] EmbedError),
@@ -93,33 +103,6 @@ pub struct Seen {
     pub values: Vec<Value>,
     /// What cannot be read, and what is odd.
     pub warnings: Vec<String>,
-}
-
-/// The bytes of a file or an upload; they count among the memory of decoding while they are held. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Original {
-    held: Arc<Held>,
-}
-
-#[derive(Debug)]
-struct Held {
-    bytes: Vec<u8>,
-    _turn: Turn,
-}
-
-impl Original {
-    fn new(bytes: Vec<u8>, turn: Turn) -> Original {
-        let held = Arc::new(Held { bytes, _turn: turn });
-        Original { held }
-    }
-}
-
-impl Deref for Original {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.held.bytes
-    }
 }
 
 /// Turns files and uploads into what a model or a person looks at. Cheap to clone; clones share one budget of memory.
@@ -185,10 +168,11 @@ impl Pictures {
         let DecodeConfig {
             max_pixels,
             max_file_bytes,
+            ffmpeg,
             ..
-        } = self.limits;
+        } = &self.limits;
         let memory_bytes = self.budget().memory_bytes;
-        format!("{release} {readers} {max_pixels} {max_file_bytes} {memory_bytes}")
+        format!("{release} {readers} {max_pixels} {max_file_bytes} {memory_bytes} {ffmpeg}")
     }
 
     /// Opens the very file of the library that is meant, whoever reads it then.
@@ -196,40 +180,72 @@ impl Pictures {
         file.open(self.follows_links)
     }
 
-    /// The bytes of a file of the library, unless there are too many: all of them, and of one moment.
+    /// Opens a file of the library: the bytes of a picture, unless there are too many, or a video. All of it is of one moment.
     pub(crate) fn read(&self, file: &OriginalFile) -> Result<Original, PictureError> {
         let opened = self.open_file(file)?;
         let size_bytes = file.stat.size_bytes as u64;
+        if let Some(video) = VideoFile::open(&opened, size_bytes, Some(file))? {
+            return Ok(Original::Video(Arc::new(video)));
+        }
         decode::check_size(size_bytes, &self.limits)?;
         let turn = self.budget.file(size_bytes)?;
-        Ok(Original::new(file.read(&opened)?, turn))
+        let bytes = file.read(&opened)?;
+        Ok(Original::Picture(PictureBytes::new(bytes, turn)))
     }
 
-    /// The bytes of a file that its owner named, wherever it lies.
+    /// The same of a file that its owner named, wherever it lies.
     pub fn read_anywhere(&self, path: &Path) -> Result<Original, PictureError> {
         let (opened, size_bytes) = file::open_anywhere(path).map_err(FileError::Io)?;
+        if let Some(video) = VideoFile::open(&opened, size_bytes, None)? {
+            return Ok(Original::Video(Arc::new(video)));
+        }
         decode::check_size(size_bytes, &self.limits)?;
         let turn = self.budget.file(size_bytes)?;
         let bytes = file::read_whole(&opened, size_bytes).map_err(FileError::Io)?;
-        Ok(Original::new(bytes, turn))
+        Ok(Original::Picture(PictureBytes::new(bytes, turn)))
     }
 
     /// The bytes of a picture that comes from elsewhere.
-    pub fn upload(&self, bytes: &[u8]) -> Result<Original, PictureError> {
+    pub fn upload(&self, bytes: &[u8]) -> Result<PictureBytes, PictureError> {
         decode::check_size(bytes.len() as u64, &self.limits)?;
         let turn = self.budget.file(bytes.len() as u64)?;
-        Ok(Original::new(bytes.to_vec(), turn))
+        Ok(PictureBytes::new(bytes.to_vec(), turn))
     }
 
     /// What the file of a picture says about it; pixels are not looked at.
     pub fn describe(&self, original: &Original) -> Result<Description, PictureError> {
         let (pictures, original) = (self.clone(), original.clone());
-        deadline::run(move |clock| Ok(pictures.open(&original, clock)?.0))
+        deadline::run(move |clock| match &original {
+            Original::Picture(bytes) => Ok(pictures.open(bytes, clock)?.0),
+            Original::Video(video) => Ok(pictures.open_video(video, clock)?.0),
+        })
+    }
+
+    /// What is to be embedded of a file, and what it says about itself: of a picture one shot, of a video several.
+    pub fn shots(&self, original: &Original) -> Result<(Vec<Shot>, Description), PictureError> {
+        match original {
+            Original::Picture(bytes) => {
+                let (pixels, description) = self.pixels(bytes)?;
+                let time_ms = None;
+                Ok((vec![Shot { time_ms, pixels }], description))
+            }
+            Original::Video(video) => {
+                let (pictures, video) = (self.clone(), Arc::clone(video));
+                deadline::run(move |clock| pictures.shots_of_video(&video, clock))
+            }
+        }
     }
 
     /// All that is seen in a file but pixels: for owners who wonder, and for reports of faults.
     pub fn inspect(&self, original: &Original) -> Result<Seen, PictureError> {
-        let (pictures, original) = (self.clone(), original.clone());
+        let pictures = self.clone();
+        let original = match original {
+            Original::Picture(bytes) => bytes.clone(),
+            Original::Video(video) => {
+                let video = Arc::clone(video);
+                return deadline::run(move |clock| pictures.inspect_video(&video, clock));
+            }
+        };
         deadline::run(move |clock| {
             let (values, warnings) = {
                 let _turn = pictures.turn(decode::need_to_open(&original), clock)?;
@@ -249,7 +265,7 @@ impl Pictures {
     }
 
     /// The model's input, and what the file says about the picture.
-    pub fn pixels(&self, original: &Original) -> Result<(Pixels, Description), PictureError> {
+    pub fn pixels(&self, original: &PictureBytes) -> Result<(Pixels, Description), PictureError> {
         let maker = self.maker.clone();
         let of_maker = maker.clone();
         let need = move |width, height| of_maker.need(width, height);
@@ -262,10 +278,16 @@ impl Pictures {
         )
     }
 
-    /// The model's input from a file.
+    /// The model's input from a file; from the first frame of a video that shows something.
     pub fn pixels_of_file(&self, path: &Path) -> Result<Pixels, PictureError> {
-        let (pixels, _) = self.pixels(&self.read_anywhere(path)?)?;
-        Ok(pixels)
+        self.first_pixels(&self.read_anywhere(path)?)
+    }
+
+    /// The same from one that is open.
+    pub fn first_pixels(&self, original: &Original) -> Result<Pixels, PictureError> {
+        let (shots, _) = self.shots(original)?;
+        let first = shots.into_iter().next().ok_or(DecodeError::NoFrames)?;
+        Ok(first.pixels)
     }
 
     /// Waits for memory; the clock stands still meanwhile.
@@ -288,7 +310,7 @@ impl Pictures {
     /// takes `need` bytes more, by the width and height that are decoded at most.
     fn reduce<T: Send + 'static>(
         &self,
-        original: &Original,
+        original: &PictureBytes,
         purpose: Purpose,
         enough_side: Option<u32>,
         need: impl Fn(u32, u32) -> u64 + Send + 'static,
@@ -314,7 +336,7 @@ impl Pictures {
             let _turn = pictures.turn(need, clock)?;
             let is_risky = need >= RISKY || encoded.may_end_process();
             let _begun = if is_risky {
-                pictures.reading.begin(&original)?
+                pictures.reading.begin(&blake3::hash(&original))?
             } else {
                 None
             };
@@ -345,6 +367,8 @@ mod tests {
             max_pixels: 1_000_000,
             max_file_bytes: 100_000,
             memory_bytes,
+            max_frames: 4,
+            ffmpeg: String::new(),
         };
         let preprocessing = Preprocessing {
             resize: None,
@@ -421,7 +445,10 @@ mod tests {
         std::fs::write(&path, [7; 60]).unwrap();
         let pictures = pictures(400);
         let held = pictures.read_anywhere(&path).unwrap();
-        assert_eq!((held.len(), pictures.budget().in_use_bytes), (60, 60));
+        assert_eq!(
+            (held.size_bytes(), pictures.budget().in_use_bytes),
+            (60, 60)
+        );
         drop(held);
         assert_eq!(pictures.budget().in_use_bytes, 0);
         std::fs::write(&path, [7; 101]).unwrap();

@@ -42,11 +42,11 @@ impl Reading {
     ///
     /// # Errors
     /// If the process has not lived to the end of it before. A disk that does not take the note costs the note only.
-    pub(super) fn begin(&self, bytes: &[u8]) -> Result<Option<Begun>, PictureError> {
+    pub(super) fn begin(&self, hash: &blake3::Hash) -> Result<Option<Begun>, PictureError> {
         let Some(memory) = &self.memory else {
             return Ok(None);
         };
-        let name = blake3::hash(bytes).to_hex().to_string();
+        let name = hash.to_hex().to_string();
         let path = memory.folder.join(&name);
         let mut at_work = memory.locked();
         let count = at_work.entry(name.clone()).or_default();
@@ -137,34 +137,36 @@ mod tests {
     fn a_picture_is_begun_twice_without_an_end_and_then_no_more() {
         let folder = tempfile::tempdir().unwrap();
         let reading = || Reading::new(folder.path().join("reading"));
-        die(reading().begin(b"deadly").unwrap());
+        die(reading().begin(&blake3::hash(b"deadly")).unwrap());
         // Another that ended is not to blame for anything.
-        drop(reading().begin(b"harmless").unwrap());
-        die(reading().begin(b"deadly").unwrap());
+        drop(reading().begin(&blake3::hash(b"harmless")).unwrap());
+        die(reading().begin(&blake3::hash(b"deadly")).unwrap());
         for _ in 0..2 {
-            let error = reading().begin(b"deadly").unwrap_err();
+            let error = reading().begin(&blake3::hash(b"deadly")).unwrap_err();
             assert!(matches!(error, PictureError::EndedProcess(_)), "{error}");
             assert!(error.to_string().contains("reading"), "{error}");
         }
-        reading().begin(b"harmless").unwrap();
+        reading().begin(&blake3::hash(b"harmless")).unwrap();
     }
 
     #[test]
     fn an_end_clears_earlier_deaths() {
         let folder = tempfile::tempdir().unwrap();
         let reading = || Reading::new(folder.path().to_owned());
-        die(reading().begin(b"a").unwrap());
-        drop(reading().begin(b"a").unwrap());
+        die(reading().begin(&blake3::hash(b"a")).unwrap());
+        drop(reading().begin(&blake3::hash(b"a")).unwrap());
         assert_eq!(notes(folder.path()), 0);
-        die(reading().begin(b"a").unwrap());
-        reading().begin(b"a").unwrap();
+        die(reading().begin(&blake3::hash(b"a")).unwrap());
+        reading().begin(&blake3::hash(b"a")).unwrap();
     }
 
     #[test]
     fn several_at_once_are_one_and_an_orderly_end_is_no_death() {
         let folder = tempfile::tempdir().unwrap();
         let reading = Reading::new(folder.path().to_owned());
-        let all: Vec<_> = (0..5).map(|_| reading.begin(b"a").unwrap()).collect();
+        let all: Vec<_> = (0..5)
+            .map(|_| reading.begin(&blake3::hash(b"a")).unwrap())
+            .collect();
         assert_eq!(notes(folder.path()), 1);
         reading.close();
         assert_eq!(notes(folder.path()), 0);
@@ -172,7 +174,7 @@ mod tests {
         // What nobody remembers is never refused.
         let nobody = Reading::default();
         for _ in 0..3 {
-            die(nobody.begin(b"a").unwrap());
+            die(nobody.begin(&blake3::hash(b"a")).unwrap());
         }
         nobody.close();
     }
@@ -182,6 +184,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
-        drop(Reading::new(file).begin(b"a").unwrap());
+        drop(Reading::new(file).begin(&blake3::hash(b"a")).unwrap());
     }
 }

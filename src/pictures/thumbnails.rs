@@ -8,7 +8,7 @@ use fast_image_resize::FilterType;
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 
-use super::{OriginalFile, PictureError, Pictures, locked};
+use super::{Original, OriginalFile, PictureBytes, PictureError, Pictures, locked};
 use crate::decode::{Metadata, Purpose};
 use crate::embed::resize;
 
@@ -35,6 +35,15 @@ pub(crate) fn thumbnail_size(wanted: u32) -> u32 {
         .unwrap_or(SIZES[SIZES.len() - 1])
 }
 
+/// Which thumbnail of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Thumbnail {
+    /// The longer side in pixels, as [`thumbnail_size`] gives it.
+    pub(crate) size: u32,
+    /// Of a video, the frame, by its time in milliseconds.
+    pub(crate) time_ms: Option<i64>,
+}
+
 /// The thumbnails of one library. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Thumbnails {
@@ -56,8 +65,8 @@ impl Thumbnails {
 
     /// The thumbnail that is kept of an image, which is named by the digits of its hash. One that is damaged is none, and is made
     /// again.
-    pub(crate) fn kept(&self, image: &str, size: u32) -> Option<Vec<u8>> {
-        let kept = std::fs::read(self.path(image, size)).ok();
+    pub(crate) fn kept(&self, image: &str, what: Thumbnail) -> Option<Vec<u8>> {
+        let kept = std::fs::read(self.path(image, what)).ok();
         kept.filter(|bytes| is_whole_thumbnail(bytes))
     }
 
@@ -65,24 +74,25 @@ impl Thumbnails {
     pub(crate) fn make(
         &self,
         image: &str,
-        size: u32,
+        what: Thumbnail,
         original: &OriginalFile,
     ) -> Result<Vec<u8>, PictureError> {
         let sum: usize = image.bytes().map(usize::from).sum();
         let _alone = locked(&self.making[sum % LOCKS]);
-        if let Some(kept) = self.kept(image, size) {
+        if let Some(kept) = self.kept(image, what) {
             return Ok(kept);
         }
-        let original = self.pictures.read(original)?;
-        let enough_side = Some(ENOUGH * size);
-        let (bytes, _) = self.pictures.reduce(
-            &original,
-            Purpose::Showing,
-            enough_side,
-            need(size),
-            move |picture, metadata| shrink(picture, metadata, size),
-        )?;
-        let path = self.path(image, size);
+        let Thumbnail { size, time_ms } = what;
+        let bytes = match self.pictures.read(original)? {
+            Original::Picture(bytes) => self.of_picture(&bytes, size)?,
+            Original::Video(video) => {
+                let pictures = self.pictures.clone();
+                let make_small =
+                    move |frame: &RgbImage, metadata: &Metadata| shrink(frame, metadata, size);
+                pictures.frame_of_video(video, time_ms.unwrap_or(0), need(size), make_small)?
+            }
+        };
+        let path = self.path(image, what);
         // A full disk costs the keeping, not the answer.
         if let Err(error) = keep(&path, &bytes) {
             tracing::warn!(path = %path.display(), %error, "cannot keep a thumbnail");
@@ -90,10 +100,24 @@ impl Thumbnails {
         Ok(bytes)
     }
 
+    fn of_picture(&self, bytes: &PictureBytes, size: u32) -> Result<Vec<u8>, PictureError> {
+        let enough_side = Some(ENOUGH * size);
+        let (small, _) = self.pictures.reduce(
+            bytes,
+            Purpose::Showing,
+            enough_side,
+            need(size),
+            move |picture, metadata| shrink(picture, metadata, size),
+        )?;
+        Ok(small)
+    }
+
     /// Two digits of the hash as a folder: directories of a million files are slow.
-    fn path(&self, image: &str, size: u32) -> PathBuf {
+    fn path(&self, image: &str, Thumbnail { size, time_ms }: Thumbnail) -> PathBuf {
         let (first, _) = image.split_at(2);
-        self.folder.join(first).join(format!("{image}-{size}.jpg"))
+        let time = time_ms.map_or_else(String::new, |time_ms| format!("-{time_ms}"));
+        let name = format!("{image}-{size}{time}.jpg");
+        self.folder.join(first).join(name)
     }
 }
 
@@ -167,24 +191,28 @@ mod tests {
             stat: FileStat::of(&path.metadata().unwrap()),
             path: path.clone(),
         };
+        let [small, larger] = [160, 320].map(|size| Thumbnail {
+            size,
+            time_ms: None,
+        });
         let thumbnails = Thumbnails::new(folder.path(), pictures(0));
-        assert_eq!(thumbnails.kept("00aa", 160), None);
-        let made = thumbnails.make("00aa", 160, &original).unwrap();
+        assert_eq!(thumbnails.kept("00aa", small), None);
+        let made = thumbnails.make("00aa", small, &original).unwrap();
         let decoded = image::load_from_memory(&made).unwrap();
         assert_eq!((decoded.width(), decoded.height()), (160, 160));
         // Who waited for it while it was made takes it as it is.
         std::fs::remove_file(path).unwrap();
-        assert_eq!(thumbnails.make("00aa", 160, &original).unwrap(), made);
-        assert_eq!(thumbnails.kept("00aa", 160), Some(made));
-        assert!(thumbnails.make("00aa", 320, &original).is_err());
+        assert_eq!(thumbnails.make("00aa", small, &original).unwrap(), made);
+        assert_eq!(thumbnails.kept("00aa", small), Some(made));
+        assert!(thumbnails.make("00aa", larger, &original).is_err());
         // What is damaged is not served.
-        let whole = thumbnails.kept("00aa", 160).unwrap();
+        let whole = thumbnails.kept("00aa", small).unwrap();
         let zeros = vec![0; whole.len()];
         for damaged in [&b""[..], b"<html>", &whole[..whole.len() / 2], &zeros] {
-            std::fs::write(thumbnails.path("00aa", 160), damaged).unwrap();
-            assert_eq!(thumbnails.kept("00aa", 160), None);
+            std::fs::write(thumbnails.path("00aa", small), damaged).unwrap();
+            assert_eq!(thumbnails.kept("00aa", small), None);
         }
         let kept: Vec<_> = kept_thumbnails(folder.path()).flatten().collect();
-        assert_eq!(kept, [("00aa".to_owned(), thumbnails.path("00aa", 160))]);
+        assert_eq!(kept, [("00aa".to_owned(), thumbnails.path("00aa", small))]);
     }
 }

@@ -9,7 +9,7 @@ use super::Api;
 use super::error::ApiError;
 use super::params::{Known, image_hash, one};
 use super::request::{Request, blocking};
-use crate::pictures::{self, FileError, PictureError};
+use crate::pictures::{self, FileError, PictureError, Thumbnail};
 use crate::store::ImageRow;
 use crate::wire::Item;
 
@@ -74,8 +74,21 @@ fn offline() -> ApiError {
     )
 }
 
-/// How large a thumbnail is wanted.
-pub(super) const THUMBNAIL: Known = &[&[one("size")]];
+/// How large a thumbnail is wanted, and of which frame of a video.
+pub(super) const THUMBNAIL: Known = &[&[one("size"), one("time_ms")]];
+
+/// The time of a video's frame, which must be one that hits tell.
+fn frame_time(api: &Api, row: &ImageRow, text: &str) -> Result<i64> {
+    let time_ms = text.parse().ok();
+    let is_cover = time_ms == row.cover_ms;
+    match time_ms {
+        Some(time_ms) if is_cover || api.library.store.has_frame(row.id, time_ms)? => Ok(time_ms),
+        _ => Err(ApiError::not_found(
+            "unknown_frame",
+            format!("of the image `{}` no frame at {text} ms is kept", row.hash),
+        )),
+    }
+}
 
 pub(super) fn thumbnail(Request { api, params, .. }: &Request, id: &str) -> Result<Response> {
     let wanted = params.get("size").unwrap_or("320");
@@ -87,13 +100,18 @@ pub(super) fn thumbnail(Request { api, params, .. }: &Request, id: &str) -> Resu
     };
     let size = pictures::thumbnail_size(wanted.parse().map_err(bad_size)?);
     let row = row(api, id)?;
+    let time_ms = match params.get("time_ms") {
+        None => row.cover_ms,
+        Some(text) => Some(frame_time(api, &row, text)?),
+    };
+    let what = Thumbnail { size, time_ms };
     let image = row.hash.to_string();
-    let bytes = if let Some(kept) = api.thumbnails.kept(&image, size) {
+    let bytes = if let Some(kept) = api.thumbnails.kept(&image, what) {
         kept
     } else {
         let mut made = Err(offline());
         for original in api.library.store.originals(row.id)? {
-            let thumbnail = api.thumbnails.make(&image, size, &original);
+            let thumbnail = api.thumbnails.make(&image, what, &original);
             made = thumbnail.map_err(|error| match error {
                 PictureError::File(error) => unreadable(&error),
                 error => error.into(),

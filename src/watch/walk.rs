@@ -11,7 +11,9 @@ use crate::config::IngestConfig;
 #[derive(Debug, Clone)]
 pub(crate) struct Walk {
     /// Names of files and folders that are left out.
-    exclude: HashSet<String>,
+    names: HashSet<String>,
+    /// Endings of such names, in lower case.
+    endings: HashSet<String>,
     /// Whether links lead on. Those that lead back to a folder on the way are left out then too.
     follows_links: bool,
 }
@@ -19,8 +21,16 @@ pub(crate) struct Walk {
 impl Walk {
     /// As its owner has set it.
     pub(crate) fn new(config: &IngestConfig) -> Walk {
+        let (mut names, mut endings) = (HashSet::new(), HashSet::new());
+        for left_out in &config.exclude {
+            match left_out.strip_prefix("*.") {
+                Some(ending) => endings.insert(ending.to_lowercase()),
+                None => names.insert(left_out.clone()),
+            };
+        }
         Walk {
-            exclude: config.exclude.iter().cloned().collect(),
+            names,
+            endings,
             follows_links: config.follow_links,
         }
     }
@@ -54,10 +64,35 @@ impl Walk {
             .file_name()
             .map(|name| name.to_string_lossy())
             .unwrap_or_default();
-        name.starts_with('.') || self.exclude.contains(&*name)
+        let ending = name
+            .rsplit_once('.')
+            .map(|(_, ending)| ending.to_lowercase());
+        let is_left_out = ending.is_some_and(|ending| self.endings.contains(&ending));
+        name.starts_with('.') || is_left_out || self.names.contains(&*name)
     }
 }
 
 fn is_of_a_link(error: &walkdir::Error) -> bool {
     error.loop_ancestor().is_some() || error.path().is_some_and(Path::is_symlink)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn names_and_endings_are_left_out() {
+        let names = ["@eaDir", "*.MOV"].map(toml::Value::from);
+        let flags = vec![("ingest.exclude", toml::Value::Array(names.to_vec()))];
+        let config = Config::load(None, std::iter::empty(), flags).unwrap();
+        let walk = Walk::new(&config.ingest);
+        let excludes = |path: &str| walk.excludes(Path::new(path));
+        for path in ["/a/@eaDir", "/a/.x", "/a/IMG_1.mov", "b.MOV"] {
+            assert!(excludes(path), "{path}");
+        }
+        for path in ["/@eaDir/a.jpg", "/a/mov", "/a/IMG_1.mov.jpg", "/a/movie"] {
+            assert!(!excludes(path), "{path}");
+        }
+    }
 }

@@ -334,7 +334,6 @@ mod tests {
         );
         for (bytes, reason) in [
             (&wide[..], "UTF-8"),
-
             (twice.as_bytes(), "not XMP"),
             (crowded.as_bytes(), "too many attributes"),
             (declared.as_bytes(), "UTF-8"),

@@ -48,7 +48,7 @@ fn pictures_of_known_classes_are_classified() {
     let output = lab.run(&eval);
     assert!(!output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("broken.jpg: not a jpeg"), "{text}");
+    assert!(text.contains("broken.jpg: not of a format"), "{text}");
     assert!(text.contains(&format!("{count:>7} ")), "{text}");
 }
 

@@ -43,7 +43,7 @@ fn a_file_is_inspected_wherever_it_lies() {
     assert!(first["error"].is_null());
     for (file, reason) in files[1..]
         .iter()
-        .zip(["not a ", "truncated", "cannot be read"])
+        .zip(["not of a format", "truncated", "cannot be read"])
     {
         let error = file["error"].as_str().unwrap();
         assert!(error.contains(reason), "{error}");

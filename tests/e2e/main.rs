@@ -38,6 +38,7 @@ mod terminal;
 mod transfer;
 #[cfg(target_os = "linux")]
 mod trouble;
+mod videos;
 mod watch;
 #[cfg(target_os = "linux")]
 mod watches;

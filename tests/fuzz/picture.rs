@@ -12,6 +12,8 @@ const LIMITS: DecodeConfig = DecodeConfig {
     max_pixels: 200_000,
     max_file_bytes: 1 << 20,
     memory_bytes: 0,
+    max_frames: 4,
+    ffmpeg: String::new(),
 };
 
 /// Looks at files of this format only.

@@ -74,7 +74,7 @@ fn file(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
 fn use_all_of(index: &Index, embedding_dim: usize) {
     let query: Vec<f32> = (0..embedding_dim).map(|at| 0.5 - at as f32).collect();
     let snapshot = index.vectors().snapshot();
-    let mut images: Vec<ImageId> = snapshot.ids().collect();
+    let mut images: Vec<ImageId> = snapshot.row_ids().collect();
     images.sort_unstable();
     images.dedup();
     assert!(images.len() <= snapshot.len());

@@ -66,7 +66,7 @@ impl Pictures {
         video: &VideoFile,
         clock: &Clock,
     ) -> Result<(Description, Video), PictureError> {
-        let _turn = self.turn(decode::need_to_open_video(), clock)?;
+        let _turn = self.turn(decode::need_to_open_video(video.size_bytes), clock)?;
         clock.start(LONGEST);
         let mut reader = video.reader();
         Ok(decode::open_video(

@@ -8,7 +8,7 @@ use pixdex::formats::Format;
 use crate::counting::most;
 
 /// Large enough for what a decoder takes beside the picture to show, and small enough to be done thousands of times.
-const LIMITS: DecodeConfig = DecodeConfig {
+pub const LIMITS: DecodeConfig = DecodeConfig {
     max_pixels: 200_000,
     max_file_bytes: 1 << 20,
     memory_bytes: 0,

@@ -5,6 +5,7 @@
 #[path = "../memory/counting.rs"]
 mod counting;
 mod picture;
+mod video;
 
 use std::panic::{self, PanicHookInfo};
 use std::process::exit;
@@ -37,6 +38,8 @@ fn target(name: &str) -> Option<Target> {
         "heic" => (|bytes| picture::check(bytes, Format::Heic), true),
         "avif" => (|bytes| picture::check(bytes, Format::Avif), true),
         "jxl" => (|bytes| picture::check(bytes, Format::Jxl), true),
+        "mp4" => (|bytes| video::check(bytes, [Format::Mp4, Format::Mov]), true),
+        "mkv" => (|bytes| video::check(bytes, [Format::Mkv, Format::Webm]), true),
         "exif" => (|bytes| fuzz::exif(bytes).into(), true),
         "keywords" => (|bytes| fuzz::keywords(bytes).into(), true),
         "address" => target!(address),

@@ -50,9 +50,10 @@ pub struct Video {
     values: Vec<Value>,
 }
 
-/// Most bytes that [`open_video`] takes: the largest tables, and what is made of them.
-pub fn need_to_open_video() -> u64 {
-    mp4::MOST_INDEX_BYTES + (4 << 20)
+/// Most bytes that [`open_video`] takes for a file of this length: its tables, a packet of XMP, which takes eight bytes for one
+/// with all that is listed of it, and what is kept of both.
+pub fn need_to_open_video(len: u64) -> u64 {
+    len.min(mp4::MOST_INDEX_BYTES) + 8 * len.min(mp4::MOST_XMP_BYTES) + (1 << 20)
 }
 
 /// Reads all of a video but its pictures, from its container's own tables: a few parts of the file, which has `len` bytes.

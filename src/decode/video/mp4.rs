@@ -28,7 +28,7 @@ const MOST_BOXES: usize = 1 << 18;
 const MOST_SAMPLES: u64 = 1 << 24;
 
 /// XMP in a box of its own is not longer.
-const MOST_XMP_BYTES: u64 = 1 << 20;
+pub(super) const MOST_XMP_BYTES: u64 = 1 << 20;
 
 const XMP: &[u8] = b"\xBE\x7A\xCF\xCB\x97\xA9\x42\xE8\x9C\x71\x99\x94\x91\xE3\xAF\xAC";
 

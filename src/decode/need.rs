@@ -8,7 +8,7 @@ use image::ColorType;
 use super::Encoded;
 use super::containers::{MOST_OF_PNG, said_bytes};
 use super::layout::{PNG_CHUNKS, Sort};
-use super::{jpeg, own, profile, raw, webp};
+use super::{jpeg, own, profile, raw, tiff, webp};
 use crate::formats::Format;
 use crate::xmp::MAX_BYTES;
 
@@ -18,17 +18,9 @@ const BASE: u64 = 1 << 20;
 /// Most bytes that one byte of deflate can become.
 const DEFLATE: u64 = 1_032;
 
-/// What the decoder of TIFFs takes for each value of a field, and most of what it takes for all of them.
-const TIFF_VALUE: u64 = 48;
-const TIFF_VALUES: u64 = 256 << 20;
-
 /// What the list of values in a file takes for each of its bytes, and most of what it takes.
 const LISTED: u64 = 12;
 const MOST_LISTED: u64 = 10 << 20;
-
-/// Fields of a TIFF with higher numbers are not read, but for the XMP packet.
-const LAST_TIFF_FIELD: u64 = 532;
-const XMP_FIELD: u64 = 700;
 
 /// Most bytes for all that a file says about its picture: copies of its parts, and what they unfold to.
 pub fn to_open(bytes: &[u8]) -> u64 {
@@ -39,7 +31,7 @@ pub fn to_open(bytes: &[u8]) -> u64 {
         Some(Format::Png) => 2 * len + profile_of_png(bytes) + texts_of_png(bytes),
         Some(Format::WebP) => 2 * len + webp::missing_metadata(bytes),
         Some(Format::Gif) => 2 * len,
-        Some(Format::Tiff) => 4 * len + values_of_tiff(bytes),
+        Some(Format::Tiff) => 4 * len + tiff::need_to_open(bytes),
         Some(Format::Raw) => {
             // No more of it is read than that.
             let (container, preview) = raw::need_to_open(bytes);
@@ -160,34 +152,4 @@ fn profile_of_png(bytes: &[u8]) -> u64 {
         }
     }
     0
-}
-
-/// What the values of a TIFF's fields take that its decoder reads.
-fn values_of_tiff(bytes: &[u8]) -> u64 {
-    let is_little = bytes.starts_with(b"II");
-    let number = |at: usize, len: usize| {
-        let bytes = bytes.get(at..at.checked_add(len)?)?.iter();
-        let digits: Vec<u64> = bytes.map(|byte| u64::from(*byte)).collect();
-        let join = |sum, digit: &u64| sum << 8 | digit;
-        Some(if is_little {
-            digits.iter().rev().fold(0, join)
-        } else {
-            digits.iter().fold(0, join)
-        })
-    };
-    let values = || {
-        let at = number(4, 4)? as usize;
-        let fields = number(at, 2)? as usize;
-        let field = |index: usize| {
-            let at = at + 2 + 12 * index;
-            Some((number(at, 2)?, number(at + 4, 4)?))
-        };
-        let read = (0..fields).map_while(field);
-        let read = read.filter(|(tag, _)| *tag <= LAST_TIFF_FIELD || *tag == XMP_FIELD);
-        Some(
-            read.map(|(_, count)| (count * TIFF_VALUE).min(TIFF_VALUES))
-                .sum(),
-        )
-    };
-    values().unwrap_or(0)
 }

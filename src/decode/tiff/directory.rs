@@ -132,6 +132,29 @@ impl<'a> Directory<'a> {
         values.map(|value| self.numbers.join(value)).collect()
     }
 
+    /// Bytes that its fields take; lists grow by doubling.
+    pub(super) fn need(&self) -> u64 {
+        (2 * self.fields.len() * size_of::<Field<'_>>()) as u64
+    }
+
+    /// Most bytes that its values take as numbers, and the parts that some of them point to.
+    pub(super) fn need_of_numbers(&self) -> u64 {
+        const A_NUMBER: u64 = 8;
+        const A_PART: u64 = 16;
+        let values = self.fields.iter().map(|field| {
+            let least_bytes = match field.kind {
+                3 | 8 => 2,
+                4 | 9 | 13 => 4,
+                16..=18 => 8,
+                _ => 1,
+            };
+            (field.values.len() / least_bytes).min(MOST_NUMBERS) as u64
+        });
+        // One is read after the other; those of the parts and their lengths, and of a palette, are kept.
+        let most = values.max().unwrap_or(0);
+        (4 * A_NUMBER + A_PART) * most
+    }
+
     /// The first value of a field of whole numbers.
     pub(super) fn number(&self, tag: u16) -> Option<u64> {
         self.numbers(tag).first().copied()

@@ -127,12 +127,18 @@ fn run(bits: &mut Bits, color: Color) -> Option<usize> {
     }
 }
 
+/// Notes a change. Runs of nothing are written where a row begins with black; more changes than pixels go nowhere.
+fn push(row: &mut Vec<usize>, at: usize, width: usize) -> Option<()> {
+    let is_sound = row.len() < width + 2;
+    is_sound.then(|| row.push(at))
+}
+
 /// Where the colour changes, white first, up to the width.
 fn read_runs(bits: &mut Bits, width: usize, row: &mut Vec<usize>) -> Option<()> {
     let (mut at, mut color) = (0, Color::White);
     while at < width {
         at += run(bits, color)?;
-        row.push(at.min(width));
+        push(row, at.min(width), width)?;
         color = !color;
     }
     Some(())
@@ -163,7 +169,7 @@ fn read_changes(
             Mode::Horizontal => {
                 for color in [color, !color] {
                     at = (at + run(bits, color)?).min(width);
-                    row.push(at);
+                    push(row, at, width)?;
                 }
             }
             Mode::Vertical(by) => {
@@ -172,7 +178,7 @@ fn read_changes(
                     return None;
                 }
                 at = to.min(width);
-                row.push(at);
+                push(row, at, width)?;
                 color = !color;
             }
             Mode::Extension | Mode::EOF => return None,

@@ -20,6 +20,7 @@ use image::metadata::Orientation;
 
 use super::raster::Raster;
 use super::{DecodeError, jpeg, webp};
+use directory::Directory;
 use page::{Kind, Page, Photometric};
 use samples::Samples;
 
@@ -48,6 +49,15 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header<'_>, DecodeError> {
         profile: page.profile,
         need: need(&page),
     })
+}
+
+/// Most bytes that [`header`] takes: the fields of all directories, and the values of those that say where pixels are and how they
+/// are stored.
+pub(super) fn need_to_open(bytes: &[u8]) -> u64 {
+    let all = Directory::all(bytes);
+    let fields: u64 = all.iter().map(Directory::need).sum();
+    let values = all.iter().map(Directory::need_of_numbers).max();
+    fields + values.unwrap_or(0)
 }
 
 /// Decodes the page that is shown.
@@ -105,12 +115,12 @@ fn put(
     samples: &mut Samples,
 ) -> Result<(), DecodeError> {
     if matches!(page.compression, 6 | 7) {
-        let part = part_jpeg(page, part)?;
+        let part = part_jpeg(page, part, rows)?;
         samples.put(page, &part, at, channel);
         return Ok(());
     }
     if page.compression == WEBP {
-        samples.put(page, &part_webp(page, part)?, at, channel);
+        samples.put(page, &part_webp(page, part, rows)?, at, channel);
         return Ok(());
     }
     let unpacked = unpack::rows(page, part, rows)?;
@@ -124,7 +134,7 @@ fn put(
 }
 
 /// What is left of a part by its JPEG: the channels as they stand, in rows of the part's width.
-fn part_jpeg(page: &Page, part: &[u8]) -> Result<Vec<u8>, DecodeError> {
+fn part_jpeg(page: &Page, part: &[u8], rows: usize) -> Result<Vec<u8>, DecodeError> {
     let tables = page.jpeg_tables.strip_suffix(&[0xFF, 0xD9]);
     let tables = tables.unwrap_or(page.jpeg_tables);
     let joined = match part.strip_prefix(&[0xFF, 0xD8]) {
@@ -139,11 +149,12 @@ fn part_jpeg(page: &Page, part: &[u8]) -> Result<Vec<u8>, DecodeError> {
     if !is_as_said {
         return Err(DecodeError::Broken("a JPEG in the TIFF has another size"));
     }
+    check_rows(header.height, rows)?;
     jpeg::decode_channels(&joined)
 }
 
 /// What is left of a part by its WebP: the channels, which are colours and perhaps opacity.
-fn part_webp(page: &Page, part: &[u8]) -> Result<Vec<u8>, DecodeError> {
+fn part_webp(page: &Page, part: &[u8], rows: usize) -> Result<Vec<u8>, DecodeError> {
     let decoder = WebPDecoder::new(Cursor::new(part)).map_err(DecodeError::Damaged)?;
     let (width, height) = decoder.dimensions();
     let is_as_said = width as usize == page.chunk_width
@@ -153,10 +164,19 @@ fn part_webp(page: &Page, part: &[u8]) -> Result<Vec<u8>, DecodeError> {
     if !is_as_said {
         return Err(DecodeError::Broken("a WebP in the TIFF has another size"));
     }
+    check_rows(height, rows)?;
     let mut channels = vec![0; usize::try_from(decoder.total_bytes()).unwrap_or(0)];
     let read = decoder.read_image(&mut channels);
     read.map_err(DecodeError::Damaged)?;
     Ok(channels)
+}
+
+/// Refuses a part with fewer rows than are shown of it: the others would be black.
+fn check_rows(height: u32, rows: usize) -> Result<(), DecodeError> {
+    if (height as usize) < rows {
+        return Err(DecodeError::Truncated);
+    }
+    Ok(())
 }
 
 /// A JPEG that is the whole page.
@@ -199,6 +219,11 @@ fn need(page: &Page) -> u64 {
         _ => None,
     };
     let chunks = page.chunks.len() as u64 * 32;
-    let part = 2 * part + packed + 3 * part_pixels + window + jpeg + webp.unwrap_or(0);
+    // Of two rows, where their colours change; lists grow by doubling.
+    let changes = match page.compression {
+        2..=4 | 32_771 => 2 * 16 * (page.chunk_width as u64 + 8),
+        _ => 0,
+    };
+    let part = 2 * part + packed + 3 * part_pixels + window + jpeg + webp.unwrap_or(0) + changes;
     samples + colors + part + chunks
 }

@@ -155,6 +155,11 @@ impl<'a> Page<'a> {
         if !has_all && page.jpeg.is_none() {
             return Err(DecodeError::Truncated);
         }
+        if page.is_shared() && channels != 3 {
+            return Err(DecodeError::Unsupported(
+                "a TIFF of shared colours with something beside them".into(),
+            ));
+        }
         if page.chunk_bytes().is_none_or(|len| len > MOST_CHUNK_BYTES) {
             return Err(broken());
         }

@@ -338,3 +338,68 @@ fn damage_anywhere_ends_in_a_picture_or_in_none() {
         }
     }
 }
+
+/// The rows that a part lacks would be black.
+#[test]
+fn a_part_with_fewer_rows_than_are_shown_of_it_is_cut_off() {
+    let jpeg = |height: u16| {
+        let picture = RgbImage::from_pixel(16, height.into(), Rgb([200, 60, 90]));
+        let mut jpeg = Vec::new();
+        let encoder = jpeg_encoder::Encoder::new(&mut jpeg, 95);
+        let color = jpeg_encoder::ColorType::Rgb;
+        encoder.encode(&picture, 16, height, color).unwrap();
+        jpeg
+    };
+    let webp = |height: u32| {
+        let mut webp = Vec::new();
+        let encoder = image::codecs::webp::WebPEncoder::new_lossless(&mut webp);
+        let pixels = vec![90; 16 * height as usize * 3];
+        let color = image::ExtendedColorType::Rgb8;
+        encoder.encode(&pixels, 16, height, color).unwrap();
+        webp
+    };
+    let of = |compression, parts: [Vec<u8>; 2]| {
+        let photometric = if compression == 7 { 6 } else { 2 };
+        let mut page = Written::new((16, 24), 3, 8, photometric, Vec::new());
+        page.parts = parts.to_vec();
+        decode(&page.with(259, &[compression]).with(278, &[16]).bytes())
+    };
+    assert!(of(7, [jpeg(16), jpeg(8)]).is_ok());
+    // More than is shown is as good.
+    assert!(of(7, [jpeg(16), jpeg(16)]).is_ok());
+    assert!(of(WEBP, [webp(16), webp(8)]).is_ok());
+    for cut in [
+        of(7, [jpeg(8), jpeg(8)]),
+        of(7, [jpeg(16), jpeg(7)]),
+        of(WEBP, [webp(8), webp(8)]),
+        of(WEBP, [webp(16), webp(7)]),
+    ] {
+        assert!(matches!(cut, Err(DecodeError::Truncated)));
+    }
+}
+
+#[test]
+fn shared_colours_stand_alone() {
+    let shared = |channels: u64| {
+        let page = Written::new((4, 4), channels, 8, 6, vec![128; 64]);
+        decode(&page.with(530, &[2, 2]).bytes())
+    };
+    assert!(shared(3).is_ok());
+    assert!(matches!(shared(4), Err(DecodeError::Unsupported(_))));
+}
+
+/// Codes of runs of nothing, of which a small file holds millions.
+#[test]
+fn a_row_of_a_fax_has_no_more_changes_than_pixels() {
+    // Horizontal, white 0 (00110101), black 0 (0000110111), over and over.
+    let mut bits = String::new();
+    (0..200).for_each(|_| bits += "001001101010000110111");
+    let bytes: Vec<u8> = bits
+        .as_bytes()
+        .chunks(8)
+        .map(|byte| byte.iter().fold(0, |sum, bit| sum << 1 | (bit - b'0')) << (8 - byte.len()))
+        .collect();
+    assert_eq!(fax::unpack(&bytes, fax::Coding::Group4, 20, 1), None);
+    let page = Written::new((20, 1), 1, 1, 0, bytes).with(259, &[4]);
+    assert!(matches!(decode(&page.bytes()), Err(DecodeError::Truncated)));
+}

@@ -417,9 +417,11 @@ impl Looker {
             failed,
         } = scan::plan(found, known, &self.read_rules(), &absence);
         let store = &self.library.store;
-        if !gone.is_empty() {
-            forget_files(&self.library, &gone)?;
-        }
+        let parted = if gone.is_empty() {
+            Vec::new()
+        } else {
+            forget_files(&self.library, &gone)?
+        };
         store.mark_absent(&absent)?;
         store.note_seen(&to_note)?;
         store.add_pending(root.id, &to_read)?;
@@ -441,6 +443,10 @@ impl Looker {
             } else {
                 self.let_settle(file.path);
             }
+        }
+        // What stood for them is gone: they are pictures of their own again.
+        for path in parted {
+            self.look(&path);
         }
         Ok(())
     }

@@ -79,12 +79,15 @@ pub fn index_once(
     Ok(progress)
 }
 
-/// Takes files that are no longer there out of the library.
-fn forget_files(library: &Library, files: &[PathBuf]) -> std::result::Result<(), StoreError> {
-    let orphaned = library.store.mark_gone(files)?;
+/// Takes files that are no longer there out of the library; which others are to be looked at for that.
+fn forget_files(
+    library: &Library,
+    files: &[PathBuf],
+) -> std::result::Result<Vec<PathBuf>, StoreError> {
+    let (orphaned, parted) = library.store.mark_gone(files)?;
     library.index.remove(&orphaned);
     library.tagger.tell_news();
-    Ok(())
+    Ok(parted)
 }
 
 /// What has been done since the start. Cheap to clone; every clone counts the same.

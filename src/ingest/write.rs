@@ -81,6 +81,9 @@ impl Writer {
             }
         }
         index.remove(&recorded.orphaned);
+        for path in &recorded.parted {
+            let _ = self.returned.send(Returned::Look(path.clone()));
+        }
         self.tell(&records);
         if let Err(error) = self.announce(&recorded) {
             warn!(%error, "the event stream is not told of images");

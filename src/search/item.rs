@@ -12,7 +12,7 @@ pub struct Item {
     pub id: ContentHash,
     /// One file that holds it; not to the letter where its name is not UTF-8.
     pub path: String,
-    /// All files that hold it.
+    /// All files that hold it, and then those of the same shot: a camera's RAW, the clip of a live photo.
     pub paths: Vec<String>,
     /// Similarity to the query, -1 to 1; only in answers to a query.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -270,19 +270,21 @@ pub(super) fn orphans(db: &Transaction<'_>, images: Vec<ImageId>) -> Result<Vec<
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// The files that hold each of these images, in order.
+/// The files of each of these images: those that hold it, in order, and then their companions.
 pub(super) fn paths_of(
     db: &Transaction<'_>,
     images: &str,
 ) -> Result<HashMap<ImageId, Vec<PathBuf>>> {
-    let mut select = db.prepare_cached(
-        "SELECT image_id, path FROM live_files WHERE image_id IN (SELECT value FROM json_each(?1)) ORDER BY path",
-    )?;
-    let mut rows = select.query([images])?;
-    let mut paths: HashMap<ImageId, Vec<PathBuf>> = HashMap::new();
-    while let Some(row) = rows.next()? {
-        let of_image = paths.entry(row.get(0)?).or_default();
-        of_image.push(paths::from_bytes(row.get(1)?));
+    let mut all: HashMap<ImageId, Vec<PathBuf>> = HashMap::new();
+    for files in ["live_files", "companion_files"] {
+        let mut select = db.prepare_cached(&format!(
+            "SELECT image_id, path FROM {files} WHERE image_id IN (SELECT value FROM json_each(?1)) ORDER BY path"
+        ))?;
+        let mut rows = select.query([images])?;
+        while let Some(row) = rows.next()? {
+            let of_image = all.entry(row.get(0)?).or_default();
+            of_image.push(paths::from_bytes(row.get(1)?));
+        }
     }
-    Ok(paths)
+    Ok(all)
 }

@@ -7,7 +7,7 @@ use rusqlite::{Row, Transaction, params};
 use super::file_state::FileState;
 use super::ids::{self, FileId, ImageId};
 use super::purge::delete_images;
-use super::{Result, Store, paths, taken};
+use super::{Result, Store, companions, paths, taken};
 
 /// Rows that go in one transaction.
 const BATCH: usize = 200;
@@ -86,6 +86,7 @@ fn forget_some(db: &Transaction<'_>, files: &[ForgettableFile]) -> Result<(usize
         }
     }
     taken::derive(db, images.iter().copied())?;
+    companions::link(db, files.iter().map(|file| file.path.as_path()))?;
     let mut select = db.prepare_cached(
         "SELECT DISTINCT value FROM json_each(?1)
          WHERE NOT EXISTS (SELECT 1 FROM files WHERE image_id = value)",

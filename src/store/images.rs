@@ -38,7 +38,7 @@ pub struct ImageRow {
     pub cover_ms: Option<i64>,
     /// What the file says about it.
     pub metadata: Metadata,
-    /// The files that hold it, in order; at least one.
+    /// The files that hold it, in order, at least one; and then those of the same shot.
     pub paths: Vec<PathBuf>,
     /// Its tags, by set and label.
     pub tags: Vec<Tag>,
@@ -68,11 +68,11 @@ impl Store {
         })
     }
 
-    /// The image that a file of the library holds.
+    /// The image that a file of the library holds, or that of the file that stands for it.
     pub fn image_at(&self, path: &Path) -> Result<Option<(ImageId, ContentHash)>> {
         self.read(|db| {
             let mut select = db.prepare_cached(
-                "SELECT i.id, i.hash FROM live_files f JOIN images i ON i.id = f.image_id WHERE f.path = ?1",
+                "SELECT i.id, i.hash FROM shot_files f JOIN images i ON i.id = f.image_id WHERE f.path = ?1",
             )?;
             let found = select.query_row([paths::to_bytes(path)], |row| {
                 Ok((row.get(0)?, row.get(1)?))

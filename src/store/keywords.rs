@@ -41,8 +41,10 @@ pub(super) fn of_images(
     images: &str,
 ) -> Result<HashMap<ImageId, Vec<String>>> {
     let mut select = db.prepare_cached(
-        "SELECT DISTINCT f.image_id, k.keyword FROM live_files f JOIN keywords k ON k.file_id = f.id
-         WHERE f.image_id IN (SELECT value FROM json_each(?1)) ORDER BY k.keyword",
+        "WITH files_of AS (
+             SELECT id, image_id FROM live_files WHERE image_id IN (SELECT value FROM json_each(?1)) UNION ALL
+             SELECT id, image_id FROM companion_files WHERE image_id IN (SELECT value FROM json_each(?1)))
+         SELECT DISTINCT f.image_id, k.keyword FROM files_of f JOIN keywords k ON k.file_id = f.id ORDER BY k.keyword",
     )?;
     let mut rows = select.query([images])?;
     let mut keywords: HashMap<ImageId, Vec<String>> = HashMap::new();

@@ -5,6 +5,7 @@
 mod absence;
 mod backup;
 mod changes;
+mod companions;
 mod damage;
 mod date;
 mod decisions;
@@ -359,6 +360,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../../migrations/0015_models.sql")),
         M::up(include_str!("../../migrations/0016_readers.sql")),
         M::up(include_str!("../../migrations/0017_videos.sql")),
+        M::up(include_str!("../../migrations/0018_companions.sql")),
     ])
 }
 
@@ -430,6 +432,18 @@ mod tests {
             (
                 "live_files WHERE image_id IN (SELECT value FROM json_each('[]'))",
                 "files_by_image (image_id=?)",
+            ),
+            (
+                "companion_files WHERE image_id = 1",
+                "files_by_main (main_id=?)",
+            ),
+            (
+                "shot_files WHERE path > x'00' AND path < x'01'",
+                "sqlite_autoindex_files_1 (path>? AND path<?)",
+            ),
+            (
+                "keywords k JOIN shot_files f ON f.id = k.file_id WHERE k.keyword = 'x'",
+                "INTEGER PRIMARY KEY (rowid=?)",
             ),
             (
                 "known_files WHERE root_id = 1",

@@ -7,6 +7,7 @@ use rusqlite::Transaction;
 
 use super::absence::SeenFile;
 use super::changes::TagChange;
+use super::companions::{self, Relinked};
 use super::file_state::DecoderVerdict;
 use super::hash::ContentHash;
 use super::ids::{FrameId, ImageId, ModelId, RootId};
@@ -74,8 +75,10 @@ pub struct Recorded {
     pub images: Vec<Option<ImageId>>,
     /// The numbers of the frames of videos among them, in order of time.
     pub frames: BTreeMap<ImageId, Vec<FrameId>>,
-    /// Images that lost their last file to this batch.
+    /// Images that lost their last file to this batch, or whose files have become companions.
     pub orphaned: Vec<ImageId>,
+    /// Files that stand for themselves again, and are to be read once more.
+    pub parted: Vec<PathBuf>,
 }
 
 impl Store {
@@ -86,7 +89,7 @@ impl Store {
             let mut new_tags = tag_events::watched_tags(db)?;
             let mut replaced = Vec::new();
             for record in records {
-                let (image, before) = record_file(db, model, record, &mut new_tags)?;
+                let (image, before) = record_file(db, model, record)?;
                 recorded.images.push(image);
                 let content = record.reading.content();
                 let video = content.and_then(|content| content.embedded.video.as_ref());
@@ -98,6 +101,16 @@ impl Store {
             }
             let held = recorded.images.iter().copied().flatten();
             taken::derive(db, held.chain(replaced.iter().copied()))?;
+            let changed = records.iter().map(|record| record.file.path.as_path());
+            let Relinked { joined, parted } = companions::link(db, changed)?;
+            replaced.extend(joined);
+            recorded.parted = parted;
+            for (image, record) in recorded.images.iter().zip(records) {
+                if let (Some(image), Some(content)) = (image, record.reading.content()) {
+                    tag(db, *image, content, &mut new_tags)?;
+                    replaced.push(*image);
+                }
+            }
             recorded.orphaned = files::orphans(db, replaced)?;
             Ok((recorded, new_tags))
         })?;
@@ -106,15 +119,18 @@ impl Store {
         Ok(recorded)
     }
 
-    /// Marks files as no longer there and returns the images that lost their last one.
-    pub fn mark_gone(&self, files: &[PathBuf]) -> Result<Vec<ImageId>> {
-        let (gone, orphaned) = self.write(|db| {
+    /// Marks files as no longer there, and returns the images that lost their last one, and the files that stand for themselves
+    /// again and are to be read once more.
+    pub fn mark_gone(&self, files: &[PathBuf]) -> Result<(Vec<ImageId>, Vec<PathBuf>)> {
+        let (gone, orphaned, parted) = self.write(|db| {
             let images = files::mark_gone(db, files)?;
             let gone: BTreeSet<ImageId> = images.iter().copied().collect();
-            Ok((gone, files::orphans(db, images)?))
+            let changed = files.iter().map(PathBuf::as_path);
+            let Relinked { parted, .. } = companions::link(db, changed)?;
+            Ok((gone, files::orphans(db, images)?, parted))
         })?;
         self.note_change(TagChange::Images(gone));
-        Ok(orphaned)
+        Ok((orphaned, parted))
     }
 }
 
@@ -123,7 +139,6 @@ fn record_file(
     db: &Transaction<'_>,
     model: ModelId,
     record: &FileRecord,
-    new_tags: &mut NewTags,
 ) -> Result<(Option<ImageId>, Option<ImageId>)> {
     let FileRecord {
         root, file: seen, ..
@@ -143,7 +158,7 @@ fn record_file(
             return Ok((None, None));
         }
     };
-    let image = record_content(db, model, seen.stat.size_bytes, content, new_tags)?;
+    let image = record_content(db, model, seen.stat.size_bytes, content)?;
     let (file, before) = files::put(db, *root, seen, Ok(image))?;
     sidecars::note_read(db, file, &content.keywords)?;
     // What a sidecar said that cannot be read now stays.
@@ -158,15 +173,26 @@ fn record_content(
     model: ModelId,
     size_bytes: i64,
     content: &Content,
-    new_tags: &mut NewTags,
 ) -> Result<ImageId> {
     let cover_ms = content.embedded.video.as_ref().map(|video| video.cover_ms);
     let image = images::put(db, &content.hash, size_bytes, &content.metadata, cover_ms)?;
     embeddings::put(db, model, image, &content.embedded.embedding)?;
     embeddings::forget_imported(db, model, &content.hash)?;
-    tags::replace_of_image(db, image, &content.tags.scores, new_tags)?;
-    frames::add_shares(db, image, &content.tags.shares)?;
     Ok(image)
+}
+
+/// Tags an image, unless other files stand for all that hold it: a shot is tagged once.
+fn tag(
+    db: &Transaction<'_>,
+    image: ImageId,
+    content: &Content,
+    new_tags: &mut NewTags,
+) -> Result<()> {
+    if companions::stands(db, image)? {
+        tags::replace_of_image(db, image, &content.tags.scores, new_tags)?;
+        frames::add_shares(db, image, &content.tags.shares)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -261,10 +287,13 @@ mod tests {
         library.record("/photos/b", Ok(1));
         assert_eq!(library.record("/photos/a", Ok(2)).orphaned, []);
         assert_eq!(
-            library.store.mark_gone(&["/photos/b".into()]).unwrap(),
+            library.store.mark_gone(&["/photos/b".into()]).unwrap().0,
             [image]
         );
-        assert_eq!(library.store.mark_gone(&["/photos/b".into()]).unwrap(), []);
+        assert_eq!(
+            library.store.mark_gone(&["/photos/b".into()]).unwrap().0,
+            []
+        );
         assert_eq!(library.paths(), [[PathBuf::from("/photos/a")]]);
         assert!(library.known("/photos/b").is_none());
         // It comes back under another name: nothing has to be embedded.

@@ -197,7 +197,7 @@ fn tagged(tags: &[impl AsRef<str>]) -> Condition {
         "(i.id IN (SELECT image_id FROM tags WHERE label_id IN (
               SELECT l.id FROM named_labels l
               WHERE l.name IN ({places}) OR l.set_name || '/' || l.name IN ({places}))
-          UNION ALL SELECT f.image_id FROM keywords k JOIN live_files f ON f.id = k.file_id
+          UNION ALL SELECT f.image_id FROM keywords k JOIN shot_files f ON f.id = k.file_id
           WHERE k.keyword IN ({places})))"
     );
     let names = || tags.iter().map(text);
@@ -217,7 +217,7 @@ fn has_name(name: &str) -> Condition {
     };
     let spellings = spellings(&folded(name)).into_iter();
     let (any, values) = joined(spellings.map(is_it), " OR ", "0");
-    let images = format!("i.id IN (SELECT f.image_id FROM live_files f WHERE {any})");
+    let images = format!("i.id IN (SELECT f.image_id FROM shot_files f WHERE {any})");
     (images, values)
 }
 
@@ -266,7 +266,7 @@ fn place_condition(db: &Transaction<'_>, places: &[String]) -> Result<Condition>
     }
     let condition = format!(
         "i.id IN ({BELOW_FOLDERS} UNION ALL
-         SELECT f.image_id FROM json_each(?) glob CROSS JOIN live_files f ON CAST(f.path AS TEXT) GLOB glob.value)"
+         SELECT f.image_id FROM json_each(?) glob CROSS JOIN shot_files f ON CAST(f.path AS TEXT) GLOB glob.value)"
     );
     let globs = Value::Text(serde_json::Value::from_iter(globs).to_string());
     Ok((condition, vec![ranges(&folders), globs]))

@@ -8,6 +8,7 @@ mod bounds;
 #[cfg(target_os = "linux")]
 mod chaos;
 mod cli;
+mod companions;
 mod cutoff;
 mod damage;
 mod decisions;

@@ -2,10 +2,12 @@
 
     python tests/benches/mixed.py PIXDEX [--pictures N] [--model NAME] [--memory MIB] [--folder DIR]
 
-PIXDEX is the program. N files (200) are made and kept in DIR: 60 % JPEG, 25 % HEIC, 5 % RAW (a DNG with a full preview), 10 % PNG, each
-of twelve megapixels as a phone takes them, drawn so that they are as long as photos. One `pixdex index` reads them. Printed are files per
+PIXDEX is the program. N files (200) are made and kept in DIR: 60 % JPEG, 25 % HEIC, 5 % RAW (a DNG with a full preview), 5 % PNG, each
+of twelve megapixels as a phone takes them, drawn so that they are as long as photos, and 5 % videos of 20 s in 1080p, in H.264. One `pixdex
+index` reads them. Printed are files per
 second, the most memory that was resident beside the budget for decoding, and the share of all processor time that went into decoding
-and embedding, by the names of the threads that were seen at work. Needs NumPy, Pillow, pillow-heif and tifffile.
+and embedding, by the names of the threads that were seen at work. Needs NumPy, Pillow,
+pillow-heif, PyAV and tifffile.
 """
 
 import argparse
@@ -20,13 +22,16 @@ import tempfile
 import threading
 import time
 
+import av
 import numpy
 import pillow_heif
 import tifffile
 from PIL import Image
 
 SIZE = (4032, 3024)
-SHARES = {"jpg": 0.60, "heic": 0.25, "dng": 0.05, "png": 0.10}
+SHARES = {"jpg": 0.60, "heic": 0.25, "dng": 0.05, "png": 0.05, "mp4": 0.05}
+FILM_SIZE = (1920, 1080)
+FILM_RATE, FILM_S = 25, 20
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -40,7 +45,9 @@ def photo(seed):
 
 def write(path, seed):
     picture = photo(seed)
-    if path.suffix == ".heic":
+    if path.suffix == ".mp4":
+        write_film(path, picture, photo(seed + 1))
+    elif path.suffix == ".heic":
         pillow_heif.from_pillow(picture).save(path, quality=60)
     elif path.suffix == ".dng":
         write_dng(path, picture, seed)
@@ -48,6 +55,21 @@ def write(path, seed):
         picture.save(path, compress_level=1)
     else:
         picture.save(path, quality=85)
+
+
+def write_film(path, *pictures):
+    """A slow pan over two pictures, one after the other."""
+    halves = [numpy.asarray(picture) for picture in pictures]
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=FILM_RATE)
+        stream.width, stream.height = FILM_SIZE
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"crf": "23", "preset": "veryfast"}
+        for at in range(FILM_RATE * FILM_S):
+            picture = halves[2 * at // (FILM_RATE * FILM_S)]
+            shown = picture[at : at + FILM_SIZE[1], 2 * at : 2 * at + FILM_SIZE[0]]
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(numpy.ascontiguousarray(shown), "rgb24")))
+        out.mux(stream.encode())
 
 
 def write_dng(path, picture, seed):

@@ -67,7 +67,13 @@ async function bring(file) {
 
 const isSearch = (wanted) => Boolean(wanted.q || wanted.similar || wanted.brought);
 const fileName = (path) => path.split(/[\\/]/).pop();
-const thumbnail = (item, size) => `/api/v1/images/${item.id}/thumbnail?size=${size}`;
+// Of a video, the frame that fits best.
+const frame = (item) => item.time_ms === undefined ? "" : `&time_ms=${item.time_ms}`;
+const thumbnail = (item, size) => `/api/v1/images/${item.id}/thumbnail?size=${size}${frame(item)}`;
+
+// Minutes and seconds.
+const clock = (ms) => `${Math.floor(ms / 60000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, "0")}`;
+const length = (item) => item.duration_ms === undefined ? "" : `▶ ${clock(item.time_ms ?? 0)} of ${clock(item.duration_ms)}`;
 
 // Keywords of files have no scores, and nothing to decide about.
 const isKeyword = (tag) => tag.source === "file";
@@ -80,7 +86,7 @@ function tagList(item) {
 function card(item) {
   const image = make("img", { src: thumbnail(item, 320), alt: item.tags.map((tag) => tag.label).join(", ") || fileName(item.path), loading: "lazy" });
   const name = make("span", { textContent: fileName(item.path), title: item.paths.join("\n") });
-  const told = item.is_named ? "name" : item.score === undefined ? "" : item.score.toFixed(3);
+  const told = [length(item), item.is_named ? "name" : item.score?.toFixed(3)].filter(Boolean).join(" · ");
   const title = item.z === undefined ? "" : `${item.z.toFixed(1)} standard deviations above the library's mean`;
   const score = make("span", { className: "score", textContent: told, title });
   const open = make("button", { type: "button", ariaLabel: "Open " + fileName(item.path), onclick: () => guarded(detail(item)) }, image);
@@ -126,7 +132,7 @@ function takenAt(item) {
 async function detail(item) {
   const tags = await decidedTags(item);
   const dialog = element("detail");
-  const facts = [`${item.width} × ${item.height}`, item.format, takenAt(item), item.camera].filter(Boolean);
+  const facts = [`${item.width} × ${item.height}`, item.format, length(item), takenAt(item), item.camera].filter(Boolean);
   const close = make("button", { type: "button", textContent: "Close", onclick: () => dialog.close() });
   const similar = make("button", { type: "button", textContent: "More like this", onclick: () => { dialog.close(); go({ similar: item.id }); } });
   const original = make("a", { href: `/api/v1/images/${item.id}/file`, target: "_blank", textContent: "Original" });

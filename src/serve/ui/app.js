@@ -73,7 +73,8 @@ const thumbnail = (item, size) => `/api/v1/images/${item.id}/thumbnail?size=${si
 
 // Minutes and seconds.
 const clock = (ms) => `${Math.floor(ms / 60000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, "0")}`;
-const length = (item) => item.duration_ms === undefined ? "" : `▶ ${clock(item.time_ms ?? 0)} of ${clock(item.duration_ms)}`;
+const seenAt = (item) => item.time_ms === undefined ? "" : `▶ ${clock(item.time_ms)}`;
+const length = (item) => item.duration_ms === undefined ? "" : `${seenAt(item)} of ${clock(item.duration_ms)}`;
 
 // Keywords of files have no scores, and nothing to decide about.
 const isKeyword = (tag) => tag.source === "file";
@@ -86,7 +87,7 @@ function tagList(item) {
 function card(item) {
   const image = make("img", { src: thumbnail(item, 320), alt: item.tags.map((tag) => tag.label).join(", ") || fileName(item.path), loading: "lazy" });
   const name = make("span", { textContent: fileName(item.path), title: item.paths.join("\n") });
-  const told = [length(item), item.is_named ? "name" : item.score?.toFixed(3)].filter(Boolean).join(" · ");
+  const told = [seenAt(item), item.is_named ? "name" : item.score?.toFixed(3)].filter(Boolean).join(" · ");
   const title = item.z === undefined ? "" : `${item.z.toFixed(1)} standard deviations above the library's mean`;
   const score = make("span", { className: "score", textContent: told, title });
   const open = make("button", { type: "button", ariaLabel: "Open " + fileName(item.path), onclick: () => guarded(detail(item)) }, image);

@@ -144,7 +144,7 @@ impl Pictures {
             let frame = ffmpeg::frame(program, &video.file, wanted, limit)?;
             return with(&opened.upright(frame));
         }
-        let need = opened.need().saturating_add(need(size.0, size.1));
+        let need = opened.need(moment).saturating_add(need(size.0, size.1));
         let _turn = self.turn(need, clock)?;
         let _begun = self.reading.begin(&video.hash)?;
         clock.start(limit);

@@ -25,7 +25,7 @@ pub fn check(bytes: &[u8], formats: [Format; 2]) -> Corpus {
     };
     for moment in video.moments(2) {
         let (frame, taken) = most(|| video.frame(&mut Cursor::new(bytes), &moment));
-        let said = video.need();
+        let said = video.need(&moment);
         assert!(taken <= said, "a frame: {taken} bytes and not {said}");
         if let Ok(frame) = frame {
             let metadata = &description.metadata;

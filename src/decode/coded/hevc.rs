@@ -63,7 +63,11 @@ fn stream(Coded { config, data, .. }: &Coded<'_>) -> Result<Vec<u8>, DecodeError
         let unit = reader
             .number(len_bytes)
             .and_then(|len| reader.take(usize::try_from(len).ok()?));
-        push(&mut stream, unit.ok_or(DecodeError::Truncated)?);
+        let unit = unit.ok_or(DecodeError::Truncated)?;
+        // Start codes of units of nothing would be all that there is.
+        if !unit.is_empty() {
+            push(&mut stream, unit);
+        }
     }
     Ok(stream)
 }

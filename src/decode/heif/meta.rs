@@ -50,6 +50,8 @@ struct Item<'a> {
 #[derive(Debug, Default)]
 struct Place {
     method: u16,
+    /// Whether that is in another file.
+    is_elsewhere: bool,
     pieces: Vec<(u64, u64)>,
 }
 
@@ -163,11 +165,11 @@ impl<'a> Meta<'a> {
         for _ in 0..count {
             let item = id(&mut reader, version > 1)?;
             let method = if version > 0 { reader.u16()? & 15 } else { 0 };
-            // Which file it lies in: this one.
-            reader.u16()?;
+            let is_elsewhere = reader.u16()? != 0;
             let base = reader.number(base_size)?;
             let mut place = Place {
                 method,
+                is_elsewhere,
                 pieces: Vec::new(),
             };
             let count = reader.u16()?;
@@ -266,6 +268,9 @@ impl<'a> Meta<'a> {
     pub(super) fn data(&self, id: Id) -> Result<Cow<'a, [u8]>, DecodeError> {
         let place = &self.item(id)?.place;
         let source = match place.method {
+            0 if place.is_elsewhere => {
+                return Err(unsupported("items whose bytes are in another file"));
+            }
             0 => self.file,
             1 => self.idat,
             _ => return Err(unsupported("items made of other items' bytes")),
@@ -525,6 +530,12 @@ mod tests {
         assert_eq!(meta.kind(1).unwrap(), *b"hvc1");
         assert!(meta.data(1).unwrap().is_empty());
         assert!(meta.data(3).is_err());
+        let mut elsewhere = pieces(2, &[(4, 4)]);
+        let of_file = elsewhere.len() - 2 * 4;
+        elsewhere[of_file + 1] = 1;
+        let bytes = file(&[elsewhere]);
+        let error = Meta::read(&bytes).unwrap().data(2).map(drop).unwrap_err();
+        assert!(error.to_string().contains("another file"), "{error}");
         let all = file(&[pieces(2, &[(4, 0)])]);
         assert_eq!(*Meta::read(&all).unwrap().data(2).unwrap(), all[4..]);
     }

@@ -289,7 +289,9 @@ impl<'a> Arithmetic<'a> {
                 let place = 3 * (at - 1);
                 if *coefficient != 0 {
                     if binary.decide(&mut contexts[place + 2]) {
-                        *coefficient += one * coefficient.signum();
+                        // As far as it goes in sound files; damage must not end it.
+                        let step = one * coefficient.signum();
+                        *coefficient = coefficient.wrapping_add(step);
                     }
                     break;
                 }

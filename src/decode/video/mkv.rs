@@ -2,6 +2,8 @@
 //!
 //! RFC 9559.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::{Read, Seek};
 
 use image::metadata::Orientation;
@@ -12,7 +14,7 @@ use super::ebml::{Head, elements, find, float, number, unsigned};
 use super::keys::{Key, Keys, Place};
 use super::source::{MOST_SAMPLE_BYTES, Source};
 use super::told::Told;
-use super::track::{Coder, Track};
+use super::track::{Coder, MOST_CONFIG_BYTES, Track};
 
 /// A longer list of tracks, cues or tags is not read.
 const MOST_LIST_BYTES: u64 = 16 << 20;
@@ -20,6 +22,9 @@ const MOST_LIST_BYTES: u64 = 16 << 20;
 /// Elements that are looked at on the way through a file without cues, and on that to one frame.
 const MOST_ELEMENTS: usize = 1 << 21;
 const MOST_ELEMENTS_OF_CLUSTER: usize = 1 << 16;
+
+/// Places of lists that are gone to.
+const MOST_LISTS: usize = 64;
 
 /// Seconds from 1970 to 2001, from when dates count.
 const FROM_1970_S: i64 = 978_307_200;
@@ -47,10 +52,11 @@ struct File {
     duration: Option<f64>,
     track: Option<(u64, Track)>,
     has_info: bool,
-    /// Times and places of key frames, of each track.
-    cues: Option<Vec<Cue>>,
+    has_tags: bool,
+    /// Times and places of key frames, of each track, as they stand in the file.
+    cues: Option<Vec<u8>>,
     /// Where lists are, by their numbers.
-    lists: Vec<(u32, u64)>,
+    lists: BTreeSet<(u32, u64)>,
     told: Told,
 }
 
@@ -91,15 +97,16 @@ pub(super) fn open<R: Read + Seek>(
         .take()
         .ok_or(DecodeError::Broken("it has no pictures, only sound"))?;
     let mut keys = Keys::new();
-    match &file.cues {
-        Some(cues) => {
-            for cue in cues.iter().filter(|cue| cue.track == number) {
-                let offset = file.start.saturating_add(cue.cluster);
-                let time = i64::try_from(cue.time).unwrap_or(i64::MAX);
-                keys.meet(|| file.key(offset, time));
-            }
-        }
-        None => file.walk(source, clusters_at, number, &mut keys)?,
+    let mut has_cues = false;
+    let all = cues(file.cues.as_deref().unwrap_or_default());
+    for cue in all.filter(|cue| cue.track == number) {
+        let offset = file.start.saturating_add(cue.cluster);
+        let time = i64::try_from(cue.time).unwrap_or(i64::MAX);
+        keys.meet(|| file.key(offset, time));
+        has_cues = true;
+    }
+    if !has_cues {
+        file.walk(source, clusters_at, number, &mut keys)?;
     }
     track.keys = keys.in_order();
     let duration_ms = file.duration.map(|units| units * file.scale as f64 / 1e6);
@@ -155,7 +162,7 @@ impl File {
                 INFO => self.has_info,
                 TRACKS => self.track.is_some(),
                 CUES => self.cues.is_some(),
-                TAGS => false,
+                TAGS => self.has_tags,
                 _ => true,
             };
             let at = self.start.saturating_add(position);
@@ -183,11 +190,14 @@ impl File {
         }
         let content = source.read(at, len, MOST_LIST_BYTES)?;
         match id {
-            SEEK_HEAD => self.lists.extend(places(&content)),
+            SEEK_HEAD if self.lists.len() < MOST_LISTS => self.lists.extend(places(&content)),
             INFO => self.read_info(&content),
             TRACKS if self.track.is_none() => self.track = track(&content)?,
-            CUES => self.cues = Some(cues(&content)),
-            TAGS => self.read_tags(&content),
+            CUES if self.cues.is_none() => self.cues = Some(content),
+            TAGS => {
+                self.has_tags = true;
+                self.read_tags(&content);
+            }
             _ => {}
         }
         Ok(())
@@ -199,7 +209,7 @@ impl File {
         self.scale = scale.filter(|scale| *scale > 0).unwrap_or(self.scale);
         self.duration = find(content, 0x4489).and_then(float);
         if let Some(title) = find(content, 0x7BA9) {
-            self.told.add("TITLE", &String::from_utf8_lossy(title));
+            self.told.add("TITLE", &start_of(title));
         }
         let created = find(content, 0x4461).and_then(unsigned);
         let created = created.map(|ns| ns.cast_signed() / 1_000_000_000 + FROM_1970_S);
@@ -213,7 +223,7 @@ impl File {
         let tags = elements(content).filter(|element| element.id == 0x7373);
         let all = tags.flat_map(|tag| elements(tag.content));
         for tag in all.filter(|element| element.id == 0x67C8) {
-            let text = |id| find(tag.content, id).map(String::from_utf8_lossy);
+            let text = |id| find(tag.content, id).map(start_of);
             if let (Some(name), Some(value)) = (text(0x45A3), text(0x4487)) {
                 self.told.add(name.trim_end_matches('\0'), &value);
             }
@@ -384,12 +394,18 @@ fn places(content: &[u8]) -> Vec<(u32, u64)> {
         let position = find(entry.content, 0x53AC).and_then(unsigned)?;
         Some((u32::try_from(id).ok()?, position))
     });
-    places.take(64).collect()
+    places.take(MOST_LISTS).collect()
 }
 
-fn cues(content: &[u8]) -> Vec<Cue> {
+/// A text, no longer than any that is kept.
+fn start_of(content: &[u8]) -> Cow<'_, str> {
+    const MOST_BYTES: usize = 4096;
+    String::from_utf8_lossy(&content[..content.len().min(MOST_BYTES)])
+}
+
+fn cues(content: &[u8]) -> impl Iterator<Item = Cue> {
     let points = elements(content).filter(|element| element.id == 0xBB);
-    let cues = points.flat_map(|point| {
+    points.flat_map(|point| {
         let time = find(point.content, 0xB3).and_then(unsigned);
         let places = elements(point.content).filter(|element| element.id == 0xB7);
         places.filter_map(move |place| {
@@ -399,8 +415,7 @@ fn cues(content: &[u8]) -> Vec<Cue> {
                 cluster: find(place.content, 0xF1).and_then(unsigned)?,
             })
         })
-    });
-    cues.collect()
+    })
 }
 
 /// The first track of pictures that is not switched off, and its number.
@@ -434,9 +449,11 @@ fn track(content: &[u8]) -> Result<Option<(u64, Track)>, DecodeError> {
 }
 
 fn coder(entry: &[u8]) -> Coder {
+    const MOST_NAME_BYTES: usize = 64;
     let id = find(entry, 0x86).unwrap_or_default();
-    let id = String::from_utf8_lossy(id);
-    let config = find(entry, 0x63A2).unwrap_or_default().to_vec();
+    let id = String::from_utf8_lossy(&id[..id.len().min(MOST_NAME_BYTES)]);
+    let config = find(entry, 0x63A2).filter(|config| config.len() <= MOST_CONFIG_BYTES);
+    let config = config.unwrap_or_default().to_vec();
     match id.trim_end_matches('\0') {
         "V_MPEG4/ISO/AVC" => Coder::Known(Codec::H264, config),
         "V_MPEGH/ISO/HEVC" => Coder::Known(Codec::Hevc, config),
@@ -479,7 +496,11 @@ fn prefix(entry: &[u8]) -> Result<Vec<u8>, DecodeError> {
     let compression = find(one, 0x5034).filter(|_| all.next().is_none());
     let compression = compression.ok_or_else(packed)?;
     match find(compression, 0x4254).map_or(Some(0), unsigned) {
-        Some(STRIPPED) => Ok(find(compression, 0x4255).unwrap_or_default().to_vec()),
+        Some(STRIPPED) => {
+            let start = find(compression, 0x4255).unwrap_or_default();
+            let is_short = start.len() <= MOST_CONFIG_BYTES;
+            is_short.then(|| start.to_vec()).ok_or_else(packed)
+        }
         _ => Err(packed()),
     }
 }

@@ -26,6 +26,7 @@ use crate::config::DecodeConfig;
 use crate::formats::Format;
 use keys::{Key, Place, spread};
 use source::{MOST_SAMPLE_BYTES, Source};
+use told::{MOST_PACKETS, MOST_XMP_BYTES};
 use track::{Coder, Track};
 
 /// A frame of a video that can be decoded without others.
@@ -50,10 +51,11 @@ pub struct Video {
     values: Vec<Value>,
 }
 
-/// Most bytes that [`open_video`] takes for a file of this length: its tables, a packet of XMP, which takes eight bytes for one
-/// with all that is listed of it, and what is kept of both.
+/// Most bytes that [`open_video`] takes for a file of this length: its tables, packets of XMP, which take eight bytes for one with
+/// all that is listed of them, and what is kept of both.
 pub fn need_to_open_video(len: u64) -> u64 {
-    len.min(mp4::MOST_INDEX_BYTES) + 8 * len.min(mp4::MOST_XMP_BYTES) + (1 << 20)
+    let xmp = 8 * MOST_PACKETS as u64 * len.min(MOST_XMP_BYTES);
+    len.min(mp4::MOST_INDEX_BYTES) + xmp + (2 << 20)
 }
 
 /// Reads all of a video but its pictures, from its container's own tables: a few parts of the file, which has `len` bytes.
@@ -158,14 +160,18 @@ impl Video {
     }
 
     /// Most bytes of memory that a frame takes while it is decoded, the answer among them.
-    pub fn need(&self) -> u64 {
+    pub fn need(&self, moment: &Moment) -> u64 {
         let (width, height) = self.track.size;
         let decoded = match &self.track.coder {
             Coder::Known(codec, _) => codec.need(self.track.size),
             Coder::Other(_) => 0,
         };
         let turned = 2 * 3 * u64::from(width) * u64::from(height);
-        let sample = MOST_SAMPLE_BYTES.min(self.len);
+        let sample = match moment.0.place {
+            Place::At { len, .. } => len,
+            Place::Cluster { .. } => MOST_SAMPLE_BYTES,
+        };
+        let sample = sample.min(MOST_SAMPLE_BYTES).min(self.len);
         decoded + turned + 3 * sample
     }
 

@@ -12,8 +12,8 @@ use super::super::coded::{Codec, Coding};
 use super::keys::{Key, Keys, Place};
 use super::mp4_said;
 use super::source::Source;
-use super::told::Told;
-use super::track::{Coder, Track};
+use super::told::{MOST_XMP_BYTES, Told};
+use super::track::{Coder, MOST_CONFIG_BYTES, Track};
 
 /// Larger tables than any film has: ten hours have some thirty megabytes.
 pub(super) const MOST_INDEX_BYTES: u64 = 64 << 20;
@@ -26,9 +26,6 @@ const MOST_BOXES: usize = 1 << 18;
 
 /// Samples of a track that are looked at: three days have fewer.
 const MOST_SAMPLES: u64 = 1 << 24;
-
-/// XMP in a box of its own is not longer.
-pub(super) const MOST_XMP_BYTES: u64 = 1 << 20;
 
 const XMP: &[u8] = b"\xBE\x7A\xCF\xCB\x97\xA9\x42\xE8\x9C\x71\x99\x94\x91\xE3\xAF\xAC";
 
@@ -48,15 +45,20 @@ pub(super) fn open<R: Read + Seek>(
                 film.read(&moov)?;
             }
             b"moof" => {
-                let moof = source.whole(found.content, found.len, MOST_FRAGMENT_BYTES)?;
-                film.add_fragment(&moof, at);
+                // One that is cut off is the last of a recording that was interrupted.
+                let moof = source.whole(found.content, found.len, MOST_FRAGMENT_BYTES);
+                match moof {
+                    Ok(moof) => film.add_fragment(&moof, at),
+                    Err(DecodeError::Io(error)) => return Err(DecodeError::Io(error)),
+                    Err(_) => break,
+                }
             }
-            b"uuid" if (16..MOST_XMP_BYTES).contains(&found.len) => {
+            b"uuid" if found.len > 16 && film.told.wants_xmp(found.len - 16) => {
                 let start = source.whole(found.content, 16, 16)?;
                 if start == XMP {
                     let packet =
                         source.whole(found.content + 16, found.len - 16, MOST_XMP_BYTES)?;
-                    film.told.xmp.push(packet);
+                    film.told.add_xmp(packet);
                 }
             }
             _ => {}
@@ -297,7 +299,9 @@ impl<'a> Entry<'a> {
             b"av01" | b"dav1" => (Codec::Av1(0), *b"av1C"),
             other => return Coder::Other(name_of(*other)),
         };
-        let config = boxes::find(self.boxes, config).map_or(&[][..], |found| found.content);
+        let config = boxes::find(self.boxes, config).map(|found| found.content);
+        let config = config.filter(|config| config.len() <= MOST_CONFIG_BYTES);
+        let config = config.unwrap_or_default();
         Coder::Known(codec, config.to_vec())
     }
 
@@ -430,11 +434,13 @@ impl<'a> Video<'a> {
                 let is_key = match &mut sync {
                     None => true,
                     Some(next) => {
-                        let is_key = next.is_some_and(|next| u64::from(next) == sample);
-                        if is_key && let Some(syncs) = &mut syncs {
+                        // Some stand in no order.
+                        while next.is_some_and(|next| u64::from(next) < sample)
+                            && let Some(syncs) = &mut syncs
+                        {
                             *next = syncs.u32();
                         }
-                        is_key
+                        next.is_some_and(|next| u64::from(next) == sample)
                     }
                 };
                 if is_key {

@@ -1,10 +1,7 @@
 //! What MP4 and `QuickTime` say about a film: texts in its user data, in lists of Apple's, and in the forms of 3GP.
 
 use super::super::boxes::{self, Reader};
-use super::told::Told;
-
-/// Packets of XMP that are read.
-const MOST_PACKETS: usize = 4;
+use super::told::{MOST_VALUES, Told};
 
 /// Reads what the box of all tables says.
 pub(super) fn read(moov: &[u8], created_s: u64, told: &mut Told) {
@@ -19,7 +16,9 @@ pub(super) fn read(moov: &[u8], created_s: u64, told: &mut Told) {
     for found in boxes::boxes(udta) {
         match &found.kind {
             b"meta" => read_meta(found.content, told),
-            b"XMP_" if told.xmp.len() < MOST_PACKETS => told.xmp.push(found.content.to_vec()),
+            b"XMP_" if told.wants_xmp(found.content.len() as u64) => {
+                told.add_xmp(found.content.to_vec());
+            }
             b"loci" => drop(read_place(found.content, told)),
             b"titl" | b"keyw" => drop(read_3gp(found.kind, found.content, told)),
             [0xA9, ..] => drop(read_text(found.kind, found.content, told)),
@@ -47,7 +46,7 @@ fn read_text(kind: [u8; 4], content: &[u8], told: &mut Told) -> Option<()> {
     let len = reader.u16()?;
     reader.u16()?;
     let text = reader.take(usize::from(len).min(reader.0.len()))?;
-    told.add(name(kind), &String::from_utf8_lossy(text));
+    told.add(&name(kind), &String::from_utf8_lossy(text));
     Some(())
 }
 
@@ -120,13 +119,13 @@ fn read_meta(meta: &[u8], told: &mut Told) {
             .ok()
             .and_then(|at| at.checked_sub(1));
         let named = match &keys {
-            Some(keys) => place.and_then(|at| keys.get(at).cloned()),
-            None => Some(name(item.kind)),
+            Some(keys) => place.and_then(|at| keys.get(at).map(|key| String::from_utf8_lossy(key))),
+            None => Some(name(item.kind).into()),
         };
         let mut reader = Reader(data.content);
         let (kind, _) = (reader.u32(), reader.u32());
         if let (Some(named), Some(UTF_8)) = (named, kind) {
-            told.add(named, &String::from_utf8_lossy(reader.0));
+            told.add(&named, &String::from_utf8_lossy(reader.0));
         }
     }
 }
@@ -135,9 +134,8 @@ fn read_meta(meta: &[u8], told: &mut Told) {
 const UTF_8: u32 = 1;
 
 /// Names of values, in order.
-fn keys(content: &[u8]) -> Vec<String> {
+fn keys(content: &[u8]) -> Vec<&[u8]> {
     let entries = boxes::boxes(content.get(8..).unwrap_or_default());
-    entries
-        .map(|entry| String::from_utf8_lossy(entry.content).into_owned())
-        .collect()
+    let names = entries.map(|entry| entry.content);
+    names.take(MOST_VALUES).collect()
 }

@@ -4,8 +4,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use super::super::DecodeError;
 
-/// No frame takes more bytes: one of 8K in which nothing could be left out has half of it.
-pub(super) const MOST_SAMPLE_BYTES: u64 = 64 << 20;
+/// No frame takes more bytes: a key frame of 8K has a third of it.
+pub(super) const MOST_SAMPLE_BYTES: u64 = 32 << 20;
 
 /// Where parts of a file are read from.
 pub(super) struct Source<'a, R> {
@@ -30,6 +30,10 @@ impl<'a, R: Read + Seek> Source<'a, R> {
             ));
         }
         let len = len.min(self.len.saturating_sub(at));
+        // Systems refuse to go to places that no file has.
+        if len == 0 {
+            return Ok(Vec::new());
+        }
         let mut bytes = Vec::with_capacity(len as usize);
         self.from.seek(SeekFrom::Start(at)).map_err(failed)?;
         self.from

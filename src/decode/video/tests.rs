@@ -65,7 +65,7 @@ fn frames_lie_where_every_sort_of_container_says() {
         assert_eq!(seen(bytes).unwrap(), expected, "{name}");
         let (description, video) = open(bytes).unwrap();
         assert_eq!(video.moments(1).len(), 1);
-        assert!(video.is_decodable() && video.need() > 192 * 108 * 3);
+        assert!(video.is_decodable() && video.need(&video.moments(1)[0]) > 192 * 108 * 3);
         let length = description.metadata.duration_ms.unwrap();
         let known = if name == "live.webm" { 10_000 } else { 12_000 };
         assert_eq!(length, known, "{name}");
@@ -175,4 +175,70 @@ fn damage_anywhere_ends_in_an_answer_or_a_reason() {
             }
         }
     }
+}
+
+/// As systems are: they do not go where no file reaches.
+struct Strict<'a>(Cursor<&'a [u8]>);
+
+impl Read for Strict<'_> {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read(to)
+    }
+}
+
+impl Seek for Strict<'_> {
+    fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
+        match to {
+            std::io::SeekFrom::Start(at) if at > 1 << 40 => {
+                Err(std::io::ErrorKind::InvalidInput.into())
+            }
+            to => self.0.seek(to),
+        }
+    }
+}
+
+#[test]
+fn places_that_no_file_has_are_not_gone_to() {
+    let (_, bytes) = ALL[0];
+    let far = [bytes, &[0, 0, 0, 1], b"free", &[0x7F; 8]].concat();
+    let len = far.len() as u64;
+    let (_, video) = open_video(&mut Strict(Cursor::new(&far)), len, &LIMITS).unwrap();
+    assert_eq!(video.moments(3).len(), 3);
+}
+
+/// The bytes with those of the first `from` replaced.
+fn with(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let at = memchr::memmem::find(bytes, from).unwrap();
+    let mut bytes = bytes.to_vec();
+    bytes[at..at + to.len()].copy_from_slice(to);
+    bytes
+}
+
+#[test]
+fn key_frames_are_found_where_tables_are_of_little_use() {
+    // All that cues tell of is another track.
+    let (_, matroska) = ALL[3];
+    let mut others = matroska.to_vec();
+    let mut places = Vec::new();
+    places.extend(memchr::memmem::find_iter(matroska, &[0xF7, 0x81, 1]));
+    assert!(places.len() > 2);
+    for at in &places {
+        others[at + 2] = 9;
+    }
+    assert_eq!(seen(&others).unwrap(), seen(matroska).unwrap());
+    // The first of the list of key frames is none.
+    let (_, mp4) = ALL[0];
+    let at = memchr::memmem::find(mp4, b"stss").unwrap();
+    let list = &mp4[at..at + 16];
+    let odd = with(mp4, list, &[&list[..12], &[0; 4]].concat());
+    let times: Vec<u64> = seen(&odd).unwrap().iter().map(|frame| frame.0).collect();
+    assert_eq!(times, [2000, 6000, 10_000]);
+}
+
+#[test]
+fn the_end_of_a_recording_that_was_interrupted_costs_the_end_alone() {
+    let (_, bytes) = ALL[2];
+    let last = memchr::memmem::rfind(bytes, b"moof").unwrap();
+    let cut = seen(&bytes[..last + 20]).unwrap();
+    assert!(cut.len() > 1 && cut[0] == (2400, 'r'), "{cut:?}");
 }

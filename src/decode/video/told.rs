@@ -3,9 +3,14 @@
 use super::super::metadata::{self, Moment, Place, Said, Value};
 use super::super::parts::Parts;
 
-/// A longer value is not kept, and no more than so many.
+/// A longer value or name is not kept, and no more than so many.
 const MOST_VALUE_BYTES: usize = 1024;
-const MOST_VALUES: usize = 256;
+const MOST_NAME_BYTES: usize = 128;
+pub(super) const MOST_VALUES: usize = 256;
+
+/// Packets of XMP that are read, and most bytes of one.
+pub(super) const MOST_PACKETS: usize = 2;
+pub(super) const MOST_XMP_BYTES: u64 = 1 << 20;
 
 /// Seconds from 1904, when clocks of films begin, to 1970.
 const FROM_1904_S: u64 = 2_082_844_800;
@@ -17,7 +22,7 @@ pub(super) struct Told {
     values: Vec<(String, String)>,
     /// In seconds since 1970, of UTC.
     created_s: Option<u64>,
-    pub(super) xmp: Vec<Vec<u8>>,
+    xmp: Vec<Vec<u8>>,
 }
 
 /// Names of values that mean the same, the best first.
@@ -34,11 +39,23 @@ const KEYWORDS: &[&str] = &["com.apple.quicktime.keywords", "keyw", "KEYWORDS"];
 
 impl Told {
     /// Keeps a value.
-    pub(super) fn add(&mut self, name: impl Into<String>, text: &str) {
+    pub(super) fn add(&mut self, name: &str, text: &str) {
         let text = text.trim_matches(['\0', ' ', '\n', '\r', '\t']);
-        let fits = (1..=MOST_VALUE_BYTES).contains(&text.len());
+        let fits = (1..=MOST_VALUE_BYTES).contains(&text.len()) && name.len() <= MOST_NAME_BYTES;
         if fits && self.values.len() < MOST_VALUES {
-            self.values.push((name.into(), text.to_owned()));
+            self.values.push((name.to_owned(), text.to_owned()));
+        }
+    }
+
+    /// Whether another packet of XMP of this length is read.
+    pub(super) fn wants_xmp(&self, len: u64) -> bool {
+        self.xmp.len() < MOST_PACKETS && len <= MOST_XMP_BYTES
+    }
+
+    /// Keeps a packet that is wanted.
+    pub(super) fn add_xmp(&mut self, packet: Vec<u8>) {
+        if self.wants_xmp(packet.len() as u64) {
+            self.xmp.push(packet);
         }
     }
 
@@ -193,8 +210,13 @@ mod tests {
         let mut unknown = Told::default();
         unknown.add_created_1904(0);
         assert!(unknown.said().taken.is_none());
-        (0..1000).for_each(|at| unknown.add(at.to_string(), "x"));
         unknown.add("long", &"x".repeat(2000));
+        unknown.add(&"long".repeat(100), "x");
+        assert_eq!(unknown.values().len(), 0);
+        (0..1000).for_each(|at| unknown.add(&at.to_string(), "x"));
         assert_eq!(unknown.values().len(), MOST_VALUES);
+        (0..9).for_each(|_| unknown.add_xmp(vec![0; 9]));
+        unknown.add_xmp(vec![0; MOST_XMP_BYTES as usize + 1]);
+        assert_eq!(unknown.xmp.len(), MOST_PACKETS);
     }
 }

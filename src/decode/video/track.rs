@@ -5,6 +5,9 @@ use image::metadata::Orientation;
 use super::super::coded::{Codec, Coding};
 use super::keys::Key;
 
+/// What a decoder must know before is not longer.
+pub(super) const MOST_CONFIG_BYTES: usize = 1 << 20;
+
 /// What coded a video.
 #[derive(Debug)]
 pub(super) enum Coder {

@@ -1,7 +1,7 @@
 //! What MP4 and `QuickTime` say about a film: texts in its user data, in lists of Apple's, and in the forms of 3GP.
 
 use super::super::boxes::{self, Reader};
-use super::told::{MOST_VALUES, Told};
+use super::told::{MOST_NAME_BYTES, MOST_VALUES, Told};
 
 /// Reads what the box of all tables says.
 pub(super) fn read(moov: &[u8], created_s: u64, told: &mut Told) {
@@ -136,6 +136,8 @@ const UTF_8: u32 = 1;
 /// Names of values, in order.
 fn keys(content: &[u8]) -> Vec<&[u8]> {
     let entries = boxes::boxes(content.get(8..).unwrap_or_default());
+    // One that is too long to be kept is not even looked at.
     let names = entries.map(|entry| entry.content);
+    let names = names.map(|name| name.get(..MOST_NAME_BYTES + 1).unwrap_or(name));
     names.take(MOST_VALUES).collect()
 }

@@ -5,7 +5,7 @@ use super::super::parts::Parts;
 
 /// A longer value or name is not kept, and no more than so many.
 const MOST_VALUE_BYTES: usize = 1024;
-const MOST_NAME_BYTES: usize = 128;
+pub(super) const MOST_NAME_BYTES: usize = 128;
 pub(super) const MOST_VALUES: usize = 256;
 
 /// Packets of XMP that are read, and most bytes of one.

@@ -95,6 +95,10 @@ impl<'a> Reader<'a> {
 
 /// The TIFF structure in a block of EXIF: four bytes say where it begins. Some writers leave them out, or are wrong about them, or
 /// keep the head that it has in JPEGs.
+#[cfg_attr(
+    not(any(feature = "heif", feature = "avif", feature = "jxl")),
+    allow(dead_code, reason = "videos have none")
+)]
 pub(super) fn tiff_of_exif(block: Cow<'_, [u8]>) -> Option<Cow<'_, [u8]>> {
     let mut reader = Reader(&block);
     let offset = reader.u32()? as usize;

@@ -92,7 +92,7 @@ const DATABASE: &str = "library.db";
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// The database refused.
-    #[error("the library's database failed: {0}")]
+    #[error("the library's database failed: {0}{also}", also = causes(.0))]
     Sqlite(rusqlite::Error),
     /// Bytes of the database are not what was written.
     #[error(
@@ -318,6 +318,16 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
     Ok(connection)
 }
 
+/// What stands behind an error whose words do not tell: `SQLite` says nothing of the system's own reason.
+fn causes(error: &rusqlite::Error) -> &'static str {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::CannotOpen) => {
+            " (Too many open files, or a folder that is gone or may not be written)"
+        }
+        _ => "",
+    }
+}
+
 fn is_unwritable(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
@@ -372,6 +382,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_database_that_cannot_be_opened_tells_what_may_stand_behind_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gone").join(DATABASE);
+        let error = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap_err();
+        assert!(error.to_string().contains("open files"), "{error}");
+    }
 
     #[test]
     fn migrations_are_valid() {

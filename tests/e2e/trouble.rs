@@ -164,6 +164,7 @@ fn no_descriptors_left_is_one_trouble_that_passes() {
     for seed in 0..20 {
         lab.add(&format!("{seed}.png"), seed);
     }
+    // Of a picture or of the database: whichever meets it first.
     let line = daemon.wait_for_log("indexing pauses");
     assert!(line.contains("Too many open files"), "{line}");
     drop(clients);

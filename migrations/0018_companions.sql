@@ -3,6 +3,9 @@
 -- The file that stands for this one's shot; none where it stands for itself.
 ALTER TABLE files ADD COLUMN main_id INTEGER REFERENCES files (id) ON DELETE SET NULL;
 
+-- By what a phone knows the picture and the film of one live photo: Apple's ContentIdentifier.
+ALTER TABLE images ADD COLUMN content_identifier TEXT;
+
 CREATE INDEX files_by_main ON files (main_id) WHERE main_id IS NOT NULL;
 
 DROP VIEW live_files;
@@ -21,10 +24,10 @@ CREATE VIEW companion_files AS
     WHERE +m.state IN ('indexed', 'offline') AND +f.state IN ('indexed', 'offline');
 
 DROP VIEW sidecar_files;
--- Files beside which a sidecar may be wanted, or may have to go: of a shot, the one that stands for it.
+-- Files beside which a sidecar may be wanted, or has to go: of a shot, one is wanted beside the file that stands for it.
 CREATE VIEW sidecar_files AS
-    SELECT id, path, state, written, sidecars, sidecar_error, image_id FROM files
-    WHERE +state = 'indexed' AND +main_id IS NULL OR +state = 'gone' AND written IS NOT NULL;
+    SELECT id, path, +state = 'indexed' AND +main_id IS NULL AS is_wanted, written, sidecars, sidecar_error, image_id FROM files
+    WHERE is_wanted OR written IS NOT NULL AND +state IN ('indexed', 'gone');
 
 -- Companions are found as files are read: those of earlier libraries are read once more.
 UPDATE files SET read_by = 0 WHERE state IN ('indexed', 'offline') AND image_id IN (

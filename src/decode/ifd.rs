@@ -55,16 +55,22 @@ fn number(bytes: &[u8], is_little: bool) -> u64 {
 impl<'a> Tiff<'a> {
     /// The third and fourth byte are not looked at but for large files: cameras put numbers of their own there.
     pub(super) fn open(bytes: &'a [u8]) -> Option<Tiff<'a>> {
-        let is_little = match bytes.first_chunk()? {
+        let tiff = Tiff::of(bytes, *bytes.first_chunk()?)?;
+        let is_big = number(bytes.get(2..4)?, tiff.is_little) == 43;
+        Some(Tiff { is_big, ..tiff })
+    }
+
+    /// Bytes that hold directories but do not begin as a file does; `order` is what such a file begins with.
+    pub(super) fn of(bytes: &'a [u8], order: [u8; 2]) -> Option<Tiff<'a>> {
+        let is_little = match &order {
             b"II" => true,
             b"MM" => false,
             _ => return None,
         };
-        let is_big = number(bytes.get(2..4)?, is_little) == 43;
         Some(Tiff {
             bytes,
             is_little,
-            is_big,
+            is_big: false,
         })
     }
 

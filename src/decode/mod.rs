@@ -15,6 +15,7 @@ mod jpeg;
 mod jxl;
 mod layout;
 mod metadata;
+mod motion;
 mod named;
 mod need;
 mod own;
@@ -57,7 +58,7 @@ pub use video::{Moment, Video, need_to_open_video, open_video};
 
 /// What reads files, as one number, which is raised whenever it finds more in a file, or shows it otherwise: libraries then read
 /// again what others have read.
-pub const READERS: u32 = 1;
+pub const READERS: u32 = 2;
 
 /// The same with what this build leaves out, in which another may find a picture.
 pub fn readers() -> String {
@@ -177,6 +178,9 @@ pub struct Metadata {
     /// How long a video is, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<i64>,
+    /// By what a phone knows the files of one shot: Apple writes the same into the picture and the film of a live photo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_identifier: Option<String>,
 }
 
 impl Metadata {
@@ -197,6 +201,7 @@ impl Metadata {
             title: None,
             rating: None,
             duration_ms: None,
+            content_identifier: None,
         }
     }
 
@@ -209,6 +214,7 @@ impl Metadata {
             place,
             title,
             rating,
+            content_identifier,
             ..
         } = said;
         Metadata {
@@ -222,6 +228,7 @@ impl Metadata {
             longitude: place.map(|place| place.longitude),
             title,
             rating,
+            content_identifier,
             ..self
         }
     }
@@ -239,8 +246,16 @@ pub fn keywords(bytes: &[u8]) -> BTreeSet<String> {
 /// Every value in a file that says something about its picture, whether it is believed or not, and what of it cannot be read.
 pub fn values(bytes: &[u8]) -> (Vec<Value>, Vec<String>) {
     let read = || {
-        let parts = containers::parts(bytes, Format::of_bytes(bytes)?);
-        Some((metadata::values(&parts), metadata::warnings(&parts)))
+        let format = Format::of_bytes(bytes)?;
+        let parts = containers::parts(bytes, format);
+        let mut values = metadata::values(&parts);
+        // As exiftool calls it.
+        values.extend(motion::film_bytes(bytes, format).map(|bytes| Value {
+            source: "container",
+            name: "MotionPhotoVideo".to_owned(),
+            text: format!("a film of {bytes} bytes"),
+        }));
+        Some((values, metadata::warnings(&parts)))
     };
     catch_unwind(read).ok().flatten().unwrap_or_default()
 }

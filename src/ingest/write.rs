@@ -81,6 +81,8 @@ impl Writer {
             }
         }
         index.remove(&recorded.orphaned);
+        drop(sets);
+        self.library.tagger.hand_on(&recorded.joined)?;
         for path in &recorded.parted {
             let _ = self.returned.send(Returned::Look(path.clone()));
         }

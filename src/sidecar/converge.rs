@@ -178,7 +178,7 @@ fn remembered(wanted: &Keywords) -> String {
 
 fn differs(file: &TaggedFile, wanted: &Keywords) -> bool {
     match &file.written {
-        Some(written) => file.is_gone || *written != remembered(wanted),
+        Some(written) => !file.is_wanted || *written != remembered(wanted),
         // Never looked at: a sidecar that came with its picture may hold what pixdex wrote elsewhere.
         None => file.has_sidecar || !wanted.is_empty(),
     }
@@ -218,7 +218,7 @@ fn commit(replacement: Option<Replacement>, place: &Path) -> Result<()> {
 
 fn outcome(file: &TaggedFile, wanted: &Keywords, place: &Path, done: Result<()>) -> Written {
     match done {
-        Ok(()) => Ok((!file.is_gone).then(|| remembered(wanted))),
+        Ok(()) => Ok(file.is_wanted.then(|| remembered(wanted))),
         Err(cause) => {
             let reason = reason(place, &cause);
             if file.error.as_ref() != Some(&reason) {

@@ -28,6 +28,8 @@ struct Member {
     taken_s: Option<i64>,
     camera: Option<String>,
     duration_ms: Option<i64>,
+    /// By what its phone knows the files of one shot.
+    content_identifier: Option<String>,
 }
 
 impl Member {
@@ -45,7 +47,14 @@ impl Member {
                 let cameras = self.camera.as_ref().zip(main.camera.as_ref());
                 is_then && cameras.is_none_or(|(a, b)| a == b)
             }
-            Format::Mov | Format::Mp4 => self.duration_ms.is_some_and(|ms| ms < MOST_CLIP_MS),
+            Format::Mov | Format::Mp4 => {
+                let identifiers = self
+                    .content_identifier
+                    .as_ref()
+                    .zip(main.content_identifier.as_ref());
+                let is_short = || self.duration_ms.is_some_and(|ms| ms < MOST_CLIP_MS);
+                identifiers.map_or_else(is_short, |(a, b)| a == b)
+            }
             _ => false,
         }
     }
@@ -72,8 +81,8 @@ fn mains(members: &[Member]) -> Vec<Option<usize>> {
 /// What became of files whose neighbours changed.
 #[derive(Debug, Default)]
 pub(super) struct Relinked {
-    /// The images of files that have become companions.
-    pub(super) joined: Vec<ImageId>,
+    /// The images of files that have become companions, each with that of the file which stands for it now.
+    pub(super) joined: Vec<(ImageId, ImageId)>,
     /// Files that stand for themselves again, and are to be read once more.
     pub(super) parted: Vec<PathBuf>,
 }
@@ -117,12 +126,13 @@ fn link_files(db: &Transaction<'_>, stem: &[u8], relinked: &mut Relinked) -> Res
     let mut part =
         db.prepare_cached("UPDATE files SET main_id = NULL, read_by = 0 WHERE id = ?1")?;
     for (file, main) in files.iter().zip(mains(&members)) {
-        let main = main.map(|place| files[place].id);
+        let main = main.map(|place| &files[place]);
         match (file.main, main) {
-            (before, now) if before == now => {}
+            (before, now) if before == now.map(|main| main.id) => {}
             (_, Some(main)) => {
-                update.execute(params![file.id, main])?;
-                relinked.joined.push(file.member.image);
+                update.execute(params![file.id, main.id])?;
+                let images = (file.member.image, main.member.image);
+                relinked.joined.push(images);
             }
             (_, None) => {
                 part.execute([file.id])?;
@@ -143,7 +153,7 @@ fn files_of(db: &Transaction<'_>, stem: &[u8]) -> Result<Vec<Found>> {
     let mut select = db.prepare_cached(
         "SELECT f.id, f.path, f.main_id, f.image_id, i.format,
                 iif(i.date_source IN ('file_name', 'file_time'), NULL, CAST(strftime('%s', i.taken_at) AS INTEGER)),
-                i.camera, i.duration_ms
+                i.camera, i.duration_ms, i.content_identifier
          FROM files f JOIN images i ON i.id = f.image_id
          WHERE f.path > ?1 AND f.path < ?2 AND +f.state IN ('indexed', 'offline') ORDER BY f.path",
     )?;
@@ -164,6 +174,7 @@ fn files_of(db: &Transaction<'_>, stem: &[u8]) -> Result<Vec<Found>> {
                 taken_s: row.get(5)?,
                 camera: row.get(6)?,
                 duration_ms: row.get(7)?,
+                content_identifier: row.get(8)?,
             },
             path,
         });
@@ -188,6 +199,7 @@ mod tests {
             taken_s: Some(1_000),
             camera: Some("Canon EOS R5".to_owned()),
             duration_ms: None,
+            content_identifier: None,
         }
     }
 
@@ -214,6 +226,26 @@ mod tests {
         // The same picture under two endings is one.
         assert_eq!(mains(&[raw(), jpeg(), jpeg()]), [Some(1), None, None]);
         assert_eq!(mains(&[raw(), clip(2_000)]), [None, None]);
+    }
+
+    #[test]
+    fn what_a_phone_says_of_a_clip_counts_more_than_its_length() {
+        let known = |image, format, identifier: Option<&str>, duration_ms| Member {
+            content_identifier: identifier.map(str::to_owned),
+            duration_ms,
+            ..member(image, format)
+        };
+        let still = known(1, Format::Heic, Some("A"), None);
+        for (identifier, duration_ms, is_one) in [
+            (Some("A"), 5_500, true),
+            (Some("B"), 2_000, false),
+            (None, 2_000, true),
+            (None, 5_500, false),
+        ] {
+            let clip = known(2, Format::Mov, identifier, Some(duration_ms));
+            let found = mains(&[still.clone(), clip]);
+            assert_eq!(found[1].is_some(), is_one, "{identifier:?} {duration_ms}");
+        }
     }
 
     #[test]

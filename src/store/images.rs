@@ -149,7 +149,7 @@ impl FromSql for DateSource {
 /// The columns of what a file says about its image.
 pub(super) const METADATA: &str =
     "format, width, height, taken_at, taken_ms, utc_offset_minutes, date_source, camera, lens,
-    latitude, longitude, title, rating, duration_ms";
+    latitude, longitude, title, rating, duration_ms, content_identifier";
 
 /// The columns of [`METADATA`], which come first.
 pub(super) fn metadata(row: &Row<'_>) -> rusqlite::Result<Metadata> {
@@ -168,6 +168,7 @@ pub(super) fn metadata(row: &Row<'_>) -> rusqlite::Result<Metadata> {
         title: row.get(11)?,
         rating: row.get(12)?,
         duration_ms: row.get(13)?,
+        content_identifier: row.get(14)?,
     })
 }
 
@@ -182,11 +183,11 @@ pub(super) fn put(
     let mut upsert = db.prepare_cached(&format!(
         "INSERT INTO images (id, hash, size_bytes, cover_ms, {METADATA}) VALUES (
              1 + max((SELECT coalesce(max(id), 0) FROM images), (SELECT highest_image FROM purged)),
-             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
          ON CONFLICT (hash) DO UPDATE SET unheld_since = NULL, (cover_ms, {METADATA}) = (
              excluded.cover_ms, excluded.format, excluded.width, excluded.height, excluded.taken_at, excluded.taken_ms, excluded.utc_offset_minutes,
              excluded.date_source, excluded.camera, excluded.lens, excluded.latitude, excluded.longitude, excluded.title,
-             excluded.rating, excluded.duration_ms)
+             excluded.rating, excluded.duration_ms, excluded.content_identifier)
          RETURNING id"
     ))?;
     let Metadata {
@@ -204,6 +205,7 @@ pub(super) fn put(
         title,
         rating,
         duration_ms,
+        content_identifier,
     } = metadata;
     let values = params![
         hash,
@@ -222,7 +224,8 @@ pub(super) fn put(
         longitude,
         title,
         rating,
-        duration_ms
+        duration_ms,
+        content_identifier
     ];
     Ok(upsert.query_row(values, |row| row.get(0))?)
 }

@@ -79,6 +79,8 @@ pub struct Recorded {
     pub orphaned: Vec<ImageId>,
     /// Files that stand for themselves again, and are to be read once more.
     pub parted: Vec<PathBuf>,
+    /// The images of files that have become companions, each with that of the file which stands for it now.
+    pub joined: Vec<(ImageId, ImageId)>,
 }
 
 impl Store {
@@ -103,8 +105,8 @@ impl Store {
             taken::derive(db, held.chain(replaced.iter().copied()))?;
             let changed = records.iter().map(|record| record.file.path.as_path());
             let Relinked { joined, parted } = companions::link(db, changed)?;
-            replaced.extend(joined);
-            recorded.parted = parted;
+            replaced.extend(joined.iter().map(|(companion, _)| companion));
+            (recorded.joined, recorded.parted) = (joined, parted);
             for (image, record) in recorded.images.iter().zip(records) {
                 if let (Some(image), Some(content)) = (image, record.reading.content()) {
                     tag(db, *image, content, &mut new_tags)?;
@@ -114,8 +116,9 @@ impl Store {
             recorded.orphaned = files::orphans(db, replaced)?;
             Ok((recorded, new_tags))
         })?;
-        let images = recorded.images.iter().flatten().copied();
-        self.note_change(TagChange::Images(images.collect()));
+        let joined = recorded.joined.iter().map(|(companion, _)| companion);
+        let images = recorded.images.iter().flatten().chain(joined);
+        self.note_change(TagChange::Images(images.copied().collect()));
         Ok(recorded)
     }
 

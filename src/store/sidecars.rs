@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Row, Transaction, params};
 
-use super::file_state::{FileState, SidecarStamp};
+use super::file_state::SidecarStamp;
 use super::ids::{self, FileId, ImageId};
 use super::keywords::FileKeywords;
 use super::{Result, Store, paths};
@@ -17,8 +17,8 @@ pub struct TaggedFile {
     pub id: FileId,
     /// The picture.
     pub path: PathBuf,
-    /// Whether it is no longer there, so that nothing is wanted beside it.
-    pub is_gone: bool,
+    /// Whether tags are wanted beside it: not where it is no longer there, or another file stands for its shot.
+    pub is_wanted: bool,
     /// Label sets and labels of its tags.
     pub tags: Vec<(String, String)>,
     /// What its sidecar was last brought up to date with.
@@ -33,7 +33,7 @@ pub struct TaggedFile {
 pub type Written = std::result::Result<Option<String>, String>;
 
 impl Store {
-    /// Up to `limit` files behind `after` that are there, or that are gone and had something written beside them.
+    /// Up to `limit` files behind `after` beside which tags are wanted, or were written and are wanted no more.
     pub fn tagged_files(&self, after: FileId, limit: usize) -> Result<Vec<TaggedFile>> {
         self.read(|db| {
             let mut select = db.prepare_cached(&format!(
@@ -110,16 +110,15 @@ pub(super) fn note_read(db: &Transaction<'_>, file: FileId, found: &FileKeywords
 }
 
 const SELECT_FILES: &str =
-    "SELECT id, path, state, written, sidecars, sidecar_error, image_id FROM sidecar_files";
+    "SELECT id, path, is_wanted, written, sidecars, sidecar_error, image_id FROM sidecar_files";
 
 /// A file without its tags, and its image.
 fn row(row: &Row<'_>) -> rusqlite::Result<(TaggedFile, Option<ImageId>)> {
     let stamp: Option<SidecarStamp> = row.get(4)?;
-    let state: FileState = row.get(2)?;
     let file = TaggedFile {
         id: row.get(0)?,
         path: paths::from_bytes(row.get(1)?),
-        is_gone: state == FileState::Gone,
+        is_wanted: row.get(2)?,
         tags: Vec::new(),
         written: row.get(3)?,
         has_sidecar: stamp.is_some_and(|stamp| stamp.is_there()),
@@ -144,7 +143,7 @@ fn with_tags(
         of_image.push((row.get(1)?, row.get(2)?));
     }
     let with_tags = files.into_iter().map(|(mut file, image)| {
-        if !file.is_gone {
+        if file.is_wanted {
             let of_image = image.and_then(|image| tags.get(&image));
             file.tags = of_image.cloned().unwrap_or_default();
         }
@@ -225,7 +224,7 @@ mod tests {
         assert!(store.failures().unwrap().is_empty());
         store.mark_gone(&["/photos/a".into()]).unwrap();
         let of_image = store.tagged_files_of(&BTreeSet::from([image])).unwrap();
-        assert!(of_image[0].is_gone && of_image[0].written.as_deref() == Some("dog"));
+        assert!(!of_image[0].is_wanted && of_image[0].written.as_deref() == Some("dog"));
         assert_eq!(all().len(), 1);
         store.note_written(&[(id, Ok(None))]).unwrap();
         assert!(all().is_empty());

@@ -32,7 +32,8 @@ use super::status::SetStatus;
 use crate::embed::Embedder;
 use crate::index::Vectors;
 use crate::store::{
-    AppliedSet, ContentHash, Decision, ImageTags, LabelRef, SetApplied, SetName, Store, Verdict,
+    AppliedSet, ContentHash, Decision, ImageId, ImageTags, LabelRef, SetApplied, SetName, Store,
+    Verdict, WhichDecisions,
 };
 
 /// The fact under which a library remembers which folder its sets came from.
@@ -320,6 +321,37 @@ impl Tagger {
         let changed = store.decide(decisions, &retagged)?;
         self.tell_news();
         Ok(changed)
+    }
+
+    /// What was decided about an image counts for the one that stands for it from now on, unless something else was decided about
+    /// that.
+    pub fn hand_on(&self, joined: &[(ImageId, ImageId)]) -> Result<(), TagError> {
+        let store = &self.state.store;
+        let of = |image| WhichDecisions {
+            images: Some(vec![image]),
+            ..WhichDecisions::default()
+        };
+        for (companion, main) in joined {
+            let hashes = store.hashes(&[*companion, *main])?;
+            let &[companion, main] = hashes.as_slice() else {
+                continue;
+            };
+            let decided = store.decisions(&of(main))?;
+            let is_new = |decision: &Decision| {
+                let mut decided = decided.iter();
+                !decided.any(|on| (&on.set, &on.label) == (&decision.set, &decision.label))
+            };
+            let decisions = store.decisions(&of(companion))?.into_iter();
+            let new = decisions.filter(is_new).map(|decision| Decision {
+                image: main,
+                ..decision
+            });
+            let new: Vec<Decision> = new.collect();
+            if !new.is_empty() {
+                self.decide(&new)?;
+            }
+        }
+        Ok(())
     }
 
     /// Decides about one label of a set in force on several images, as [`Tagger::decide`]. What was decided can be taken back when

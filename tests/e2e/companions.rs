@@ -178,3 +178,46 @@ fn a_library_made_before_companions_were_known_finds_them_itself() {
     assert_eq!(shots.len(), 3, "a PNG is nobody's companion: {shots:?}");
     assert!(shots.contains(&vec!["IMG_1.JPG".to_owned(), "IMG_1.CR2".to_owned()]));
 }
+
+#[test]
+fn what_was_decided_and_written_beside_a_raw_goes_over_to_the_jpeg_that_comes_later() {
+    let lab = Lab::new();
+    lab.write_labels("colours", COLOURS);
+    fs::write(lab.photo("IMG_1.CR2"), raw(1)).unwrap();
+    let mut command = lab.command(&["serve", "--listen", "127.0.0.1:0"]);
+    command
+        .arg(lab.photos())
+        .env("PIXDEX_INGEST__SETTLE_MS", "300")
+        .env("PIXDEX_SIDECARS__WRITE", "appended");
+    let daemon = Daemon::start(command);
+    daemon.wait_for_images(1);
+    let id = |daemon: &Daemon| all(daemon)[0]["id"].as_str().unwrap().to_owned();
+    let of_raw = id(&daemon);
+    let decide = |label: &str, decision: &str| {
+        let path = format!("/api/v1/images/{of_raw}/decisions/colours/{label}");
+        let body = json!({ "decision": decision }).to_string();
+        assert_eq!(daemon.send("PUT", &path, &[], &body).0, 200);
+    };
+    decide("red", "rejected");
+    decide("blue", "confirmed");
+    let sidecar = |name: &str| fs::read_to_string(lab.photo(name)).unwrap_or_default();
+    daemon.wait_until(|_| sidecar("IMG_1.CR2.xmp").contains(">blue<"));
+    fs::write(lab.photo("IMG_1.JPG"), jpeg(1)).unwrap();
+    daemon.wait_until(|daemon| {
+        let all = all(daemon);
+        all.len() == 1 && names(&all[0]).len() == 2
+    });
+    assert_ne!(id(&daemon), of_raw);
+    daemon.wait_until(|daemon| {
+        let tags = all(daemon)[0]["tags"].clone();
+        tags.as_array().is_some_and(|tags| tags.len() == 1)
+            && (&tags[0]["label"], &tags[0]["decision"]) == (&json!("blue"), &json!("confirmed"))
+    });
+    // The sidecar goes where the picture's tags are.
+    daemon.wait_until(|_| {
+        sidecar("IMG_1.JPG.xmp").contains(">blue<") && !lab.photo("IMG_1.CR2.xmp").exists()
+    });
+    let exported = lab.run(&["decisions", "export"]).stdout;
+    let exported = String::from_utf8(exported).unwrap();
+    assert_eq!(exported.lines().count(), 4, "of both pictures: {exported}");
+}

@@ -21,6 +21,7 @@ const DATA_SETS: u16 = 0x83BB;
 const RESOURCES: u16 = 0x8649;
 const EXIF: u16 = 0x8769;
 const GPS: u16 = 0x8825;
+const MAKER_NOTE: u16 = 0x927C;
 const XP_TITLE: u16 = 0x9C9B;
 const XP_KEYWORDS: u16 = 0x9C9E;
 const LENS_MAKE: u16 = 0xA433;
@@ -29,6 +30,11 @@ const LENS_MODEL: u16 = 0xA434;
 /// Of a longer text only so much is read: more than anything of it can be kept.
 const MAX_TEXT_BYTES: usize = 4_096;
 const MAX_WIDE_BYTES: usize = 1 << 18;
+
+/// Apple's notes begin so; behind it stands a directory whose offsets count from here.
+const APPLE_NOTE: &[u8] = b"Apple iOS\0\0\x01";
+/// In these notes, by what the phone knows the files of one shot.
+const CONTENT_IDENTIFIER: u16 = 0x0011;
 
 /// Fields of the directory of the place.
 const LATITUDE: [u16; 2] = [1, 2];
@@ -90,7 +96,8 @@ const NAMES_OF_PLACE: [(u16, &str); 4] = [
 
 /// The directories of a block of EXIF that say something about its picture.
 ///
-/// Of the others nothing is read: a thumbnail has an orientation of its own, and what a camera's maker notes down has no form.
+/// Of the others nothing is read: a thumbnail has an orientation of its own, and what a camera's maker notes down has no form that
+/// others share, of which only one of Apple's values is read.
 #[derive(Debug)]
 pub(super) struct Exif<'a> {
     /// In the first of them things are looked for first.
@@ -200,6 +207,16 @@ impl<'a> Exif<'a> {
         self.integers(RATING_PERCENT).next()
     }
 
+    /// As exiftool's `ContentIdentifier`.
+    pub(super) fn content_identifier(&self) -> Option<String> {
+        let notes = self.fields(MAKER_NOTE).map(Field::data);
+        notes.take(MAX_PARTS).find_map(|note| {
+            let order = note.strip_prefix(APPLE_NOTE)?.first_chunk()?;
+            let notes = Tiff::of(note, *order)?.directory(APPLE_NOTE.len() as u64 + 2);
+            notes.all(CONTENT_IDENTIFIER).find_map(text)
+        })
+    }
+
     pub(super) fn place(&self) -> Option<Place> {
         let signed = |[direction, value]: [u16; 2], axis: Axis| {
             let mut signs = self.place.all(direction).filter_map(text);
@@ -236,6 +253,10 @@ impl<'a> Exif<'a> {
         for (tag, name) in NAMES_OF_PLACE {
             all.extend(self.place.all(tag).map(|field| (name, shown(tag, field))));
         }
+        all.extend(
+            self.content_identifier()
+                .map(|text| ("ContentIdentifier", text)),
+        );
         all.retain(|(_, text)| !text.is_empty());
         all
     }

@@ -120,6 +120,8 @@ pub(super) struct Said {
     /// 0 to 5, and -1 of a picture that its owner rejects.
     pub(super) rating: Option<i8>,
     pub(super) keywords: BTreeSet<String>,
+    /// By what a phone knows the files of one shot.
+    pub(super) content_identifier: Option<String>,
 }
 
 /// One value that a file holds, whether it is believed or not.
@@ -151,6 +153,7 @@ pub(super) fn read(parts: &Parts<'_>, container: Option<Moment>) -> Said {
         title: blocks.title(),
         rating: blocks.rating(),
         keywords: blocks.keywords(),
+        content_identifier: blocks.of_exif(Exif::content_identifier),
     })
 }
 

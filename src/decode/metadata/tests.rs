@@ -558,3 +558,25 @@ fn no_flipped_byte_makes_it_panic() {
         }
     }
 }
+
+#[test]
+fn of_a_makers_notes_only_what_apple_calls_the_shot_is_read() {
+    let identifier = "4F2B1C7A-0000-4A5D-9E0B-2D6F0A1B2C3D";
+    let fields = [short(1, 14), ascii(0x0011, identifier)];
+    let notes = |head: &[u8]| {
+        let at = head.len() as u32 + 2;
+        [
+            head,
+            b"II",
+            &crate::decode::ifd::tests::directory(at, &fields),
+        ]
+        .concat()
+    };
+    let said = |notes: &[u8]| of_exif(&[], &[bytes(0x927C, 7, notes)], &[]).content_identifier;
+    let whole = notes(b"Apple iOS\0\0\x01");
+    assert_eq!(said(&whole).as_deref(), Some(identifier));
+    assert_eq!(said(&notes(b"Nikon\0\x02\x11\0\0\0\0")), None);
+    for len in 0..whole.len() - 2 {
+        assert_eq!(said(&whole[..len]), None, "{len}");
+    }
+}

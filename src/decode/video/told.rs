@@ -35,6 +35,7 @@ const MAKE: &[&str] = &[
 ];
 const MODEL: &[&str] = &["com.apple.quicktime.model", "©mod", "com.android.model"];
 const TITLE: &[&str] = &["com.apple.quicktime.title", "©nam", "TITLE"];
+const CONTENT_IDENTIFIER: &[&str] = &["com.apple.quicktime.content.identifier"];
 const KEYWORDS: &[&str] = &["com.apple.quicktime.keywords", "keyw", "KEYWORDS"];
 
 impl Told {
@@ -91,6 +92,7 @@ impl Told {
             camera: metadata::named(text(MAKE), text(MODEL)).or(of_xmp.camera),
             place: self.first(PLACE).and_then(place).or(of_xmp.place),
             title: text(TITLE).or(of_xmp.title),
+            content_identifier: text(CONTENT_IDENTIFIER),
             keywords,
             orientation: None,
             ..of_xmp

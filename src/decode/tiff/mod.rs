@@ -6,6 +6,7 @@
 mod colors;
 mod directory;
 mod fax;
+mod lzw;
 mod page;
 mod samples;
 #[cfg(test)]

@@ -42,7 +42,16 @@ impl Samples {
                 count: page.chunk_width.min(page.width - left),
                 channel,
             };
+            let is_as_kept = page.bits == 8 && page.channels_together() == page.kept();
             match self {
+                // Nearly all, and all at once.
+                Samples::Bytes(samples) if is_as_kept => {
+                    let len = place.count * page.kept();
+                    let to = samples.get_mut(place.first..place.first + len);
+                    if let (Some(to), Some(from)) = (to, row.get(..len)) {
+                        to.copy_from_slice(from);
+                    }
+                }
                 Samples::Bytes(samples) => put_row(page, row, &place, samples, eight_bits(page)),
                 Samples::Numbers(samples) => put_row(page, row, &place, samples, number(page)),
             }

@@ -6,6 +6,7 @@ use std::io::Read;
 use weezl::BitOrder;
 
 use super::fax::{self, Coding};
+use super::lzw;
 use super::page::{Kind, Page};
 use crate::decode::DecodeError;
 
@@ -76,7 +77,9 @@ fn unpack(page: &Page, part: &[u8], rows: usize, len: usize) -> Result<Vec<u8>, 
             is_two_dimensional: page.fax_options & 1 != 0,
         }),
         4 => fax(Coding::Group4),
-        5 => Ok(unpack_lzw(part, len)),
+        // Before 1990 bits came from the other end.
+        5 if matches!(part, [0, second, ..] if second & 1 != 0) => Ok(unpack_old_lzw(part, len)),
+        5 => lzw::unpack(part, len),
         8 | 32_946 => read(flate2::read::ZlibDecoder::new(part), len),
         32_773 => unpack_runs(part, len),
         50_000 => {
@@ -104,12 +107,8 @@ fn read(stream: impl Read, len: usize) -> Result<Vec<u8>, DecodeError> {
     Ok(bytes)
 }
 
-/// Each code is made longer one code early. Before 1990 it was not, and bits came from the other end.
-fn unpack_lzw(part: &[u8], len: usize) -> Vec<u8> {
-    let mut decoder = match part {
-        [0, second, ..] if second & 1 != 0 => weezl::decode::Decoder::new(BitOrder::Lsb, 8),
-        _ => weezl::decode::Decoder::with_tiff_size_switch(BitOrder::Msb, 8),
-    };
+fn unpack_old_lzw(part: &[u8], len: usize) -> Vec<u8> {
+    let mut decoder = weezl::decode::Decoder::new(BitOrder::Lsb, 8);
     let mut unpacked = vec![0; len];
     let (mut from, mut to) = (0, 0);
     while to < len {

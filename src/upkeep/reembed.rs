@@ -274,7 +274,10 @@ impl Reembedding {
     }
 
     fn prepare_one(&self, (image, hash): Image) -> Prepared {
-        if let Ok(Some(embedding)) = self.store.imported_embedding(&hash, self.model) {
+        let imported = self.store.imported_embedding(&hash, self.model);
+        if let Ok(Some(embedding)) = imported
+            && !self.is_video(image)
+        {
             return Prepared::Embedded(embedding);
         }
         let mut prepared = Prepared::Left;
@@ -297,6 +300,12 @@ impl Reembedding {
             }
         }
         prepared
+    }
+
+    /// One vector says nothing of a video's other frames, so it is looked at again.
+    fn is_video(&self, image: ImageId) -> bool {
+        let rows = self.store.images(&[image]).unwrap_or_default();
+        rows.iter().any(|row| row.metadata.format.is_video())
     }
 
     fn embed(&self, prepared: Vec<(Image, Prepared)>) -> Result<Pass> {

@@ -220,3 +220,36 @@ fn inspect_shows_what_is_in_a_video() {
     assert_eq!(file["taken_at"], "2021-07-03T18:30:05");
     assert!(file["values"].to_string().contains("Discs"), "{file}");
 }
+
+/// One vector of a video says nothing of its other frames.
+#[test]
+fn an_imported_vector_does_not_stand_for_a_videos_frames() {
+    let (first, second) = (Lab::new(), Lab::new());
+    let other = first.other_model();
+    let index = |lab: &Lab| {
+        let photos = lab.photos();
+        let mut command = lab.command(&["index", photos.to_str().unwrap()]);
+        assert!(
+            command
+                .env("PIXDEX_MODEL", &other)
+                .status()
+                .unwrap()
+                .success()
+        );
+    };
+    for lab in [&first, &second] {
+        add_video(lab, "h264.mp4", "discs.mp4");
+    }
+    index(&first);
+    let frames = rows(&first, "frames");
+    assert!(frames > 0);
+    let file = first.data().with_extension("safetensors");
+    first.json(&["export", "--embeddings", file.to_str().unwrap()]);
+    second.index();
+    let mut import = second.command(&["import", file.to_str().unwrap()]);
+    let imported = import.env("PIXDEX_MODEL", &other).output().unwrap();
+    assert!(String::from_utf8_lossy(&imported.stdout).starts_with("1 of 1 embeddings imported"));
+    index(&second);
+    let newest = "frames WHERE model_id = (SELECT max(id) FROM models)";
+    assert_eq!(rows(&second, newest), frames);
+}

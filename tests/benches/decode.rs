@@ -1,9 +1,12 @@
 //! How long does a picture take from its bytes to the model's input, and what does decoding less of it change?
 //!
-//! `cargo bench --bench decode -- FOLDER [--side 224] [--model MODEL] [--json]`
+//! `cargo bench --bench decode -- FOLDER [--side 224] [--model MODEL] [--way WAY] [--json]`
 //!
 //! For each way to decode: milliseconds of one core, and the difference of the model's input and, with `--model`, of the
-//! embedding from those of a full decode. Medians over the folder's pictures; `worst` is the lowest cosine of any.
+//! embedding from those of a full decode. Medians over the folder's pictures; `worst` is the lowest cosine of any. With `--way`, as
+//! `chosen`, only that one is gone, nothing is compared, and the most memory is told that was resident more than before.
+
+mod memory;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -18,6 +21,8 @@ use pixdex::embed::{Embedder, resize};
 use pixdex::formats::Format;
 use pixdex::library::load_model;
 use serde_json::json;
+
+use memory::memory_mib;
 
 /// Rounds over the folder.
 const ROUNDS: usize = 3;
@@ -36,6 +41,8 @@ struct Arguments {
     side: u32,
     embedder: Option<Embedder>,
     config: Config,
+    /// The only one.
+    way: Option<String>,
     json: bool,
 }
 
@@ -50,13 +57,19 @@ struct Figures {
 fn main() -> Result<()> {
     let arguments = Arguments::read()?;
     let mut figures: Vec<Figures> = WAYS.iter().map(|_| Figures::default()).collect();
+    let resident = |name| memory_mib(std::process::id(), name);
+    let before_mib = resident("VmRSS");
     for round in 0..ROUNDS {
         for file in &arguments.files {
-            measure(&arguments, file, round == 0, &mut figures)
+            let compare = round == 0 && arguments.way.is_none();
+            measure(&arguments, file, compare, &mut figures)
                 .with_context(|| file.display().to_string())?;
         }
     }
-    print(&arguments, &mut figures);
+    let peak_mib = resident("VmHWM").zip(before_mib);
+    let peak_mib = peak_mib.filter(|_| arguments.way.is_some());
+    let peak_mib = peak_mib.map(|(peak, before)| peak - before);
+    print(&arguments, &mut figures, peak_mib);
     Ok(())
 }
 
@@ -69,10 +82,12 @@ fn measure(
     let bytes = std::fs::read(file)?;
     let limits = &arguments.config.decode;
     let (description, encoded) = decode::open(&bytes, limits)?;
-    let full = encoded.whole()?;
-    let short_side = full.width().min(full.height());
-    let reference = square(&full, arguments.side)?;
-    for ((_, eighths), figures) in WAYS.iter().zip(figures) {
+    let short_side = description.metadata.width.min(description.metadata.height);
+    let full = compare.then(|| encoded.whole()).transpose()?;
+    for ((way, eighths), figures) in WAYS.iter().zip(figures) {
+        if arguments.way.as_ref().is_some_and(|only| only != way) {
+            continue;
+        }
         // Only a JPEG can be decoded in part.
         if description.metadata.format != Format::Jpeg && matches!(eighths, Some(1..8)) {
             continue;
@@ -90,11 +105,12 @@ fn measure(
         figures
             .resize_ms
             .push(started.elapsed().as_secs_f64() * 1e3);
-        if compare {
+        if let Some(full) = &full {
+            let reference = square(full, arguments.side)?;
             figures.difference.push(mean_difference(&reference, &input));
             if let Some(embedder) = &arguments.embedder {
                 let maker = embedder.pixels_maker();
-                let pair = vec![maker.make(&full)?, maker.make(&picture)?];
+                let pair = vec![maker.make(full)?, maker.make(&picture)?];
                 let embeddings = embedder.embed_images(pair)?;
                 figures
                     .cosine
@@ -130,8 +146,11 @@ fn mean_difference(a: &RgbImage, b: &RgbImage) -> f64 {
     sum as f64 / a.len() as f64
 }
 
-fn print(arguments: &Arguments, figures: &mut [Figures]) {
+fn print(arguments: &Arguments, figures: &mut [Figures], peak_mib: Option<f64>) {
     for ((way, _), figures) in WAYS.iter().zip(figures) {
+        if figures.decode_ms.is_empty() {
+            continue;
+        }
         let worst = figures.cosine.iter().copied().reduce(f64::min);
         let (decode_ms, resize_ms) = (
             median(&mut figures.decode_ms),
@@ -140,7 +159,8 @@ fn print(arguments: &Arguments, figures: &mut [Figures]) {
         let (difference, cosine) = (median(&mut figures.difference), median(&mut figures.cosine));
         if arguments.json {
             let line = json!({ "way": way, "pictures": arguments.files.len(), "decode_ms": decode_ms,
-                "resize_ms": resize_ms, "difference": difference, "cosine": cosine, "worst_cosine": worst });
+                "resize_ms": resize_ms, "difference": difference, "cosine": cosine, "worst_cosine": worst,
+                "peak_mib": peak_mib });
             println!("{line}");
         } else {
             let (cosine, worst) = (cosine.unwrap_or(f64::NAN), worst.unwrap_or(f64::NAN));
@@ -150,6 +170,9 @@ fn print(arguments: &Arguments, figures: &mut [Figures]) {
                 resize_ms.unwrap_or(f64::NAN),
                 difference.unwrap_or(f64::NAN)
             );
+            if let Some(peak_mib) = peak_mib {
+                println!("        {peak_mib:.0} MiB at most");
+            }
         }
     }
 }
@@ -163,12 +186,14 @@ impl Arguments {
     fn read() -> Result<Arguments> {
         let config = Config::load(None, std::iter::empty(), vec![])?;
         let (mut files, mut side, mut embedder, mut json) = (Vec::new(), 224, None, false);
+        let mut way = None;
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             match word.as_str() {
                 // From cargo.
                 "--bench" => {}
                 "--json" => json = true,
+                "--way" => way = Some(words.next().context("--way WAY")?),
                 "--side" => side = words.next().context("--side N")?.parse()?,
                 "--model" => {
                     let name = words.next().context("--model MODEL")?;
@@ -187,6 +212,7 @@ impl Arguments {
             side,
             embedder,
             config,
+            way,
             json,
         })
     }

@@ -4,8 +4,8 @@
     python tests/benches/formats.py target/release/deps/decode-… [--folder DIR]
 
 A picture of twelve megapixels is drawn and kept in DIR in each format. Each round decodes it with pixdex and with Pillow and its plugins,
-and makes it 224 pixels small; of three, ours is the median and theirs the best. Printed twice, with the ratio. Needs NumPy, Pillow,
-pillow-heif and pillow-jxl-plugin, and `taskset`.
+and makes it 224 pixels small; of three, ours is the median and theirs the best. Printed twice, with the ratio, and with the most
+memory that either takes for it, the file among it. Needs NumPy, Pillow, pillow-heif and pillow-jxl-plugin, and `taskset`.
 """
 
 import argparse
@@ -46,34 +46,36 @@ def make(folder):
 
 
 def by_pixdex(program, folder, way):
-    """Milliseconds of one core to the model's input, the median of the program's own rounds."""
-    command = ["taskset", "-c", "0", program, str(folder), "--side", str(SIDE), "--json"]
-    lines = subprocess.run(command, capture_output=True, check=True, text=True).stdout.splitlines()
-    figures = next(figures for figures in map(json.loads, lines) if figures["way"] == way)
-    return figures["decode_ms"] + figures["resize_ms"]
+    """Milliseconds of one core to the model's input, the median of the program's own rounds, and MiB."""
+    command = ["taskset", "-c", "0", program, str(folder), "--side", str(SIDE), "--way", way, "--json"]
+    figures = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+    return figures["decode_ms"] + figures["resize_ms"], figures["peak_mib"]
 
 
 SCRIPT = """
-import sys, time
+import resource, sys, time
 import pillow_heif, pillow_jxl
 from PIL import Image
 pillow_heif.register_heif_opener()
 pillow_heif.options.DECODE_THREADS = 1
 Image.MAX_IMAGE_PIXELS = None
 best = 1e9
+peak_mib = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+before_mib = peak_mib()
 for _ in range(3):
     started = time.perf_counter()
     picture = Image.open(sys.argv[1]).convert("RGB")
     scale = 224 / min(picture.size)
     picture.resize([round(side * scale) for side in picture.size], Image.Resampling.BICUBIC).load()
     best = min(best, time.perf_counter() - started)
-print(1000 * best)
+print(1000 * best, peak_mib() - before_mib)
 """
 
 
 def by_pillow(path):
     command = ["taskset", "-c", "0", sys.executable, "-c", SCRIPT, str(path)]
-    return float(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+    took_ms, peak_mib = subprocess.run(command, capture_output=True, check=True, text=True).stdout.split()
+    return float(took_ms), float(peak_mib)
 
 
 def main():
@@ -85,9 +87,13 @@ def main():
     for kind, (ending, _) in KINDS.items():
         folder = asked.folder / kind
         for _ in range(2):
-            ours, full = (by_pixdex(asked.program, folder, way) for way in ("chosen", "full"))
-            theirs = by_pillow(folder / f"picture.{ending}")
-            print(f"{kind}: {ours:.0f} ms ({full:.0f} in full), Pillow {theirs:.0f} ms: {ours / theirs:.2f} x")
+            ours, ours_mib = by_pixdex(asked.program, folder, "chosen")
+            full, _ = by_pixdex(asked.program, folder, "full")
+            theirs, theirs_mib = by_pillow(folder / f"picture.{ending}")
+            print(
+                f"{kind}: {ours:.0f} ms ({full:.0f} in full), Pillow {theirs:.0f} ms: {ours / theirs:.2f} x; "
+                f"{ours_mib:.0f} MiB, Pillow {theirs_mib:.0f} MiB"
+            )
             time.sleep(1)
 
 

@@ -66,7 +66,7 @@ impl Client {
     /// Gives the daemon something to answer to.
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &str) -> Result<T> {
         let url = format!("{}/api/v1/{path}", self.url());
-        self.answer(path, self.agent().post(&url).send(body))
+        self.answer(path, self.agent().post(&url).send(body.as_bytes()))
     }
 
     fn answer<T: DeserializeOwned>(

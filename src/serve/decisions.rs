@@ -14,13 +14,6 @@ use crate::wire::{DecideMany, DecideOne, Decided, Decisions, SearchRequest};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
-/// What one decision is about, as it stands in an address.
-pub(super) struct About {
-    pub(super) image: String,
-    pub(super) set: String,
-    pub(super) label: String,
-}
-
 /// Which decisions are listed; all of them where nothing is said.
 pub(super) const WHICH: Known = &[&[one("set"), one("label"), one("image")]];
 
@@ -40,26 +33,27 @@ pub(super) fn list(Request { api, params, .. }: &Request) -> Result<Decisions> {
     })
 }
 
-impl About {
-    fn label_ref(&self) -> Result<LabelRef> {
-        Ok(LabelRef {
-            set: self.set.clone(),
-            label: self.label.parse()?,
-        })
-    }
+/// The image that one decision is about, and its label, as they stand in the address.
+fn about(request: &Request) -> Result<(Vec<ContentHash>, LabelRef)> {
+    let image = image_hash(request.part(0))?;
+    let label = LabelRef {
+        set: request.part(1).to_owned(),
+        label: request.part(2).parse()?,
+    };
+    Ok((vec![image], label))
 }
 
 /// Decides about one image.
-pub(super) fn put(Request { api, body, .. }: &Request, about: &About) -> Result<Decided> {
-    let DecideOne { decision } = parse(body)?;
-    let images = vec![image_hash(&about.image)?];
-    decide(api, &about.label_ref()?, Some(decision), images)
+pub(super) fn put(request: &Request) -> Result<Decided> {
+    let DecideOne { decision } = parse(&request.body)?;
+    let (images, label) = about(request)?;
+    decide(&request.api, &label, Some(decision), images)
 }
 
 /// Takes the decision on one image back.
-pub(super) fn delete(Request { api, .. }: &Request, about: &About) -> Result<Decided> {
-    let images = vec![image_hash(&about.image)?];
-    decide(api, &about.label_ref()?, None, images)
+pub(super) fn delete(request: &Request) -> Result<Decided> {
+    let (images, label) = about(request)?;
+    decide(&request.api, &label, None, images)
 }
 
 /// Decides about several images.

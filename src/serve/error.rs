@@ -1,11 +1,8 @@
 //! Errors as callers see them: a status, a sentence, and a code that never changes.
 
-use std::convert::Infallible;
-
 use tracing::error;
-use warp::Rejection;
-use warp::http::StatusCode;
-use warp::reject::{LengthRequired, MethodNotAllowed, PayloadTooLarge, Reject};
+use warp::http::header::{CACHE_CONTROL, RETRY_AFTER};
+use warp::http::{HeaderValue, StatusCode};
 use warp::reply::{self, Reply, Response};
 
 use super::guard::Refused;
@@ -16,6 +13,9 @@ use crate::tag::TagError;
 use crate::upkeep::ForgetError;
 use crate::wire::{BadSearch, ErrorBody};
 
+/// When whoever was turned away may try again, in seconds.
+const RETRY_AFTER_S: &str = "1";
+
 /// Why a request has no better answer.
 #[derive(Debug, Clone)]
 pub(super) struct ApiError {
@@ -23,8 +23,6 @@ pub(super) struct ApiError {
     code: &'static str,
     message: String,
 }
-
-impl Reject for ApiError {}
 
 impl ApiError {
     pub(super) fn bad_request(code: &'static str, message: impl Into<String>) -> ApiError {
@@ -40,6 +38,83 @@ impl ApiError {
             status: StatusCode::NOT_FOUND,
             code,
             message: message.into(),
+        }
+    }
+
+    pub(super) fn method_not_allowed(allowed: &[&str]) -> ApiError {
+        ApiError {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            code: "method_not_allowed",
+            message: format!("this address takes {}", allowed.join(", ")),
+        }
+    }
+
+    pub(super) fn not_acceptable(message: String) -> ApiError {
+        ApiError {
+            status: StatusCode::NOT_ACCEPTABLE,
+            code: "not_acceptable",
+            message,
+        }
+    }
+
+    pub(super) fn unsupported_type(given: &str, wanted: &[&str]) -> ApiError {
+        ApiError {
+            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            code: "unsupported_type",
+            message: format!(
+                "the body is said to be `{given}`; send it with `Content-Type: {}`",
+                wanted.join("`, or `")
+            ),
+        }
+    }
+
+    pub(super) fn too_large(most_bytes: usize) -> ApiError {
+        ApiError {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            code: "too_large",
+            message: format!("the request's body is larger than {most_bytes} bytes"),
+        }
+    }
+
+    pub(super) fn too_slow() -> ApiError {
+        ApiError {
+            status: StatusCode::REQUEST_TIMEOUT,
+            code: "too_slow",
+            message: "the request's body did not come in time".to_owned(),
+        }
+    }
+
+    pub(super) fn address_too_long(most_bytes: usize) -> ApiError {
+        ApiError {
+            status: StatusCode::URI_TOO_LONG,
+            code: "address_too_long",
+            message: format!(
+                "the address is longer than {most_bytes} bytes: long filters go into the body of POST /api/v1/search"
+            ),
+        }
+    }
+
+    pub(super) fn headers_too_large(most_bytes: usize) -> ApiError {
+        ApiError {
+            status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            code: "headers_too_large",
+            message: format!("the request's headers are longer than {most_bytes} bytes"),
+        }
+    }
+
+    pub(super) fn unsatisfiable(message: String) -> ApiError {
+        ApiError {
+            status: StatusCode::RANGE_NOT_SATISFIABLE,
+            code: "no_such_part",
+            message,
+        }
+    }
+
+    pub(super) fn not_ready(message: String) -> ApiError {
+        ApiError {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            code: "not_ready",
+            message,
         }
     }
 
@@ -79,7 +154,19 @@ impl ApiError {
             error: self.message,
             code: self.code.to_owned(),
         };
-        reply::with_status(reply::json(&body), self.status).into_response()
+        let mut response = reply::with_status(reply::json(&body), self.status).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+        }
+        response
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(Refused(reason): Refused) -> ApiError {
+        ApiError::forbidden(reason)
     }
 }
 
@@ -202,42 +289,4 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> ApiError {
         ApiError::internal(error)
     }
-}
-
-/// Turns what warp itself refuses into the same shape.
-pub(super) async fn recover(rejection: Rejection) -> Result<Response, Infallible> {
-    let refused = |status, code, message: &str| ApiError {
-        status,
-        code,
-        message: message.to_owned(),
-    };
-    let error = if let Some(Refused(reason)) = rejection.find() {
-        ApiError::forbidden(reason.clone())
-    } else if let Some(error) = rejection.find::<ApiError>() {
-        error.clone()
-    } else if rejection.is_not_found() {
-        ApiError::not_found("not_found", "there is nothing at this address")
-    // The addresses that a request did not fit reject it too, so what is most particular comes first.
-    } else if rejection.find::<PayloadTooLarge>().is_some() {
-        refused(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too_large",
-            "the request's body is too large",
-        )
-    } else if rejection.find::<LengthRequired>().is_some() {
-        refused(
-            StatusCode::LENGTH_REQUIRED,
-            "length_required",
-            "the request must say how long its body is",
-        )
-    } else if rejection.find::<MethodNotAllowed>().is_some() {
-        refused(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "method_not_allowed",
-            "this address does not take that method",
-        )
-    } else {
-        ApiError::bad_request("bad_request", "the request cannot be understood")
-    };
-    Ok(error.into_response())
 }

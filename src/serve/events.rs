@@ -10,12 +10,25 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use warp::reply::{Reply, Response};
 use warp::sse;
 
+use super::answer::{Answer, Cache, Content};
 use super::error::ApiError;
+use super::request::Request;
 use crate::stop::Stop;
 use crate::store::{Event, Feed};
 
 /// Streams at once; each holds a connection for as long as its reader likes.
 const MAX_STREAMS: usize = 64;
+
+pub(super) const MEDIA_TYPE: &str = "text/event-stream";
+
+/// A stream of what happens from now on.
+pub(super) fn open(Request { api, .. }: &Request) -> Result<Answer, ApiError> {
+    let stream = api.clients.streams.open(api.library.store.feed())?;
+    Ok(Answer {
+        cache: Cache::Never,
+        ..Answer::new(MEDIA_TYPE, Content::Stream(stream))
+    })
+}
 
 /// Room for streams, and their common end.
 #[derive(Debug, Clone)]

@@ -1,22 +1,25 @@
 //! One picture: what is known of it, its original and its thumbnails.
 
-use tokio::io::AsyncReadExt;
-use warp::http::HeaderValue;
-use warp::http::header;
-use warp::reply::{self, Reply, Response};
+use std::time::{Duration, SystemTime};
 
 use super::Api;
+use super::answer::{Answer, Cache, Content};
 use super::error::ApiError;
 use super::params::{Known, image_hash, one};
-use super::request::{Request, blocking};
+use super::request::Request;
 use crate::pictures::{self, FileError, PictureError, Thumbnail};
 use crate::store::ImageRow;
 use crate::wire::Item;
 
 type Result<T> = std::result::Result<T, ApiError>;
 
-pub(super) fn image(request: &Request, id: &str) -> Result<Item> {
-    Ok(row(&request.api, id)?.into())
+pub(super) const JPEG: &str = "image/jpeg";
+
+/// Whatever the owner's files are.
+pub(super) const ORIGINAL: &str = "*/*";
+
+pub(super) fn image(request: &Request) -> Result<Item> {
+    Ok(row(&request.api, request.part(0))?.into())
 }
 
 fn row(api: &Api, id: &str) -> Result<ImageRow> {
@@ -34,30 +37,35 @@ fn row(api: &Api, id: &str) -> Result<ImageRow> {
         .ok_or_else(unknown)
 }
 
-/// The original file as a stream.
-pub(super) async fn original(request: Request, id: String) -> Result<Response> {
-    let found = blocking(request, move |Request { api, .. }| {
-        let row = row(api, &id)?;
-        let mut failure = offline();
-        for original in api.library.store.originals(row.id)? {
-            match api.library.pictures.open_file(&original) {
-                Ok(file) => return Ok((row, file, original.stat.size_bytes as u64)),
-                Err(error) => failure = unreadable(&error),
+/// The original file, as a stream.
+pub(super) fn original(request: &Request) -> Result<Answer> {
+    let Request { api, .. } = request;
+    let row = row(api, request.part(0))?;
+    let mut failure = offline();
+    for original in api.library.store.originals(row.id)? {
+        match api.library.pictures.open_file(&original) {
+            Ok(file) => {
+                let length = original.stat.size_bytes as u64;
+                let media_type = row.metadata.format.media_type();
+                let name = original.path.file_name();
+                return Ok(Answer {
+                    // The address names the content, but whoever it was deleted for must not find it in a browser.
+                    cache: Cache::Asking,
+                    tag: Some(row.hash.to_string()),
+                    modified: time(original.stat.modified_ns),
+                    name: name.map(|name| name.to_string_lossy().into_owned()),
+                    ..Answer::new(media_type, Content::File(file, length))
+                });
             }
+            Err(error) => failure = unreadable(&error),
         }
-        Err(failure)
-    });
-    let (row, file, length) = found.await?;
-    // No more than it says, should the file grow meanwhile.
-    let file = tokio::fs::File::from_std(file).take(length);
-    let mut response = reply::stream(tokio_util::io::ReaderStream::new(file)).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(row.metadata.format.media_type()),
-    );
-    Ok(response)
+    }
+    Err(failure)
+}
+
+fn time(since_1970_ns: i64) -> Option<SystemTime> {
+    let since = Duration::from_nanos(since_1970_ns.try_into().ok()?);
+    SystemTime::UNIX_EPOCH.checked_add(since)
 }
 
 fn unreadable(error: &FileError) -> ApiError {
@@ -90,7 +98,8 @@ fn frame_time(api: &Api, row: &ImageRow, text: &str) -> Result<i64> {
     }
 }
 
-pub(super) fn thumbnail(Request { api, params, .. }: &Request, id: &str) -> Result<Response> {
+pub(super) fn thumbnail(request: &Request) -> Result<Answer> {
+    let Request { api, params, .. } = request;
     let wanted = params.get("size").unwrap_or("320");
     let bad_size = |_| {
         ApiError::bad_request(
@@ -99,7 +108,7 @@ pub(super) fn thumbnail(Request { api, params, .. }: &Request, id: &str) -> Resu
         )
     };
     let size = pictures::thumbnail_size(wanted.parse().map_err(bad_size)?);
-    let row = row(api, id)?;
+    let row = row(api, request.part(0))?;
     let time_ms = match params.get("time_ms") {
         None => row.cover_ms,
         Some(text) => Some(frame_time(api, &row, text)?),
@@ -122,13 +131,8 @@ pub(super) fn thumbnail(Request { api, params, .. }: &Request, id: &str) -> Resu
         }
         made?
     };
-    let mut response = Response::new(bytes.into());
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg"));
-    // The address names the content, so what it gives never changes.
-    headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("private, max-age=31536000, immutable"),
-    );
-    Ok(response)
+    Ok(Answer {
+        cache: Cache::Forever,
+        ..Answer::new(JPEG, Content::Bytes(bytes.into()))
+    })
 }

@@ -5,8 +5,7 @@
 
 use std::net::IpAddr;
 
-use warp::host::Authority;
-use warp::reject::Reject;
+use warp::http::uri::Authority;
 
 /// The names under which pixdex answers.
 #[derive(Debug)]
@@ -18,8 +17,6 @@ pub(super) struct Guard {
 #[derive(Debug)]
 pub(super) struct Refused(pub(super) String);
 
-impl Reject for Refused {}
-
 impl Guard {
     pub(super) fn new(hosts: &[String]) -> Guard {
         Guard {
@@ -27,11 +24,8 @@ impl Guard {
         }
     }
 
-    pub(super) fn check(
-        &self,
-        host: Option<&Authority>,
-        origin: Option<&str>,
-    ) -> Result<(), Refused> {
+    pub(super) fn check(&self, host: Option<&str>, origin: Option<&str>) -> Result<(), Refused> {
+        let host = host.and_then(|host| host.parse::<Authority>().ok());
         let Some(host) = host else {
             return Err(Refused("the request names no host".to_owned()));
         };
@@ -62,13 +56,29 @@ impl Guard {
     }
 }
 
+/// Browsers say of every request whose page makes it, also of those that read nothing but would show whether an image is here.
+/// From elsewhere one may come to the page, and to nothing else.
+pub(super) fn check_site(
+    path: &str,
+    site: Option<&str>,
+    mode: Option<&str>,
+) -> Result<(), Refused> {
+    let is_elsewhere = matches!(site, Some("cross-site" | "same-site"));
+    let is_visit = path == "/" && mode == Some("navigate");
+    if is_elsewhere && !is_visit {
+        let reason = "pages of other sites may not ask pixdex";
+        return Err(Refused(reason.to_owned()));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn is_let_in(host: &str, origin: Option<&str>) -> bool {
         let guard = Guard::new(&["Photos.example".to_owned()]);
-        guard.check(Some(&host.parse().unwrap()), origin).is_ok()
+        guard.check(Some(host), origin).is_ok()
     }
 
     #[test]
@@ -83,6 +93,26 @@ mod tests {
         }
         assert!(!is_let_in("evil.example:7878", None));
         assert!(Guard::new(&[]).check(None, None).is_err());
+    }
+
+    #[test]
+    fn from_other_sites_one_comes_to_the_page_alone() {
+        let is_let_in = |path, site, mode| check_site(path, site, mode).is_ok();
+        assert!(is_let_in("/api/v1/tags", None, None));
+        assert!(is_let_in("/api/v1/tags", Some("same-origin"), Some("cors")));
+        assert!(is_let_in("/api/v1/tags", Some("none"), Some("navigate")));
+        assert!(is_let_in("/", Some("cross-site"), Some("navigate")));
+        for (path, site, mode) in [
+            ("/", "cross-site", "no-cors"),
+            ("/api/v1/images/00/thumbnail", "cross-site", "no-cors"),
+            ("/api/v1/images/00", "cross-site", "navigate"),
+            ("/app.js", "same-site", "no-cors"),
+        ] {
+            assert!(
+                !is_let_in(path, Some(site), Some(mode)),
+                "{path} {site} {mode}"
+            );
+        }
     }
 
     #[test]

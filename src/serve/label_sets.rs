@@ -15,9 +15,9 @@ pub(super) fn list(Request { api, .. }: &Request) -> LabelSets {
     }
 }
 
-pub(super) fn one(Request { api, .. }: &Request, name: &str) -> Result<LabelSetReport> {
-    let tagger = &api.library.tagger;
-    let name = name.parse()?;
+pub(super) fn one(request: &Request) -> Result<LabelSetReport> {
+    let tagger = &request.api.library.tagger;
+    let name = request.part(0).parse()?;
     let text = tagger.text(&name)?;
     Ok(LabelSetReport {
         text,
@@ -25,18 +25,20 @@ pub(super) fn one(Request { api, .. }: &Request, name: &str) -> Result<LabelSetR
     })
 }
 
-pub(super) fn put(Request { api, body, .. }: &Request, name: &str) -> Result<Applied> {
-    let tagger = &api.library.tagger;
-    let name = name.parse()?;
-    let applied = Applied::sum(&tagger.put(&name, text(body)?)?);
+pub(super) fn put(request: &Request) -> Result<Applied> {
+    let tagger = &request.api.library.tagger;
+    let name = request.part(0).parse()?;
+    let applied = Applied::sum(&tagger.put(&name, text(&request.body)?)?);
     Ok(Applied {
         warnings: tagger.status_of(&name).warnings,
         ..applied
     })
 }
 
-pub(super) fn preview(Request { api, body, .. }: &Request, name: &str) -> Result<Preview> {
-    Ok(api.library.tagger.preview(&name.parse()?, text(body)?)?)
+pub(super) fn preview(request: &Request) -> Result<Preview> {
+    let name = request.part(0).parse()?;
+    let tagger = &request.api.library.tagger;
+    Ok(tagger.preview(&name, text(&request.body)?)?)
 }
 
 fn text(body: &Bytes) -> Result<&str> {
@@ -44,8 +46,10 @@ fn text(body: &Bytes) -> Result<&str> {
     std::str::from_utf8(body).map_err(not_text)
 }
 
-pub(super) fn delete(Request { api, .. }: &Request, name: &str) -> Result<Applied> {
-    Ok(Applied::sum(&api.library.tagger.delete(&name.parse()?)?))
+pub(super) fn delete(request: &Request) -> Result<Applied> {
+    let name = request.part(0).parse()?;
+    let tagger = &request.api.library.tagger;
+    Ok(Applied::sum(&tagger.delete(&name)?))
 }
 
 pub(super) fn tags(Request { api, .. }: &Request) -> Result<Tags> {

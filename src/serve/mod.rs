@@ -3,15 +3,20 @@
 //! Handlers wait on nothing themselves: what touches the disk or the model runs on blocking threads, a bounded number at
 //! a time.
 
+mod answer;
 mod decisions;
+mod dispatch;
 mod error;
 mod events;
 mod files;
+mod form;
 #[cfg(fuzzing)]
 pub(crate) mod fuzz;
 mod guard;
+mod health;
 mod label_sets;
 mod live;
+mod page;
 mod params;
 mod request;
 mod routes;
@@ -23,8 +28,10 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tracing::warn;
+use warp::Filter;
+use warp::http::{HeaderMap, Method};
+use warp::path::FullPath;
 
 use crate::config::Config;
 use crate::ingest::{Ingest, Progress};
@@ -56,7 +63,7 @@ pub(crate) struct Api {
 struct Clients {
     keep_days: KeepDays,
     guard: Arc<guard::Guard>,
-    slots: Arc<Semaphore>,
+    room: dispatch::Room,
     streams: events::Streams,
 }
 
@@ -72,7 +79,7 @@ impl Api {
         let clients = Clients {
             keep_days: KeepDays::of(config),
             guard: Arc::new(guard::Guard::new(&config.http.hosts)),
-            slots: Arc::new(Semaphore::new(config.http.max_requests)),
+            room: dispatch::Room::new(config.http.max_requests),
             streams: events::Streams::new(stop.clone()),
         };
         Api::answering(clients, library, ingest, labels)
@@ -113,7 +120,25 @@ impl Api {
 /// Serves until told to stop; a client that reads nothing does not hold that up beyond the deadline.
 pub(crate) async fn run(listener: TcpListener, live: &Live, stop: &Stop) {
     let graceful = stop.clone();
-    let server = warp::serve(routes::all(live))
+    let live = live.clone();
+    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    let requests = warp::method()
+        .and(warp::path::full())
+        .and(query)
+        .and(warp::header::headers_cloned())
+        .and(warp::body::stream())
+        .then(
+            move |method: Method, path: FullPath, query: String, headers: HeaderMap, body| {
+                let head = dispatch::Head {
+                    method,
+                    path: path.as_str().to_owned(),
+                    query,
+                    headers,
+                };
+                dispatch::answer(live.clone(), head, body)
+            },
+        );
+    let server = warp::serve(requests)
         .incoming(listener)
         .graceful(async move { graceful.asked().await })
         .run();

@@ -1,251 +1,354 @@
-//! Which address is answered by which handler.
+//! Which address is answered by which handler: one table for whoever answers, documents or tests.
 
-use std::convert::Infallible;
-use std::str::{FromStr, Utf8Error};
-
-use percent_encoding::percent_decode_str;
-use warp::filters::BoxedFilter;
-use warp::http::header;
-use warp::reply::{self, Reply, Response};
-use warp::{Filter, Rejection, path};
-
-use super::decisions::About;
-use super::error::recover;
-use super::live::Live;
-use super::request::{
-    Request, answer, blocking, delete, get, json, or_error, post, post_change, post_empty, put,
-};
-use super::{decisions, files, label_sets, search, status, upkeep};
+use self::Work::{AtOnce, Changing, Reading, Vital};
+use super::answer::{Answer, JSON, json};
+use super::error::ApiError;
+use super::params::Known;
+use super::request::Request;
+use super::{decisions, events, files, health, label_sets, page, search, status, upkeep};
 use crate::tag;
-use crate::wire::Health;
 
 /// Some pictures to search with, written in base64.
-const MAX_QUERY_BYTES: u64 = 64 * 1024 * 1024;
+const MAX_QUERY_BYTES: usize = 64 * 1024 * 1024;
 
 /// A decision, or what is to be purged or forgotten, is a word.
-const MAX_DECISION_BYTES: u64 = 64 * 1024;
+const MAX_WORD_BYTES: usize = 64 * 1024;
 
 /// Some hundred thousand decisions.
-const MAX_DECISIONS_BYTES: u64 = 64 * 1024 * 1024;
+const MAX_DECISIONS_BYTES: usize = 64 * 1024 * 1024;
 
-/// An address with its answer.
-type Route = BoxedFilter<(Response,)>;
-
-/// All of it, errors included.
-pub(super) fn all(
-    live: &Live,
-) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + use<> {
-    let v1 = path!("api" / "v1" / ..).and(first_of(vec![
-        pictures(live),
-        labels(live),
-        decisions(live),
-        daemon(live),
-    ]));
-    let answers = first_of(vec![page(), health(live), v1.boxed()]);
-    guard(live)
-        .and(answers)
-        .recover(recover)
-        .unify()
-        .with(reply::with::header("x-content-type-options", "nosniff"))
-        .map(Reply::into_response)
+/// What is done at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Get,
+    Post,
+    Put,
+    Delete,
 }
 
-/// Lets a request through or rejects it.
-fn guard(live: &Live) -> impl Filter<Extract = (), Error = Rejection> + Clone + use<> {
-    let guard = live.now().clients.guard.clone();
-    warp::host::optional()
-        .and(warp::header::optional::<String>("origin"))
-        .and_then(
-            move |host: Option<warp::host::Authority>, origin: Option<String>| {
-                let checked = guard.check(host.as_ref(), origin.as_deref());
-                async move { checked.map_err(warp::reject::custom) }
-            },
-        )
-        .untuple_one()
-}
-
-fn page() -> Route {
-    let file = |content_type: &'static str, text: &'static str| {
-        warp::get().map(move || {
-            reply::with_header(text, header::CONTENT_TYPE, content_type).into_response()
-        })
-    };
-    let html = file("text/html; charset=utf-8", include_str!("ui/index.html"));
-    let script = file("text/javascript; charset=utf-8", include_str!("ui/app.js"));
-    let style = file("text/css; charset=utf-8", include_str!("ui/style.css"));
-    first_of(vec![
-        path::end().and(html).boxed(),
-        path!("app.js").and(script).boxed(),
-        path!("style.css").and(style).boxed(),
-    ])
-}
-
-/// The listener is only served when the library is open, so who is answered is answered by a ready program.
-fn health(live: &Live) -> Route {
-    let ok = get(live, &[]).map(|_| {
-        let status = "ok".to_owned();
-        json(Ok(Health { status }))
-    });
-    first_of(vec![
-        path!("health" / "live").and(ok.clone()).boxed(),
-        path!("health" / "ready").and(ok).boxed(),
-    ])
-}
-
-fn pictures(live: &Live) -> Route {
-    first_of(vec![
-        path!("images")
-            .and(get(live, search::LIST))
-            .then(|request| answer(request, search::images))
-            .boxed(),
-        path!("images" / String)
-            .and(get(live, &[]))
-            .then(|id: String, request| answer(request, move |request| files::image(request, &id)))
-            .boxed(),
-        path!("images" / String / "file")
-            .and(get(live, &[]))
-            .then(|id, request| async { or_error(files::original(request, id).await) })
-            .boxed(),
-        path!("images" / String / "thumbnail")
-            .and(get(live, files::THUMBNAIL))
-            .then(|id: String, request| async {
-                or_error(blocking(request, move |request| files::thumbnail(request, &id)).await)
-            })
-            .boxed(),
-        path!("search")
-            .and(get(live, search::RANKING))
-            .then(|request| answer(request, search::search))
-            .boxed(),
-        path!("search")
-            .and(post(live, MAX_QUERY_BYTES))
-            .then(|request| answer(request, search::form))
-            .boxed(),
-        path!("duplicates")
-            .and(get(live, search::DUPLICATES))
-            .then(|request| answer(request, search::duplicates))
-            .boxed(),
-    ])
-}
-
-fn labels(live: &Live) -> Route {
-    first_of(vec![
-        path!("label-sets")
-            .and(get(live, &[]))
-            .then(|request| answer(request, |request| Ok(label_sets::list(request))))
-            .boxed(),
-        path!("label-sets" / Text)
-            .and(get(live, &[]))
-            .then(|Text(name), request| {
-                answer(request, move |request| label_sets::one(request, &name))
-            })
-            .boxed(),
-        path!("label-sets" / Text)
-            .and(put(live, tag::MAX_FILE_BYTES))
-            .then(|Text(name), request| {
-                answer(request, move |request| label_sets::put(request, &name))
-            })
-            .boxed(),
-        path!("label-sets" / Text)
-            .and(delete(live))
-            .then(|Text(name), request| {
-                answer(request, move |request| label_sets::delete(request, &name))
-            })
-            .boxed(),
-        path!("label-sets" / Text / "preview")
-            .and(post(live, tag::MAX_FILE_BYTES))
-            .then(|Text(name), request| {
-                answer(request, move |request| label_sets::preview(request, &name))
-            })
-            .boxed(),
-        path!("tags")
-            .and(get(live, &[]))
-            .then(|request| answer(request, label_sets::tags))
-            .boxed(),
-    ])
-}
-
-fn decisions(live: &Live) -> Route {
-    let about = path!("images" / Text / "decisions" / Text / Text)
-        .map(|Text(image), Text(set), Text(label)| About { image, set, label });
-    first_of(vec![
-        path!("decisions")
-            .and(get(live, decisions::WHICH))
-            .then(|request| answer(request, decisions::list))
-            .boxed(),
-        path!("decisions")
-            .and(post_change(live, MAX_DECISIONS_BYTES))
-            .then(|request| answer(request, decisions::post))
-            .boxed(),
-        path!("decisions" / "import")
-            .and(post_change(live, MAX_DECISIONS_BYTES))
-            .then(|request| answer(request, decisions::import))
-            .boxed(),
-        about
-            .and(put(live, MAX_DECISION_BYTES))
-            .then(|about: About, request| {
-                answer(request, move |request| decisions::put(request, &about))
-            })
-            .boxed(),
-        about
-            .and(delete(live))
-            .then(|about: About, request| {
-                answer(request, move |request| decisions::delete(request, &about))
-            })
-            .boxed(),
-    ])
-}
-
-/// A part of an address that people chose: whatever an address cannot hold is written with `%` there.
-struct Text(String);
-
-impl FromStr for Text {
-    type Err = Utf8Error;
-
-    fn from_str(part: &str) -> Result<Text, Utf8Error> {
-        Ok(Text(percent_decode_str(part).decode_utf8()?.into_owned()))
+impl Verb {
+    /// As HTTP calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Verb::Get => "GET",
+            Verb::Post => "POST",
+            Verb::Put => "PUT",
+            Verb::Delete => "DELETE",
+        }
     }
 }
 
-fn daemon(live: &Live) -> Route {
-    first_of(vec![
-        path!("status")
-            .and(get(live, &[]))
-            .then(|request| answer(request, status::status))
-            .boxed(),
-        path!("failures")
-            .and(get(live, &[]))
-            .then(|request| answer(request, status::failures))
-            .boxed(),
-        path!("rescan")
-            .and(post_empty(live))
-            .then(|request| answer(request, |request| Ok(status::rescan(request))))
-            .boxed(),
-        path!("purge")
-            .and(post_change(live, MAX_DECISION_BYTES))
-            .then(|request| answer(request, upkeep::purge))
-            .boxed(),
-        path!("roots")
-            .and(get(live, &[]))
-            .then(|request| answer(request, upkeep::roots))
-            .boxed(),
-        path!("forget")
-            .and(post_change(live, MAX_DECISION_BYTES))
-            .then(|request| answer(request, upkeep::forget))
-            .boxed(),
-        path!("events")
-            .and(get(live, &[]))
-            .map(|Request { api, .. }: Request| {
-                or_error(api.clients.streams.open(api.library.store.feed()))
-            })
-            .boxed(),
-    ])
+/// An address with a method, and what answers there.
+#[derive(Clone, Copy)]
+pub(super) struct Route {
+    pub(super) method: Verb,
+    /// With a name in braces for each part that people choose.
+    pub(super) path: &'static str,
+    pub(super) params: Known,
+    pub(super) body: Option<Body>,
+    /// What it answers in, where all goes well.
+    pub(super) gives: &'static str,
+    pub(super) work: Work,
 }
 
-/// The first of these that takes a request answers it.
-fn first_of(routes: Vec<Route>) -> Route {
-    let none = warp::any()
-        .and_then(|| async { Err(warp::reject::not_found()) })
-        .boxed();
-    let either = |first: Route, second: Route| first.or(second).unify().boxed();
-    routes.into_iter().fold(none, either)
+/// A body that a route takes.
+#[derive(Clone, Copy)]
+pub(super) struct Body {
+    /// The type of its content. Who names none is believed to send it.
+    pub(super) media_types: &'static [&'static str],
+    pub(super) most_bytes: usize,
+}
+
+/// What a handler does, and so where it is run.
+#[derive(Clone, Copy)]
+pub(super) enum Work {
+    /// It waits for nothing.
+    AtOnce(Handler),
+    /// It reads from the disk or asks the model.
+    Reading(Handler),
+    /// It changes the library.
+    Changing(Handler),
+    /// It is answered however much there is to do.
+    Vital(Handler),
+}
+
+pub(super) type Handler = fn(&Request) -> Result<Answer, ApiError>;
+
+const JSON_BODY: &[&str] = &[JSON];
+
+/// Label files, as they stand in their folder.
+const TOML: Body = Body {
+    media_types: &["application/toml", "text/plain", "application/octet-stream"],
+    most_bytes: tag::MAX_FILE_BYTES as usize,
+};
+
+/// Lines of JSON.
+const LINES: Body = Body {
+    media_types: &[
+        "application/jsonl",
+        "application/x-ndjson",
+        JSON,
+        "text/plain",
+        "application/octet-stream",
+    ],
+    most_bytes: MAX_DECISIONS_BYTES,
+};
+
+const fn json_body(most_bytes: usize) -> Body {
+    Body {
+        media_types: JSON_BODY,
+        most_bytes,
+    }
+}
+
+/// A GET, answered in JSON.
+const fn get(path: &'static str, params: Known, work: Work) -> Route {
+    Route {
+        method: Verb::Get,
+        path,
+        params,
+        body: None,
+        gives: JSON,
+        work,
+    }
+}
+
+/// A change, answered in JSON.
+const fn change(method: Verb, path: &'static str, body: Option<Body>, handler: Handler) -> Route {
+    Route {
+        method,
+        body,
+        ..get(path, &[], Changing(handler))
+    }
+}
+
+/// A file of the page.
+const fn part_of_page(path: &'static str, gives: &'static str, handler: Handler) -> Route {
+    Route {
+        gives,
+        ..get(path, &[], AtOnce(handler))
+    }
+}
+
+const SET: &str = "/api/v1/label-sets/{set}";
+const DECISION: &str = "/api/v1/images/{image}/decisions/{set}/{label}";
+
+/// All of them.
+pub(super) static ROUTES: &[Route] = &[
+    part_of_page("/", page::HTML, |_| Ok(page::html())),
+    part_of_page("/app.js", page::SCRIPT, |_| Ok(page::script())),
+    part_of_page("/style.css", page::STYLE, |_| Ok(page::style())),
+    get("/health/live", &[], AtOnce(|_| json(Ok(health::ok())))),
+    get(
+        "/health/ready",
+        &[],
+        Vital(|request| json(health::ready(request))),
+    ),
+    get(
+        "/api/v1/images",
+        search::LIST,
+        Reading(|request| json(search::images(request))),
+    ),
+    get(
+        "/api/v1/images/{image}",
+        &[],
+        Reading(|request| json(files::image(request))),
+    ),
+    Route {
+        gives: files::ORIGINAL,
+        ..get("/api/v1/images/{image}/file", &[], Reading(files::original))
+    },
+    Route {
+        gives: files::JPEG,
+        ..get(
+            "/api/v1/images/{image}/thumbnail",
+            files::THUMBNAIL,
+            Reading(files::thumbnail),
+        )
+    },
+    get(
+        "/api/v1/search",
+        search::RANKING,
+        Reading(|request| json(search::search(request))),
+    ),
+    Route {
+        method: Verb::Post,
+        body: Some(json_body(MAX_QUERY_BYTES)),
+        ..get(
+            "/api/v1/search",
+            &[],
+            Reading(|request| json(search::form(request))),
+        )
+    },
+    get(
+        "/api/v1/duplicates",
+        search::DUPLICATES,
+        Reading(|request| json(search::duplicates(request))),
+    ),
+    get(
+        "/api/v1/label-sets",
+        &[],
+        Reading(|request| json(Ok(label_sets::list(request)))),
+    ),
+    get(SET, &[], Reading(|request| json(label_sets::one(request)))),
+    change(Verb::Put, SET, Some(TOML), |request| {
+        json(label_sets::put(request))
+    }),
+    change(Verb::Delete, SET, None, |request| {
+        json(label_sets::delete(request))
+    }),
+    Route {
+        method: Verb::Post,
+        body: Some(TOML),
+        ..get(
+            "/api/v1/label-sets/{set}/preview",
+            &[],
+            Reading(|request| json(label_sets::preview(request))),
+        )
+    },
+    get(
+        "/api/v1/tags",
+        &[],
+        Reading(|request| json(label_sets::tags(request))),
+    ),
+    get(
+        "/api/v1/decisions",
+        decisions::WHICH,
+        Reading(|request| json(decisions::list(request))),
+    ),
+    change(
+        Verb::Post,
+        "/api/v1/decisions",
+        Some(json_body(MAX_DECISIONS_BYTES)),
+        |request| json(decisions::post(request)),
+    ),
+    change(
+        Verb::Post,
+        "/api/v1/decisions/import",
+        Some(LINES),
+        |request| json(decisions::import(request)),
+    ),
+    change(
+        Verb::Put,
+        DECISION,
+        Some(json_body(MAX_WORD_BYTES)),
+        |request| json(decisions::put(request)),
+    ),
+    change(Verb::Delete, DECISION, None, |request| {
+        json(decisions::delete(request))
+    }),
+    get(
+        "/api/v1/status",
+        &[],
+        Reading(|request| json(status::status(request))),
+    ),
+    get(
+        "/api/v1/failures",
+        &[],
+        Reading(|request| json(status::failures(request))),
+    ),
+    Route {
+        method: Verb::Post,
+        ..get(
+            "/api/v1/rescan",
+            &[],
+            Reading(|request| json(Ok(status::rescan(request)))),
+        )
+    },
+    change(
+        Verb::Post,
+        "/api/v1/purge",
+        Some(json_body(MAX_WORD_BYTES)),
+        |request| json(upkeep::purge(request)),
+    ),
+    get(
+        "/api/v1/roots",
+        &[],
+        Reading(|request| json(upkeep::roots(request))),
+    ),
+    change(
+        Verb::Post,
+        "/api/v1/forget",
+        Some(json_body(MAX_WORD_BYTES)),
+        |request| json(upkeep::forget(request)),
+    ),
+    Route {
+        gives: events::MEDIA_TYPE,
+        ..get("/api/v1/events", &[], AtOnce(events::open))
+    },
+];
+
+/// The routes of an address, and the parts of it that people chose, as they stand there.
+pub(super) fn at(path: &str) -> (Vec<&'static Route>, Vec<&str>) {
+    let mut parts = Vec::new();
+    let mut routes = Vec::new();
+    for route in ROUTES {
+        if let Some(found) = chosen(route.path, path) {
+            routes.push(route);
+            parts = found;
+        }
+    }
+    (routes, parts)
+}
+
+/// What stands where the template has braces; nothing where the two differ.
+fn chosen<'a>(template: &str, path: &'a str) -> Option<Vec<&'a str>> {
+    // A slash at the end changes nothing, but for the root.
+    let path = match path.strip_suffix('/') {
+        Some(path) if !path.is_empty() && !path.ends_with('/') => path,
+        _ => path,
+    };
+    let mut chosen = Vec::new();
+    let (mut templates, mut parts) = (template.split('/'), path.split('/'));
+    loop {
+        match (templates.next(), parts.next()) {
+            (None, None) => return Some(chosen),
+            (Some(template), Some(part)) if template.starts_with('{') && !part.is_empty() => {
+                chosen.push(part);
+            }
+            (Some(template), Some(part)) if template == part => {}
+            _ => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_address_has_one_template_and_each_method_one_route() {
+        for route in ROUTES {
+            let path = route.path.replace(['{', '}'], "");
+            let (routes, parts) = at(&path);
+            assert!(
+                routes.iter().all(|other| other.path == route.path),
+                "{path}"
+            );
+            let same = routes.iter().filter(|other| other.method == route.method);
+            assert_eq!(same.count(), 1, "{:?} {path}", route.method);
+            assert_eq!(parts.len(), route.path.matches('{').count(), "{path}");
+        }
+    }
+
+    #[test]
+    fn parts_are_found_as_they_stand() {
+        let parts = |path| {
+            let (routes, parts) = at(path);
+            (routes.len(), parts)
+        };
+        let decision = "/api/v1/images/ab/decisions/my%20set/a%2Fb";
+        assert_eq!(parts(decision), (2, vec!["ab", "my%20set", "a%2Fb"]));
+        assert_eq!(parts("/api/v1/label-sets/x/"), (3, vec!["x"]));
+        assert_eq!(parts("/").0, 1);
+        for none in [
+            "",
+            "//",
+            "/api/v1",
+            "/api/v1/label-sets//preview",
+            "/api/v1/images/a/file/b",
+        ] {
+            assert_eq!(parts(none).0, 0, "{none}");
+        }
+    }
 }

@@ -340,6 +340,21 @@ impl Daemon {
         headers: &[(&str, &str)],
         body: &str,
     ) -> (u16, Vec<u8>) {
+        let mut response = self.respond(method, path, headers, body);
+        (
+            response.status().as_u16(),
+            response.body_mut().read_to_vec().unwrap(),
+        )
+    }
+
+    /// The answer with its headers.
+    pub(crate) fn respond(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> ureq::http::Response<ureq::Body> {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(DEADLINE))
@@ -350,13 +365,10 @@ impl Daemon {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response =
-            ureq::Agent::new_with_config(config).run(request.body(body.to_owned()).unwrap());
-        let mut response = response.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
-        (
-            response.status().as_u16(),
-            response.body_mut().read_to_vec().unwrap(),
-        )
+        // Without a type: bytes have none unless one is given.
+        let request = request.body(body.as_bytes().to_vec()).unwrap();
+        let response = ureq::Agent::new_with_config(config).run(request);
+        response.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
     /// All images of the library, by path.

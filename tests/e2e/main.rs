@@ -20,6 +20,7 @@ mod figures;
 #[cfg(target_os = "linux")]
 mod fuse;
 mod hooks;
+mod http;
 mod hub;
 mod index;
 mod inspect;

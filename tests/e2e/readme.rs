@@ -80,10 +80,9 @@ fn status(lab: &Lab, address: &str, id: &str, request: &str) -> String {
     let request = request.replace("127.0.0.1:7878", address);
     let request = request.replace("IMAGE_ID", id);
     // Headers come at once, also where the answer never ends.
-    let line = format!(
-        "{} | head -1",
-        request.replacen("curl ", "curl -sS -m 60 -H Expect: -D - -o /dev/null ", 1)
-    );
+    let within_s = if request.contains(" -N ") { 3 } else { 60 };
+    let curl = format!("curl -sS -m {within_s} -H Expect: -D - -o /dev/null ");
+    let line = format!("{} | head -1", request.replacen("curl ", &curl, 1));
     let output = Command::new("sh")
         .args(["-c", &line])
         .current_dir(lab.labels())

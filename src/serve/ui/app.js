@@ -8,8 +8,9 @@ let total = null;
 // The picture that the reader brought: too long for the address, so a reload forgets it.
 let picture = null;
 
-async function ask(path, options) {
-  const response = await fetch(path, options);
+async function ask(path, options = {}) {
+  const headers = options.body ? { "content-type": "application/json" } : {};
+  const response = await fetch(path, { ...options, headers });
   const body = await response.json();
   if (!response.ok) throw new Error(body.error);
   return body;

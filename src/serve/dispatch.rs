@@ -1,0 +1,386 @@
+//! From a request as it comes to the answer that goes: whoever may not ask, and whatever does not fit its route, is refused on the way,
+//! before anything is held in memory for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{Stream, TryStreamExt};
+use percent_encoding::percent_decode_str;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use warp::Buf;
+use warp::http::header::{ACCEPT, ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN};
+use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use warp::hyper::body::Bytes;
+use warp::reply::Response;
+
+use super::answer::Answer;
+use super::error::ApiError;
+use super::form;
+use super::guard::check_site;
+use super::live::Live;
+use super::params::Params;
+use super::request::Request;
+use super::routes::{self, Body, Handler, Route, Work};
+
+type Result<T> = std::result::Result<T, ApiError>;
+
+/// Memory for the bodies of all requests together.
+const BODIES_BYTES: usize = 256 << 20;
+
+/// Memory is handed out in such pieces.
+const PIECE_BYTES: usize = 16 << 10;
+
+/// Nobody waits longer for a body.
+const BODY_WITHIN: Duration = Duration::from_mins(2);
+
+/// What must be answered is answered within this time, or not well.
+const VITAL_WITHIN: Duration = Duration::from_secs(5);
+
+/// A longer address, or more of headers, is not read.
+const MOST_ADDRESS_BYTES: usize = 16 << 10;
+const MOST_HEADERS_BYTES: usize = 64 << 10;
+
+/// Room for what requests take.
+#[derive(Debug, Clone)]
+pub(super) struct Room {
+    /// Handlers that may wait, at once.
+    slots: Arc<Semaphore>,
+    /// The same for what must be answered however much there is to do.
+    vital: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
+}
+
+impl Room {
+    pub(super) fn new(most_requests: usize) -> Room {
+        Room {
+            slots: Arc::new(Semaphore::new(most_requests)),
+            vital: Arc::new(Semaphore::new(4)),
+            bodies: Arc::new(Semaphore::new(BODIES_BYTES / PIECE_BYTES)),
+        }
+    }
+}
+
+/// A request without its body.
+pub(super) struct Head {
+    pub(super) method: Method,
+    /// As it stands in the address.
+    pub(super) path: String,
+    /// What stands behind the `?`.
+    pub(super) query: String,
+    pub(super) headers: HeaderMap,
+}
+
+/// Answers a request.
+pub(super) async fn answer<S, B>(live: Live, head: Head, body: S) -> Response
+where
+    S: Stream<Item = std::result::Result<B, warp::Error>>,
+    B: Buf,
+{
+    let answered = match check_sizes(&head).and_then(|()| check_guard(&live, &head)) {
+        Ok(()) => routed(&live, &head, body).await,
+        Err(error) => Err(error),
+    };
+    let response = answered.unwrap_or_else(ApiError::into_response);
+    with_rules_for_browsers(response)
+}
+
+async fn routed<S, B>(live: &Live, head: &Head, body: S) -> Result<Response>
+where
+    S: Stream<Item = std::result::Result<B, warp::Error>>,
+    B: Buf,
+{
+    let (routes, parts) = routes::at(&head.path);
+    if routes.is_empty() {
+        return Err(ApiError::not_found(
+            "not_found",
+            "there is nothing at this address",
+        ));
+    }
+    // Whoever asks for the head alone is answered as if for all; the rest is left away where it would be sent.
+    let method = match head.method.as_str() {
+        "HEAD" => "GET",
+        method => method,
+    };
+    let Some(route) = routes.iter().find(|route| route.method.name() == method) else {
+        return Ok(other_method(&routes, &head.method));
+    };
+    if !takes(&head.headers, route.gives) {
+        let message = format!(
+            "this address gives `{}`, and the request takes other types",
+            route.gives
+        );
+        return Err(ApiError::not_acceptable(message));
+    }
+    let params = Params::read(&head.query, route.params)?;
+    let parts = parts.into_iter().map(decoded).collect::<Result<_>>()?;
+    let room = live.now().clients.room.clone();
+    let (body, _held) = match route.body {
+        None => (Bytes::new(), Vec::new()),
+        Some(wanted) => {
+            check_type(&head.headers, &wanted)?;
+            let whole = whole(body, wanted.most_bytes, &head.headers, &room);
+            timeout(BODY_WITHIN, whole)
+                .await
+                .map_err(|_| ApiError::too_slow())??
+        }
+    };
+    let request = Request {
+        api: live.now(),
+        parts,
+        params,
+        body,
+    };
+    let answer = worked(route, request, live, &room).await?;
+    form::give(answer, &head.headers)
+}
+
+/// Runs a handler where it may do what it does.
+async fn worked(route: &Route, request: Request, live: &Live, room: &Room) -> Result<Answer> {
+    match route.work {
+        Work::AtOnce(handler) => handler(&request),
+        Work::Reading(handler) => blocking(&room.slots, move || handler(&request)).await,
+        Work::Changing(handler) => {
+            let live = live.clone();
+            blocking(&room.slots, move || change(handler, request, &live)).await
+        }
+        Work::Vital(handler) => {
+            let answered = blocking(&room.vital, move || handler(&request));
+            let late = |_| ApiError::not_ready("it takes too long to answer".to_owned());
+            timeout(VITAL_WITHIN, answered).await.map_err(late)?
+        }
+    }
+}
+
+/// What changes the library changes the one that is served then, and not the one before it.
+fn change(handler: Handler, mut request: Request, live: &Live) -> Result<Answer> {
+    let _held = live.hold();
+    request.api = live.now();
+    handler(&request)
+}
+
+/// Runs `work` where it may wait, if there is room for one more.
+async fn blocking(
+    slots: &Arc<Semaphore>,
+    work: impl FnOnce() -> Result<Answer> + Send + 'static,
+) -> Result<Answer> {
+    let Ok(slot) = slots.clone().try_acquire_owned() else {
+        return Err(ApiError::busy());
+    };
+    let done = tokio::task::spawn_blocking(move || {
+        let _slot = slot;
+        work()
+    });
+    done.await.map_err(ApiError::internal)?
+}
+
+/// The address knows others: which, is told to whoever asks for that, and to whoever asked wrong.
+fn other_method(routes: &[&Route], asked: &Method) -> Response {
+    let mut allowed: Vec<&str> = routes.iter().map(|route| route.method.name()).collect();
+    if allowed.contains(&"GET") {
+        allowed.push("HEAD");
+    }
+    allowed.push("OPTIONS");
+    let mut response = if *asked == Method::OPTIONS {
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        response
+    } else {
+        ApiError::method_not_allowed(&allowed).into_response()
+    };
+    if let Ok(allowed) = HeaderValue::from_str(&allowed.join(", ")) {
+        response.headers_mut().insert(ALLOW, allowed);
+    }
+    response
+}
+
+fn check_sizes(head: &Head) -> Result<()> {
+    if head.path.len() + head.query.len() > MOST_ADDRESS_BYTES {
+        return Err(ApiError::address_too_long(MOST_ADDRESS_BYTES));
+    }
+    let sizes = head.headers.iter();
+    let bytes: usize = sizes
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if bytes > MOST_HEADERS_BYTES {
+        return Err(ApiError::headers_too_large(MOST_HEADERS_BYTES));
+    }
+    Ok(())
+}
+
+fn check_guard(live: &Live, head: &Head) -> Result<()> {
+    let text = |name| Some(head.headers.get(name)?.to_str().unwrap_or("?"));
+    let fetch = |name: &str| Some(head.headers.get(name)?.to_str().unwrap_or("?"));
+    let guard = live.now().clients.guard.clone();
+    guard.check(text(HOST), text(ORIGIN))?;
+    check_site(&head.path, fetch("sec-fetch-site"), fetch("sec-fetch-mode"))?;
+    Ok(())
+}
+
+/// Whether the client takes what the route gives. Who says nothing takes all.
+fn takes(asked: &HeaderMap, gives: &str) -> bool {
+    let values = asked.get_all(ACCEPT).into_iter();
+    let texts: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
+    if texts.iter().all(|text| text.trim().is_empty()) {
+        return true;
+    }
+    let essence = |text: &str| {
+        text.split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+    };
+    let gives = essence(gives);
+    let kind = gives.split('/').next().unwrap_or_default();
+    texts.iter().flat_map(|text| text.split(',')).any(|choice| {
+        let mut weights = choice.split(';').skip(1).map(str::trim);
+        let is_refused = weights.any(|weight| {
+            weight
+                .strip_prefix("q=")
+                .is_some_and(|q| q.parse() == Ok(0.0))
+        });
+        let wanted = essence(choice);
+        let is_kind = wanted
+            .strip_suffix("/*")
+            .is_some_and(|wanted| wanted == kind);
+        // A route that gives pictures of many types is not asked for one of them.
+        let is_open = gives == "*/*" || gives.ends_with("/*") && wanted.starts_with(kind);
+        !is_refused && (wanted == "*/*" || wanted == gives || is_kind || is_open)
+    })
+}
+
+/// Who names no type is believed to send what is wanted.
+fn check_type(headers: &HeaderMap, wanted: &Body) -> Result<()> {
+    let Some(given) = headers.get(CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let given = given.to_str().unwrap_or("?");
+    let essence = given.split(';').next().unwrap_or_default().trim();
+    let mut media_types = wanted.media_types.iter();
+    if media_types.any(|media_type| media_type.eq_ignore_ascii_case(essence)) {
+        return Ok(());
+    }
+    Err(ApiError::unsupported_type(essence, wanted.media_types))
+}
+
+/// A part of an address that people chose: whatever an address cannot hold is written with `%` there.
+fn decoded(part: &str) -> Result<String> {
+    let text = percent_decode_str(part).decode_utf8();
+    let wrong = |_| {
+        ApiError::bad_request(
+            "bad_address",
+            format!("`{part}` in the address is not UTF-8"),
+        )
+    };
+    Ok(text.map_err(wrong)?.into_owned())
+}
+
+/// Reads a body as it comes, up to so many bytes, and only while there is memory for it.
+async fn whole<S, B>(
+    body: S,
+    most_bytes: usize,
+    headers: &HeaderMap,
+    room: &Room,
+) -> Result<(Bytes, Vec<OwnedSemaphorePermit>)>
+where
+    S: Stream<Item = std::result::Result<B, warp::Error>>,
+    B: Buf,
+{
+    let said = headers.get(CONTENT_LENGTH);
+    let said = said.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if said.is_some_and(|length| length > most_bytes) {
+        return Err(ApiError::too_large(most_bytes));
+    }
+    let mut body = std::pin::pin!(body);
+    let (mut bytes, mut held) = (Vec::new(), Vec::new());
+    let broken = |_| ApiError::bad_request("bad_request", "the request's body breaks off");
+    while let Some(mut piece) = body.try_next().await.map_err(broken)? {
+        if bytes.len() + piece.remaining() > most_bytes {
+            return Err(ApiError::too_large(most_bytes));
+        }
+        let wanted = (bytes.len() + piece.remaining()).div_ceil(PIECE_BYTES);
+        let more = u32::try_from(wanted.saturating_sub(held.len())).unwrap_or(u32::MAX);
+        for _ in 0..more {
+            let piece = room.bodies.clone().try_acquire_owned();
+            held.push(piece.map_err(|_| ApiError::busy())?);
+        }
+        while piece.has_remaining() {
+            let chunk = piece.chunk();
+            bytes.extend_from_slice(chunk);
+            let len = chunk.len();
+            piece.advance(len);
+        }
+    }
+    Ok((bytes.into(), held))
+}
+
+/// What browsers are told of every answer: to take it for nothing but what it is, and to show it on no page but its own.
+fn with_rules_for_browsers(mut response: Response) -> Response {
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("x-frame-options", "DENY"),
+        (
+            "content-security-policy",
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self'; \
+             connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+    ] {
+        let headers = response.headers_mut();
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_takes_a_type_says_so_or_nothing() {
+        let json = "application/json";
+        for (accept, gives, is_taken) in [
+            ("", json, true),
+            ("*/*", json, true),
+            ("application/*", json, true),
+            ("Application/JSON; charset=utf-8", json, true),
+            ("text/html, application/json;q=0.1", json, true),
+            ("text/html", json, false),
+            ("application/json;q=0", json, false),
+            ("image/png", "*/*", true),
+            ("text/html", "text/html; charset=utf-8", true),
+            ("text/plain", "text/html; charset=utf-8", false),
+        ] {
+            let mut asked = HeaderMap::new();
+            asked.insert(ACCEPT, HeaderValue::from_static(accept));
+            assert_eq!(takes(&asked, gives), is_taken, "{accept} {gives}");
+        }
+        assert!(takes(&HeaderMap::new(), json));
+    }
+
+    #[tokio::test]
+    async fn a_body_takes_no_more_memory_than_there_is_room_for() {
+        let room = Room::new(1);
+        let pieces = |count| {
+            let pieces = (0..count).map(|_| Ok(Bytes::from(vec![1; 10_000])));
+            futures_util::stream::iter(pieces)
+        };
+        let headers = HeaderMap::new();
+        let (bytes, held) = whole(pieces(5), 50_000, &headers, &room).await.unwrap();
+        assert_eq!((bytes.len(), held.len()), (50_000, 4));
+        assert!(whole(pieces(6), 50_000, &headers, &room).await.is_err());
+        let others = room
+            .bodies
+            .clone()
+            .acquire_many_owned(16_379)
+            .await
+            .unwrap();
+        assert!(whole(pieces(5), 50_000, &headers, &room).await.is_err());
+        drop(others);
+        assert!(whole(pieces(5), 50_000, &headers, &room).await.is_ok());
+        drop(held);
+    }
+}

@@ -1,0 +1,358 @@
+//! What HTTP's standards say of every address: methods, types, conditions, parts, packing, and what browsers are told.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use flate2::read::GzDecoder;
+use serde_json::Value;
+
+use crate::lab::{Daemon, Lab};
+
+fn lab() -> (Lab, Daemon, String) {
+    let lab = Lab::new();
+    lab.add("a \"b\" é.png", 1);
+    lab.write_labels("set", "[[labels]]\nname = 'one'\n");
+    let daemon = lab.serve();
+    daemon.wait_for_images(1);
+    let id = daemon.images()[0]["id"].as_str().unwrap().to_owned();
+    (lab, daemon, id)
+}
+
+/// Status, headers and body of an answer.
+struct Answer {
+    status: u16,
+    headers: ureq::http::HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value.map_or("", |value| value.to_str().unwrap())
+    }
+
+    fn code(&self) -> String {
+        let body: Value = serde_json::from_slice(&self.body).unwrap();
+        body["code"].as_str().unwrap().to_owned()
+    }
+}
+
+fn ask(daemon: &Daemon, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    // ureq would unpack what it is not asked to.
+    let headers = [headers, &[("accept-encoding", "identity")]].concat();
+    let mut response = daemon.respond(method, path, &headers, body);
+    Answer {
+        status: response.status().as_u16(),
+        headers: response.headers().clone(),
+        body: response.body_mut().read_to_vec().unwrap(),
+    }
+}
+
+fn get(daemon: &Daemon, path: &str, headers: &[(&str, &str)]) -> Answer {
+    ask(daemon, "GET", path, headers, "")
+}
+
+/// Addresses of every sort, with what each takes.
+fn addresses(id: &str) -> Vec<(String, &'static str)> {
+    let of_image = |rest: &str| format!("/api/v1/images/{id}{rest}");
+    vec![
+        ("/".to_owned(), "GET, HEAD, OPTIONS"),
+        ("/app.js".to_owned(), "GET, HEAD, OPTIONS"),
+        ("/health/live".to_owned(), "GET, HEAD, OPTIONS"),
+        ("/health/ready".to_owned(), "GET, HEAD, OPTIONS"),
+        ("/api/v1/images".to_owned(), "GET, HEAD, OPTIONS"),
+        ("/api/v1/tags".to_owned(), "GET, HEAD, OPTIONS"),
+        (of_image(""), "GET, HEAD, OPTIONS"),
+        (of_image("/file"), "GET, HEAD, OPTIONS"),
+        (of_image("/thumbnail"), "GET, HEAD, OPTIONS"),
+        ("/api/v1/search?q=a".to_owned(), "GET, POST, HEAD, OPTIONS"),
+        (
+            "/api/v1/label-sets/set".to_owned(),
+            "GET, PUT, DELETE, HEAD, OPTIONS",
+        ),
+        (of_image("/decisions/set/one"), "PUT, DELETE, OPTIONS"),
+        ("/api/v1/rescan".to_owned(), "POST, OPTIONS"),
+    ]
+}
+
+#[test]
+fn every_address_tells_its_methods_and_its_head() {
+    let (_lab, daemon, id) = lab();
+    for (path, allowed) in addresses(&id) {
+        let options = ask(&daemon, "OPTIONS", &path, &[], "");
+        assert_eq!(
+            (options.status, options.header("allow")),
+            (204, allowed),
+            "{path}"
+        );
+        let other = ask(&daemon, "PATCH", &path, &[], "");
+        assert_eq!(
+            (other.status, other.header("allow")),
+            (405, allowed),
+            "{path}"
+        );
+        assert_eq!(other.code(), "method_not_allowed");
+        if !allowed.contains("GET") {
+            assert_eq!(ask(&daemon, "HEAD", &path, &[], "").status, 405, "{path}");
+            continue;
+        }
+        let whole = get(&daemon, &path, &[]);
+        let head = ask(&daemon, "HEAD", &path, &[], "");
+        assert_eq!((whole.status, head.status), (200, 200), "{path}");
+        assert!(head.body.is_empty(), "{path}");
+        for name in ["content-type", "content-length", "cache-control", "etag"] {
+            assert!(!whole.header(name).is_empty(), "{path} {name}");
+            assert_eq!(whole.header(name), head.header(name), "{path} {name}");
+        }
+        // What is there already is not sent again, and tells what it was by.
+        let tag = whole.header("etag");
+        for known in [tag.to_owned(), format!("\"other\", {tag}"), "*".to_owned()] {
+            let again = get(&daemon, &path, &[("if-none-match", &known)]);
+            assert_eq!((again.status, again.body.len()), (304, 0), "{path} {known}");
+            assert_eq!(again.header("etag"), tag, "{path}");
+        }
+        let other = get(&daemon, &path, &[("if-none-match", "\"other\"")]);
+        assert_eq!(
+            (other.status, other.body == whole.body),
+            (200, true),
+            "{path}"
+        );
+    }
+    for path in [
+        "/none",
+        "/api/v1/none",
+        "/api/v1/images/a/b",
+        "/api/v2/images",
+    ] {
+        let none = ask(&daemon, "OPTIONS", path, &[], "");
+        assert_eq!(
+            (none.status, none.code().as_str()),
+            (404, "not_found"),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn originals_are_given_in_parts() {
+    let (lab, daemon, id) = lab();
+    let path = format!("/api/v1/images/{id}/file");
+    let bytes = fs::read(lab.photo("a \"b\" é.png")).unwrap();
+    let length = bytes.len();
+    let whole = get(&daemon, &path, &[]);
+    assert_eq!((whole.status, &whole.body), (200, &bytes));
+    assert_eq!(whole.header("accept-ranges"), "bytes");
+    assert_eq!(
+        whole.header("content-disposition"),
+        "inline; filename=\"a__b___.png\"; filename*=UTF-8''a%20%22b%22%20%C3%A9.png"
+    );
+    let (tag, modified) = (whole.header("etag"), whole.header("last-modified"));
+    assert_eq!(tag, format!("\"{id}\""));
+    for (range, part) in [
+        ("bytes=0-9", 0..10),
+        ("bytes=100-", 100..length),
+        ("bytes=-7", length - 7..length),
+        ("bytes=5-999999999", 5..length),
+    ] {
+        for condition in [None, Some(tag), Some(modified)] {
+            let mut headers = vec![("range", range)];
+            headers.extend(condition.map(|condition| ("if-range", condition)));
+            let answer = get(&daemon, &path, &headers);
+            assert_eq!(
+                (answer.status, &answer.body),
+                (206, &bytes[part.clone()].to_vec()),
+                "{range}"
+            );
+            let said = format!("bytes {}-{}/{length}", part.start, part.end - 1);
+            assert_eq!(answer.header("content-range"), said);
+            let length = part.len().to_string();
+            assert_eq!(answer.header("content-length"), length);
+        }
+    }
+    // Of another file, in several parts, or in other units: the whole.
+    for headers in [
+        [("range", "bytes=0-9"), ("if-range", "\"other\"")],
+        [
+            ("range", "bytes=0-9"),
+            ("if-range", "Mon, 01 Jan 2001 00:00:00 GMT"),
+        ],
+        [("range", "bytes=0-1,4-5"), ("accept", "*/*")],
+        [("range", "pages=1-2"), ("accept", "*/*")],
+    ] {
+        let answer = get(&daemon, &path, &headers);
+        assert_eq!(
+            (answer.status, answer.body.len()),
+            (200, length),
+            "{headers:?}"
+        );
+    }
+    let behind = get(&daemon, &path, &[("range", "bytes=99999999-")]);
+    assert_eq!(
+        (behind.status, behind.code().as_str()),
+        (416, "no_such_part")
+    );
+    assert_eq!(behind.header("content-range"), format!("bytes */{length}"));
+    let since = get(&daemon, &path, &[("if-modified-since", modified)]);
+    assert_eq!(since.status, 304);
+    let long_ago = "Mon, 01 Jan 2001 00:00:00 GMT";
+    let since = get(&daemon, &path, &[("if-modified-since", long_ago)]);
+    assert_eq!(since.status, 200);
+}
+
+#[test]
+fn texts_are_packed_for_who_unpacks_them() {
+    let (_lab, daemon, _) = lab();
+    // ureq would unpack it unseen.
+    let raw = |path: &str, encoding: &str| {
+        let mut stream = TcpStream::connect(&daemon.address).unwrap();
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nhost: localhost\r\naccept-encoding: {encoding}\r\nconnection: close\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let end = answer
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+            .unwrap();
+        let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+        (head.to_lowercase(), answer[end + 4..].to_vec())
+    };
+    let (head, plain) = raw("/app.js", "identity");
+    assert!(!head.contains("content-encoding") && head.contains("vary: accept-encoding"));
+    let (packed_head, packed) = raw("/app.js", "br, gzip");
+    assert!(
+        packed_head.contains("content-encoding: gzip"),
+        "{packed_head}"
+    );
+    assert!(packed.len() * 2 < plain.len());
+    let mut unpacked = Vec::new();
+    GzDecoder::new(&packed[..])
+        .read_to_end(&mut unpacked)
+        .unwrap();
+    assert_eq!(unpacked, plain);
+    // Two representations have two tags.
+    let tag = |head: &str| {
+        let line = head.lines().find(|line| line.starts_with("etag:"));
+        line.unwrap().to_owned()
+    };
+    assert_ne!(tag(&head), tag(&packed_head));
+    assert!(
+        !raw("/health/live", "gzip").0.contains("content-encoding"),
+        "too short to be worth it"
+    );
+}
+
+#[test]
+fn types_that_are_not_meant_are_refused_by_name() {
+    let (_lab, daemon, id) = lab();
+    let search = "/api/v1/search";
+    let typed = |content_type| {
+        let headers = [("content-type", content_type)];
+        ask(&daemon, "POST", search, &headers, "{\"q\": \"a\"}")
+    };
+    for content_type in ["application/json", "Application/JSON; charset=utf-8"] {
+        assert_eq!(typed(content_type).status, 200, "{content_type}");
+    }
+    for content_type in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "image/png",
+        "x",
+    ] {
+        let refused = typed(content_type);
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (415, "unsupported_type")
+        );
+        assert!(String::from_utf8_lossy(&refused.body).contains("application/json"));
+    }
+    for (accept, path, status) in [
+        ("text/html", search.to_owned() + "?q=a", 406),
+        ("text/html, */*;q=0.1", search.to_owned() + "?q=a", 200),
+        ("application/json;q=0", "/api/v1/tags".to_owned(), 406),
+        ("image/*", format!("/api/v1/images/{id}/thumbnail"), 200),
+        (
+            "image/avif,image/webp",
+            format!("/api/v1/images/{id}/thumbnail"),
+            406,
+        ),
+        (
+            "image/avif,image/webp",
+            format!("/api/v1/images/{id}/file"),
+            200,
+        ),
+    ] {
+        let answer = get(&daemon, &path, &[("accept", accept)]);
+        assert_eq!(answer.status, status, "{accept} {path}");
+    }
+}
+
+/// What is wrong with a request is told in JSON, whatever it is.
+#[test]
+fn every_refusal_is_json() {
+    let (_lab, daemon, _) = lab();
+    let long = format!("/api/v1/images?path={}", "a".repeat(20_000));
+    let refused = get(&daemon, &long, &[]);
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (414, "address_too_long")
+    );
+    let large = "a".repeat(70_000);
+    let refused = get(&daemon, "/api/v1/tags", &[("x-large", &large)]);
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (431, "headers_too_large")
+    );
+    let refused = get(&daemon, "/api/v1/label-sets/%FF", &[]);
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (400, "bad_address")
+    );
+    // A body in chunks, which says nowhere how long it is.
+    let chunked = |chunks: &[&str]| {
+        let mut stream = TcpStream::connect(&daemon.address).unwrap();
+        let head = "POST /api/v1/search HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+        let chunks = chunks
+            .iter()
+            .map(|chunk| format!("{:x}\r\n{chunk}\r\n", chunk.len()));
+        let request = head.to_owned() + &chunks.collect::<String>() + "0\r\n\r\n";
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let answer = chunked(&["{\"q\"", ": \"a\"}"]);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
+fn browsers_are_told_to_keep_it_to_themselves() {
+    let (_lab, daemon, id) = lab();
+    for (path, _) in addresses(&id) {
+        let answer = get(&daemon, &path, &[]);
+        let policy = answer.header("content-security-policy");
+        assert!(
+            policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"),
+            "{path}"
+        );
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-resource-policy", "same-origin"),
+        ] {
+            assert_eq!(answer.header(name), value, "{path}");
+        }
+        // No page of another site learns from an answer whether a picture is here.
+        for site in ["cross-site", "same-site"] {
+            let headers = [("sec-fetch-site", site), ("sec-fetch-mode", "no-cors")];
+            assert_eq!(get(&daemon, &path, &headers).status, 403, "{path}");
+        }
+    }
+    let visit = [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-mode", "navigate"),
+    ];
+    assert_eq!(get(&daemon, "/", &visit).status, 200);
+}

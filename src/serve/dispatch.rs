@@ -112,7 +112,8 @@ where
         );
         return Err(ApiError::not_acceptable(message));
     }
-    let params = Params::read(&head.query, route.params)?;
+    let params = route.params.map(|known| Params::read(&head.query, known));
+    let params = params.transpose()?.unwrap_or_default();
     let parts = parts.into_iter().map(decoded).collect::<Result<_>>()?;
     let room = live.now().clients.room.clone();
     let (body, _held) = match route.body {

@@ -33,7 +33,7 @@ pub(super) const fn list(name: &'static str) -> Parameter {
 pub(super) type Known = &'static [&'static [Parameter]];
 
 /// The parameters of one request, in the order in which they stand.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Params(Vec<(String, String)>);
 
 impl Params {

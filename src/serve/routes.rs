@@ -44,7 +44,8 @@ pub(super) struct Route {
     pub(super) method: Verb,
     /// With a name in braces for each part that people choose.
     pub(super) path: &'static str,
-    pub(super) params: Known,
+    /// What may stand behind the `?`; anything where it is read by a page and not here.
+    pub(super) params: Option<Known>,
     pub(super) body: Option<Body>,
     /// What it answers in, where all goes well.
     pub(super) gives: &'static str,
@@ -106,7 +107,7 @@ const fn get(path: &'static str, params: Known, work: Work) -> Route {
     Route {
         method: Verb::Get,
         path,
-        params,
+        params: Some(params),
         body: None,
         gives: JSON,
         work,
@@ -126,6 +127,7 @@ const fn change(method: Verb, path: &'static str, body: Option<Body>, handler: H
 const fn part_of_page(path: &'static str, gives: &'static str, handler: Handler) -> Route {
     Route {
         gives,
+        params: None,
         ..get(path, &[], AtOnce(handler))
     }
 }

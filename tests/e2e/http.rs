@@ -58,6 +58,10 @@ fn addresses(id: &str) -> Vec<(String, &'static str)> {
     let of_image = |rest: &str| format!("/api/v1/images/{id}{rest}");
     vec![
         ("/".to_owned(), "GET, HEAD, OPTIONS"),
+        (
+            "/?q=red+car&from=elsewhere".to_owned(),
+            "GET, HEAD, OPTIONS",
+        ),
         ("/app.js".to_owned(), "GET, HEAD, OPTIONS"),
         ("/health/live".to_owned(), "GET, HEAD, OPTIONS"),
         ("/health/ready".to_owned(), "GET, HEAD, OPTIONS"),

@@ -192,6 +192,8 @@ pub struct HttpConfig {
     pub hosts: Vec<String>,
     /// Answers under way at once.
     pub max_requests: usize,
+    /// Connections at once.
+    pub max_connections: usize,
 }
 
 /// Who hears that an image gained a label: an address or a program, one of the two.
@@ -323,6 +325,10 @@ impl Config {
         ensure!(
             self.http.max_requests > 0,
             "http.max_requests must be at least 1"
+        );
+        ensure!(
+            self.http.max_connections > 0,
+            "http.max_connections must be at least 1"
         );
         for (name, hook) in &self.hooks {
             hook.check(name)?;

@@ -85,6 +85,12 @@ where
     with_rules_for_browsers(response)
 }
 
+/// The answer to what is no request.
+pub(super) fn not_understood() -> Response {
+    let error = ApiError::bad_request("bad_request", "the request cannot be understood");
+    with_rules_for_browsers(error.into_response())
+}
+
 async fn routed<S, B>(live: &Live, head: &Head, body: S) -> Result<Response>
 where
     S: Stream<Item = std::result::Result<B, warp::Error>>,

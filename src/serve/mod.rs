@@ -4,6 +4,7 @@
 //! a time.
 
 mod answer;
+mod connections;
 mod decisions;
 mod dispatch;
 mod error;
@@ -24,6 +25,7 @@ mod search;
 mod status;
 mod upkeep;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
@@ -64,6 +66,7 @@ struct Clients {
     keep_days: KeepDays,
     guard: Arc<guard::Guard>,
     room: dispatch::Room,
+    most_connections: usize,
     streams: events::Streams,
 }
 
@@ -80,6 +83,7 @@ impl Api {
             keep_days: KeepDays::of(config),
             guard: Arc::new(guard::Guard::new(&config.http.hosts)),
             room: dispatch::Room::new(config.http.max_requests),
+            most_connections: config.http.max_connections,
             streams: events::Streams::new(stop.clone()),
         };
         Api::answering(clients, library, ingest, labels)
@@ -119,7 +123,7 @@ impl Api {
 
 /// Serves until told to stop; a client that reads nothing does not hold that up beyond the deadline.
 pub(crate) async fn run(listener: TcpListener, live: &Live, stop: &Stop) {
-    let graceful = stop.clone();
+    let most_connections = connections::most(live.now().clients.most_connections);
     let live = live.clone();
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     let requests = warp::method()
@@ -137,11 +141,10 @@ pub(crate) async fn run(listener: TcpListener, live: &Live, stop: &Stop) {
                 };
                 dispatch::answer(live.clone(), head, body)
             },
-        );
-    let server = warp::serve(requests)
-        .incoming(listener)
-        .graceful(async move { graceful.asked().await })
-        .run();
+        )
+        .recover(|_| async { Ok::<_, Infallible>(dispatch::not_understood()) })
+        .unify();
+    let server = connections::serve(listener, most_connections, requests, stop);
     let overdue = async {
         stop.asked().await;
         tokio::time::sleep_until(stop.deadline().into()).await;

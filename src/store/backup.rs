@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use super::{DATABASE, Result, Store, StoreError, connect, damage, migrations, salvage};
+use super::{DATABASE, Result, Store, StoreError, connect, damage, migrations, private, salvage};
 
 /// A file that lies in a backup beside the rows of the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,10 @@ pub struct BackupFile {
 impl Store {
     /// Writes the library as it is now to `path`, which must be empty or not there, with these files. Others go on meanwhile.
     pub fn back_up(&self, path: &Path, files: &[BackupFile]) -> Result<()> {
+        private::make_file(path).map_err(|source| StoreError::Folder {
+            path: path.to_owned(),
+            source,
+        })?;
         // A connection of its own: it reads one state of the library for as long as it takes.
         let reader = connect(&self.shared.path, self.shared.flags)?;
         reader.execute("VACUUM INTO ?1", [path.to_string_lossy()])?;
@@ -75,7 +79,7 @@ impl Store {
             path: data_dir.to_owned(),
             source,
         };
-        fs::create_dir_all(data_dir).map_err(io)?;
+        private::make_folder(data_dir).map_err(io)?;
         let temporary = tempfile::NamedTempFile::new_in(data_dir).map_err(io)?;
         fs::copy(backup, temporary.path()).map_err(io)?;
         let db = Connection::open(temporary.path())?;

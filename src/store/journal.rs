@@ -14,7 +14,7 @@ use tracing::warn;
 
 use super::decisions::{Decision, WhichDecisions};
 use super::hash::ContentHash;
-use super::{Result, Store, StoreError};
+use super::{Result, Store, StoreError, private};
 
 /// The name of the file in the library's folder.
 const JOURNAL: &str = "decisions.jsonl";
@@ -166,11 +166,8 @@ fn is_there(path: &Path) -> io::Result<bool> {
 /// Appends lines and waits until they are on the disk; none of them is there where that fails.
 fn append(path: &Path, lines: &[String]) -> io::Result<()> {
     is_there(path)?;
-    let mut file = OpenOptions::new()
-        .create(true)
-        .read(true)
-        .append(true)
-        .open(path)?;
+    private::make_file(path)?;
+    let mut file = OpenOptions::new().read(true).append(true).open(path)?;
     let length = file.metadata()?.len();
     let mut text = String::new();
     if length > 0 {

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::private;
+
 /// The owner's lock on a library's folder; given back when dropped.
 #[derive(Debug)]
 pub struct Lock {
@@ -46,7 +48,7 @@ impl Lock {
             folder: folder.to_owned(),
             source,
         };
-        std::fs::create_dir_all(folder).map_err(io)?;
+        private::make_folder(folder).map_err(io)?;
         let path = folder.join("library.lock");
         let mut file = OpenOptions::new()
             .create(true)

@@ -28,6 +28,7 @@ mod models;
 mod names;
 mod outbox;
 mod paths;
+mod private;
 mod purge;
 mod record;
 mod roots;
@@ -186,7 +187,7 @@ impl Store {
             path: data_dir.to_owned(),
             source,
         };
-        std::fs::create_dir_all(data_dir).map_err(folder)?;
+        private::make_folder(data_dir).map_err(folder)?;
         damage::check_file(data_dir)?;
         Store::create(data_dir)
     }
@@ -194,6 +195,8 @@ impl Store {
     /// As [`Store::open`], whatever lies beside the database.
     fn create(data_dir: &Path) -> Result<Store> {
         let path = data_dir.join(DATABASE);
+        // `SQLite` tells why not where this fails, as in a library that cannot be written.
+        let _ = private::make_file(&path);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
         let writer = connect(&path, flags | OpenFlags::SQLITE_OPEN_CREATE)?;
         damage::check_owner(&writer, &path)?;

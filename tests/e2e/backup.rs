@@ -1,6 +1,7 @@
 //! `pixdex check`, `backup` and `restore`: what is wrong is found and mended, and what cannot be made again can be put back.
 
 use std::fs;
+use std::path::Path;
 
 use rusqlite::Connection;
 use serde_json::Value;
@@ -207,4 +208,36 @@ fn what_is_no_backup_is_not_put_back() {
     }
     let error = refusal(&lab, &["restore", "/no/such/file"]);
     assert!(error.contains("/no/such/file"), "{error}");
+}
+
+/// A library tells where somebody was: it is its owner's alone, and so is a copy of it.
+#[cfg(unix)]
+#[test]
+fn nobody_else_looks_into_a_library_or_its_backup() {
+    use std::os::unix::fs::PermissionsExt;
+    let lab = Lab::new();
+    lab.add("a.png", 1);
+    lab.write_labels("set", "[[labels]]\nname = 'one'\n");
+    let data = lab.data();
+    let daemon = lab.serve();
+    daemon.wait_for_images(1);
+    let id = daemon.images()[0]["id"].as_str().unwrap().to_owned();
+    lab.run(&["decisions", "confirm", "set/one", &id]);
+    let backup = data.with_extension("backup");
+    assert!(
+        lab.run(&["backup", backup.to_str().unwrap()])
+            .status
+            .success()
+    );
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    for name in ["library.db", "library.db-wal", "decisions.jsonl"] {
+        assert_eq!(mode(&data.join(name)), 0o600, "{name}");
+    }
+    assert_eq!(mode(&backup), 0o600);
+    // What its owner lets others do stays so.
+    drop(daemon);
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o750)).unwrap();
+    lab.index();
+    assert_eq!(mode(&data), 0o750);
 }

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
-use crate::lab::{Daemon, Lab};
+use crate::lab::{Daemon, Lab, limited};
 
 fn lab() -> (Lab, Daemon, String) {
     let lab = Lab::new();
@@ -359,4 +359,49 @@ fn browsers_are_told_to_keep_it_to_themselves() {
         ("sec-fetch-mode", "navigate"),
     ];
     assert_eq!(get(&daemon, "/", &visit).status, 200);
+}
+
+/// Whoever only holds connections keeps nobody out, and no reader of events either.
+#[cfg(unix)]
+#[test]
+fn many_idle_connections_leave_room_for_others() {
+    let lab = Lab::new();
+    lab.add("a.png", 1);
+    let serve = lab.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let daemon = Daemon::start(limited(&lab, &serve, 256));
+    daemon.wait_for_images(1);
+    let connect = || TcpStream::connect(&daemon.address);
+    let mut events: Vec<_> = (0..40).map(|_| connect().unwrap()).collect();
+    for stream in &mut events {
+        let head = "GET /api/v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut start = [0; 12];
+        stream.read_exact(&mut start).unwrap();
+        assert_eq!(&start, b"HTTP/1.1 200");
+    }
+    // Some say nothing, and some never end what they say.
+    let mut idle = Vec::new();
+    for at in 0..600 {
+        let mut stream = connect().unwrap();
+        if at % 2 == 0 {
+            let _ = stream.write_all(b"GET /api/v1/tags HTTP/1.1\r\nhost: ");
+        }
+        idle.push(stream);
+    }
+    for _ in 0..50 {
+        assert_eq!(daemon.images().len(), 1);
+    }
+    assert_eq!(daemon.get("/health/ready").0, 200);
+    lab.add("b.png", 2);
+    daemon.wait_for_images(2);
+    // A reader of events was cut off neither.
+    for stream in &mut events {
+        let mut told = Vec::new();
+        let mut bytes = [0; 1024];
+        while !String::from_utf8_lossy(&told).contains("event:image") {
+            let count = stream.read(&mut bytes).unwrap();
+            assert!(count > 0, "a reader was cut off");
+            told.extend_from_slice(&bytes[..count]);
+        }
+    }
 }

@@ -434,3 +434,21 @@ fn follow(stderr: ChildStderr) -> Receiver<String> {
 pub(crate) fn demo_library(folder: &Path) -> Vec<pixdex::demo::Picture> {
     pixdex::demo::write_library(folder, |_| {}).unwrap()
 }
+
+/// The same daemon, with no more files open at once than these.
+#[cfg(unix)]
+pub(crate) fn limited(lab: &Lab, serve: &Command, files: u32) -> Command {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\"")])
+        .arg(serve.get_program())
+        .args(serve.get_args())
+        .arg(lab.photos())
+        .envs(
+            serve
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .env("PIXDEX_INGEST__SETTLE_MS", "300");
+    command
+}

@@ -10,7 +10,7 @@ use std::process::Command;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::lab::{Daemon, Lab, picture, run_by};
+use crate::lab::{Daemon, Lab, limited, picture, run_by};
 use crate::mounts::{NAMESPACE, can_be_apart};
 
 /// Nobody's number: root may read whatever it likes, and so sees no trouble.
@@ -144,20 +144,8 @@ fn a_folder_that_cannot_be_looked_into_keeps_what_is_in_it() {
 #[test]
 fn no_descriptors_left_is_one_trouble_that_passes() {
     let lab = Lab::new();
-    let inner = lab.command(&["serve", "--listen", "127.0.0.1:0"]);
-    let mut command = Command::new("sh");
-    command
-        .args(["-c", "ulimit -n 80; exec \"$0\" \"$@\""])
-        .arg(inner.get_program())
-        .args(inner.get_args())
-        .arg(lab.photos())
-        .envs(
-            inner
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        )
-        .env("PIXDEX_INGEST__SETTLE_MS", "300");
-    let daemon = Daemon::start(command);
+    let serve = lab.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let daemon = Daemon::start(limited(&lab, &serve, 40));
     let clients: Vec<TcpStream> = (0..100)
         .map_while(|_| TcpStream::connect(&daemon.address).ok())
         .collect();

@@ -103,6 +103,7 @@ impl Backend<'_> {
             Backend::Daemon(client) => client.get("tags", &[]),
             Backend::Own { store, .. } => Ok(Tags {
                 tags: store.tag_counts()?,
+                cursor: None,
             }),
         }
     }
@@ -135,6 +136,7 @@ impl Backend<'_> {
             Backend::Daemon(client) => client.at_work().get("decisions", &[]),
             Backend::Own { store, .. } => Ok(Decisions {
                 decisions: store.decisions(&WhichDecisions::default())?,
+                cursor: None,
             }),
         }
     }

@@ -5,6 +5,7 @@ use warp::hyper::body::Bytes;
 
 use super::Api;
 use super::error::ApiError;
+use super::paging::{PAGE, page};
 use super::params::{Known, image_hash, one};
 use super::request::Request;
 use crate::search::SearchError;
@@ -15,7 +16,7 @@ use crate::wire::{DecideMany, DecideOne, Decided, Decisions, SearchRequest};
 type Result<T> = std::result::Result<T, ApiError>;
 
 /// Which decisions are listed; all of them where nothing is said.
-pub(super) const WHICH: Known = &[&[one("set"), one("label"), one("image")]];
+pub(super) const WHICH: Known = &[&[one("set"), one("label"), one("image")], &PAGE];
 
 pub(super) fn list(Request { api, params, .. }: &Request) -> Result<Decisions> {
     let which = WhichDecisions {
@@ -28,9 +29,10 @@ pub(super) fn list(Request { api, params, .. }: &Request) -> Result<Decisions> {
             .map(|id| Ok::<_, ApiError>(vec![image_hash(id)?]))
             .transpose()?,
     };
-    Ok(Decisions {
-        decisions: api.library.store.decisions(&which)?,
-    })
+    let all = api.library.store.decisions(&which)?;
+    let key = |on: &Decision| vec![on.set.clone(), on.label.clone(), on.image.to_string()];
+    let (decisions, cursor) = page(params, all, key)?;
+    Ok(Decisions { decisions, cursor })
 }
 
 /// The image that one decision is about, and its label, as they stand in the address.

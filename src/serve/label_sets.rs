@@ -3,7 +3,10 @@
 use warp::hyper::body::Bytes;
 
 use super::error::ApiError;
+use super::paging::{PAGE, page};
+use super::params::Known;
 use super::request::Request;
+use crate::store::TagCount;
 use crate::wire::{Applied, LabelSetReport, LabelSets, Preview, Tags};
 
 type Result<T> = std::result::Result<T, ApiError>;
@@ -52,8 +55,13 @@ pub(super) fn delete(request: &Request) -> Result<Applied> {
     Ok(Applied::sum(&tagger.delete(&name)?))
 }
 
-pub(super) fn tags(Request { api, .. }: &Request) -> Result<Tags> {
-    Ok(Tags {
-        tags: api.library.store.tag_counts()?,
-    })
+/// What is asked of the list of tags.
+pub(super) const TAGS: Known = &[&PAGE];
+
+/// All tags, the most frequent first; page by page by set and label.
+pub(super) fn tags(Request { api, params, .. }: &Request) -> Result<Tags> {
+    let all = api.library.store.tag_counts()?;
+    let key = |tag: &TagCount| vec![tag.set.clone(), tag.label.clone()];
+    let (tags, cursor) = page(params, all, key)?;
+    Ok(Tags { tags, cursor })
 }

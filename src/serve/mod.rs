@@ -18,6 +18,7 @@ mod health;
 mod label_sets;
 mod live;
 mod page;
+mod paging;
 mod params;
 mod request;
 mod routes;

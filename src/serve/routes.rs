@@ -210,7 +210,7 @@ pub(super) static ROUTES: &[Route] = &[
     },
     get(
         "/api/v1/tags",
-        &[],
+        label_sets::TAGS,
         Reading(|request| json(label_sets::tags(request))),
     ),
     get(
@@ -246,7 +246,7 @@ pub(super) static ROUTES: &[Route] = &[
     ),
     get(
         "/api/v1/failures",
-        &[],
+        status::FAILURES,
         Reading(|request| json(status::failures(request))),
     ),
     Route {

@@ -2,9 +2,14 @@
 
 use super::Api;
 use super::error::ApiError;
+use super::paging::{PAGE, page};
+use super::params::Known;
 use super::request::Request;
 use crate::upkeep::ReembeddingProgress;
-use crate::wire::{Failures, LoadedModel, ModelStatus, Rescan, RunningStatus, Status, WatchReport};
+use crate::wire::{
+    FailedFile, Failures, LoadedModel, ModelStatus, Rescan, RunningStatus, Status, WaitingFile,
+    WatchReport,
+};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
@@ -47,8 +52,45 @@ fn watching(api: &Api) -> WatchReport {
     report
 }
 
-pub(super) fn failures(Request { api, .. }: &Request) -> Result<Failures> {
-    Ok(Failures::stored(&api.library.store)?)
+/// What is asked of the list of failures.
+pub(super) const FAILURES: Known = &[&PAGE];
+
+/// All files that are not indexed: in pages those that failed come before those that wait, each by their paths.
+pub(super) fn failures(Request { api, params, .. }: &Request) -> Result<Failures> {
+    let Failures {
+        failures, waiting, ..
+    } = Failures::stored(&api.library.store)?;
+    let failed = failures.into_iter().map(Left::Failed);
+    let all = failed.chain(waiting.into_iter().map(Left::Waiting));
+    let (left, cursor) = page(params, all.collect(), Left::key)?;
+    let mut failures = Failures {
+        failures: Vec::new(),
+        waiting: Vec::new(),
+        cursor,
+    };
+    for file in left {
+        match file {
+            Left::Failed(file) => failures.failures.push(file),
+            Left::Waiting(file) => failures.waiting.push(file),
+        }
+    }
+    Ok(failures)
+}
+
+/// A file that is not indexed.
+enum Left {
+    Failed(FailedFile),
+    Waiting(WaitingFile),
+}
+
+impl Left {
+    fn key(&self) -> Vec<String> {
+        let (sort, path) = match self {
+            Left::Failed(file) => ("failed", &file.path),
+            Left::Waiting(file) => ("waiting", &file.path),
+        };
+        vec![sort.to_owned(), path.clone()]
+    }
 }
 
 pub(super) fn rescan(Request { api, .. }: &Request) -> Rescan {

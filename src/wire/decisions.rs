@@ -10,6 +10,9 @@ use crate::store::{ContentHash, Decision, LabelName, Verdict};
 pub struct Decisions {
     /// By label set, label and image.
     pub decisions: Vec<Decision>,
+    /// Where the next page begins, of a page that is not the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
 }
 
 /// A decision on the image and the label that the address names.

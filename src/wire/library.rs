@@ -9,6 +9,9 @@ use crate::store::{self, Failure, Store, StoreError, TagCount};
 pub struct Tags {
     /// The labels.
     pub tags: Vec<TagCount>,
+    /// Where the next page begins, of a page that is not the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
 }
 
 /// Files that are not indexed.
@@ -18,6 +21,9 @@ pub struct Failures {
     pub failures: Vec<FailedFile>,
     /// Those that could not be read for the time being, the next to be tried first.
     pub waiting: Vec<WaitingFile>,
+    /// Where the next page begins, of a page that is not the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
 }
 
 /// A file that could not be read for the time being. Its image, where it had one, stays.
@@ -81,6 +87,7 @@ impl Failures {
         Ok(Failures {
             failures: store.failures()?.into_iter().map(failed).collect(),
             waiting: store.waiting()?.into_iter().map(waiting).collect(),
+            cursor: None,
         })
     }
 }

@@ -21,7 +21,7 @@ pub use crate::upkeep::{ForgetReport, KnownRoot, PurgeReport, ReembeddingReport}
 pub use crate::watch::{WatchNote, WatchReport};
 pub use decisions::{DecideMany, DecideOne, Decided, Decisions};
 pub use label_sets::{Applied, LabelSetReport, LabelSets};
-pub use library::{ErrorBody, FailedFile, Failures, Health, Rescan, Tags};
+pub use library::{ErrorBody, FailedFile, Failures, Health, Rescan, Tags, WaitingFile};
 pub use search::{
     BadSearch, DEFAULT_LIMIT, FilterRequest, MAX_LIMIT, SearchRequest, TagsRequest, TermRequest,
     read_limit,

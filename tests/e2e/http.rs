@@ -405,3 +405,110 @@ fn many_idle_connections_leave_room_for_others() {
         }
     }
 }
+
+#[test]
+fn long_lists_are_given_in_pages() {
+    let lab = Lab::new();
+    lab.add("a.png", 1);
+    (0..5).for_each(|at| fs::write(lab.photo(&format!("{at}.jpg")), "no picture").unwrap());
+    let label = |at| format!("[[labels]]\nname = 'label {at}'\n");
+    let labels = (0..9).map(label).collect::<Vec<_>>().concat();
+    lab.write_labels("set", &labels);
+    let daemon = lab.serve();
+    daemon.wait_for_images(1);
+    daemon.wait_until(|daemon| {
+        let failures = daemon.get("/api/v1/failures").1["failures"].clone();
+        failures
+            .as_array()
+            .is_some_and(|failures| failures.len() == 5)
+    });
+    let id = daemon.images()[0]["id"].as_str().unwrap().to_owned();
+    for at in 0..9 {
+        let path = format!("/api/v1/images/{id}/decisions/set/label%20{at}");
+        let body = "{\"decision\": \"confirmed\"}";
+        assert_eq!(ask(&daemon, "PUT", &path, &[], body).status, 200);
+    }
+    for (list, count) in [("decisions", 9_usize), ("tags", 9), ("failures", 5)] {
+        let (mut all, mut pages, mut cursor) = (Vec::new(), 0, String::new());
+        loop {
+            let path = format!("/api/v1/{list}?limit=2{cursor}");
+            let (status, page) = daemon.get(&path);
+            assert_eq!(status, 200, "{path}: {page}");
+            let entries = page[list].as_array().unwrap().clone();
+            assert!((1..=2).contains(&entries.len()), "{page}");
+            all.extend(entries);
+            pages += 1;
+            match page["cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!((all.len(), pages), (count, count.div_ceil(2)), "{list}");
+        let whole = daemon.get(&format!("/api/v1/{list}")).1;
+        let whole = whole[list].as_array().unwrap();
+        assert!(all.iter().all(|entry| whole.contains(entry)), "{list}");
+        let none = get(&daemon, &format!("/api/v1/{list}?cursor=none"), &[]);
+        assert_eq!((none.status, none.code().as_str()), (400, "bad_cursor"));
+    }
+}
+
+/// Large bodies that come at once are held in memory up to a bound, and the rest is told to come back.
+#[cfg(target_os = "linux")]
+#[test]
+fn large_bodies_at_once_take_bounded_memory() {
+    const BODY_BYTES: usize = 30 << 20;
+    let (_lab, daemon, _) = lab();
+    let before_kb = daemon.peak_kb();
+    let send = || {
+        let mut stream = TcpStream::connect(&daemon.address).unwrap();
+        let head = format!(
+            "POST /api/v1/search HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n",
+            BODY_BYTES + 1
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let piece = vec![b' '; 1 << 20];
+        // All but the last byte; where it is turned away the daemon reads no further.
+        for _ in 0..BODY_BYTES >> 20 {
+            if stream.write_all(&piece).is_err() {
+                break;
+            }
+        }
+        stream
+    };
+    let streams: Vec<TcpStream> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..40).map(|_| scope.spawn(send)).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    let taken_kb = daemon.peak_kb() - before_kb;
+    assert!(taken_kb < 700 << 10, "{taken_kb} kB for bodies of 1,200 MB");
+    assert_eq!(daemon.get("/api/v1/tags").0, 200);
+    drop(streams);
+}
+
+#[test]
+fn who_is_not_ready_says_what_is_wrong() {
+    let (lab, daemon, _) = lab();
+    let ready = || get(&daemon, "/health/ready", &[]);
+    assert_eq!(ready().status, 200);
+    let database = rusqlite::Connection::open(lab.data().join("library.db")).unwrap();
+    let rename = |from: &str, to: &str| {
+        let legacy = database.pragma_update(None, "legacy_alter_table", true);
+        legacy.unwrap();
+        let rename = format!("ALTER TABLE {from} RENAME TO {to}");
+        database.execute_batch(&rename).unwrap();
+    };
+    rename("files", "away");
+    let refused = ready();
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (503, "not_ready")
+    );
+    assert!(String::from_utf8_lossy(&refused.body).contains("database"));
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(get(&daemon, "/health/live", &[]).status, 200);
+    rename("away", "files");
+    assert_eq!(ready().status, 200);
+}

@@ -218,6 +218,17 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
+    /// The most memory that was resident, in kilobytes.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak_kb(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmHWM"))
+            .unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
     pub(crate) fn start(command: Command) -> Daemon {
         let daemon = Daemon::spawn(command);
         let line = daemon.wait_for_log("listening address=");

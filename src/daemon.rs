@@ -12,6 +12,7 @@ use crate::hooks;
 use crate::ingest::Ingest;
 use crate::library::{self, Library, Opened};
 use crate::serve::{self, Api, Live};
+use crate::service;
 use crate::sidecar::Sidecars;
 use crate::stop::{Stop, Threads};
 use crate::store::Store;
@@ -59,6 +60,7 @@ pub(crate) async fn run(
         }
     };
     info!(%address, folders = watched, images, "listening");
+    tokio::spawn(service::tell(stop.clone()));
     serve::run(listener, &live, stop).await;
     info!("stopping");
     let deadline = stop.deadline();

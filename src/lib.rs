@@ -138,6 +138,8 @@ pub mod wire;
 
 pub(crate) mod serve;
 
+mod service;
+
 pub(crate) mod daemon;
 
 pub mod demo;

@@ -34,6 +34,7 @@ mod purge;
 mod roots;
 mod search;
 mod serve;
+mod shell;
 mod status;
 mod tags;
 mod vectors;
@@ -137,6 +138,10 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Measure how often the model is right on pictures whose classes are known
     Eval(eval::Eval),
+    /// Print what completes this command line in a shell
+    Completions(shell::Completions),
+    /// Write the pages of the manual into a folder
+    Man(shell::Man),
     /// Try pixdex on a library of drawn pictures that it makes by itself; needs no network
     Demo(demo::Demo),
 }
@@ -213,6 +218,8 @@ impl Cli {
             Command::Embed(command) => command.run(&config),
             Command::Inspect(command) => command.run(&config),
             Command::Eval(command) => command.run(&config),
+            Command::Completions(command) => command.run(),
+            Command::Man(command) => command.run(),
             Command::Demo(command) => command.run(config),
         }
     }
@@ -295,8 +302,10 @@ fn log_field(
 
 /// The log goes to standard error: standard output is the answer.
 fn start_log(filter: &str) -> Result<()> {
-    // notify warns of each folder that it watched and that is gone, which is no news.
-    let filter = EnvFilter::try_new(format!("notify=error,hnsw_rs=warn,{filter}"))?;
+    // notify warns of each folder that it watched and that is gone, which is no news; the others tell where they were built.
+    let filter = EnvFilter::try_new(format!(
+        "notify=error,hnsw_rs=warn,rusqlite_migration=warn,{filter}"
+    ))?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)

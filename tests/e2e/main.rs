@@ -34,6 +34,7 @@ mod queries;
 mod readers;
 mod readme;
 mod restart;
+mod service;
 mod sidecars;
 mod tags;
 mod terminal;

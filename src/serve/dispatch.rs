@@ -2,7 +2,7 @@
 //! before anything is held in memory for it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{Stream, TryStreamExt};
 use percent_encoding::percent_decode_str;
@@ -77,11 +77,22 @@ where
     S: Stream<Item = std::result::Result<B, warp::Error>>,
     B: Buf,
 {
+    let started = Instant::now();
     let answered = match check_sizes(&head).and_then(|()| check_guard(&live, &head)) {
         Ok(()) => routed(&live, &head, body).await,
         Err(error) => Err(error),
     };
     let response = answered.unwrap_or_else(ApiError::into_response);
+    // Others are of no address: each would be a figure of its own.
+    let (routes, _) = routes::at(&head.path);
+    if let Some(route) = routes.first() {
+        let method = routes
+            .iter()
+            .find(|route| route.method.name() == head.method);
+        let method = method.map_or("other", |route| route.method.name());
+        let requests = &live.now().clients.requests;
+        requests.count(method, route.path, response.status(), started.elapsed());
+    }
     with_rules_for_browsers(response)
 }
 

@@ -17,6 +17,7 @@ mod guard;
 mod health;
 mod label_sets;
 mod live;
+mod metrics;
 mod page;
 mod paging;
 mod params;
@@ -67,6 +68,7 @@ struct Clients {
     keep_days: KeepDays,
     guard: Arc<guard::Guard>,
     room: dispatch::Room,
+    requests: metrics::Requests,
     most_connections: usize,
     streams: events::Streams,
 }
@@ -84,6 +86,7 @@ impl Api {
             keep_days: KeepDays::of(config),
             guard: Arc::new(guard::Guard::new(&config.http.hosts)),
             room: dispatch::Room::new(config.http.max_requests),
+            requests: metrics::Requests::new(),
             most_connections: config.http.max_connections,
             streams: events::Streams::new(stop.clone()),
         };

@@ -5,7 +5,7 @@ use super::answer::{Answer, JSON, json};
 use super::error::ApiError;
 use super::params::Known;
 use super::request::Request;
-use super::{decisions, events, files, health, label_sets, page, search, status, upkeep};
+use super::{decisions, events, files, health, label_sets, metrics, page, search, status, upkeep};
 use crate::tag;
 
 /// Some pictures to search with, written in base64.
@@ -146,6 +146,10 @@ pub(super) static ROUTES: &[Route] = &[
         &[],
         Vital(|request| json(health::ready(request))),
     ),
+    Route {
+        gives: metrics::MEDIA_TYPE,
+        ..get("/metrics", &[], Vital(metrics::metrics))
+    },
     get(
         "/api/v1/images",
         search::LIST,

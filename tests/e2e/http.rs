@@ -512,3 +512,49 @@ fn who_is_not_ready_says_what_is_wrong() {
     rename("away", "files");
     assert_eq!(ready().status, 200);
 }
+
+#[test]
+fn figures_are_told_in_the_words_of_prometheus() {
+    let (_lab, daemon, id) = lab();
+    for path in [
+        format!("/api/v1/images/{id}"),
+        "/api/v1/images/zzz".to_owned(),
+        "/zzz/x".to_owned(),
+    ] {
+        daemon.get(&path);
+    }
+    let answer = get(
+        &daemon,
+        "/metrics",
+        &[(
+            "accept",
+            "application/openmetrics-text;version=1.0.0,text/plain;q=0.5",
+        )],
+    );
+    assert_eq!(answer.status, 200);
+    assert!(
+        answer
+            .header("content-type")
+            .starts_with("application/openmetrics-text")
+    );
+    let text = String::from_utf8(answer.body).unwrap();
+    for line in [
+        "pixdex_images 1",
+        "pixdex_files{state=\"indexed\"} 1",
+        "pixdex_files_indexed_total 1",
+        "pixdex_trouble 0",
+        "pixdex_label_sets 1",
+        "pixdex_http_request_seconds_count{method=\"GET\",path=\"/api/v1/images/{image}\",status=\"400\"} 1",
+        "# EOF",
+    ] {
+        assert!(text.lines().any(|told| told == line), "{line}: {text}");
+    }
+    assert!(
+        text.contains("pixdex_decoding_memory_bytes ")
+            && text.contains("pixdex_folder_online{folder=")
+    );
+    assert!(
+        !text.contains(&id) && !text.contains("zzz"),
+        "no address is a figure of its own: {text}"
+    );
+}

@@ -78,13 +78,13 @@ where
     B: Buf,
 {
     let started = Instant::now();
+    let (routes, parts) = routes::at(&head.path);
     let answered = match check_sizes(&head).and_then(|()| check_guard(&live, &head)) {
-        Ok(()) => routed(&live, &head, body).await,
+        Ok(()) => routed(&live, &head, (&routes, parts), body).await,
         Err(error) => Err(error),
     };
     let response = answered.unwrap_or_else(ApiError::into_response);
     // Others are of no address: each would be a figure of its own.
-    let (routes, _) = routes::at(&head.path);
     if let Some(route) = routes.first() {
         let method = routes
             .iter()
@@ -102,12 +102,16 @@ pub(super) fn not_understood() -> Response {
     with_rules_for_browsers(error.into_response())
 }
 
-async fn routed<S, B>(live: &Live, head: &Head, body: S) -> Result<Response>
+async fn routed<S, B>(
+    live: &Live,
+    head: &Head,
+    (routes, parts): (&[&'static Route], Vec<&str>),
+    body: S,
+) -> Result<Response>
 where
     S: Stream<Item = std::result::Result<B, warp::Error>>,
     B: Buf,
 {
-    let (routes, parts) = routes::at(&head.path);
     if routes.is_empty() {
         return Err(ApiError::not_found(
             "not_found",
@@ -120,7 +124,7 @@ where
         method => method,
     };
     let Some(route) = routes.iter().find(|route| route.method.name() == method) else {
-        return Ok(other_method(&routes, &head.method));
+        return Ok(other_method(routes, &head.method));
     };
     if !takes(&head.headers, route.gives) {
         let message = format!(

@@ -154,7 +154,7 @@ where
         body,
     };
     let answer = worked(route, request, live, &room).await?;
-    form::give(answer, &head.headers)
+    form::give(answer, &head.method, &head.headers)
 }
 
 /// Runs a handler where it may do what it does.

@@ -13,7 +13,7 @@ use warp::http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING,
     CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE, VARY,
 };
-use warp::http::{HeaderMap, HeaderValue, StatusCode};
+use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use warp::hyper::body::Bytes;
 use warp::reply::{self, Reply, Response};
 
@@ -47,8 +47,13 @@ const NOT_IN_NAMES: &AsciiSet = &CONTROLS
     .add(b'{')
     .add(b'}');
 
-/// The answer in the form that these headers ask for.
-pub(super) fn give(answer: Answer, asked: &HeaderMap) -> Result<Response, ApiError> {
+/// The answer in the form that these headers ask for. Only what is read may be there already, or be asked for in parts.
+pub(super) fn give(
+    answer: Answer,
+    method: &Method,
+    asked: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let is_read = matches!(*method, Method::GET | Method::HEAD);
     let Answer {
         media_type,
         content,
@@ -57,6 +62,7 @@ pub(super) fn give(answer: Answer, asked: &HeaderMap) -> Result<Response, ApiErr
         modified,
         name,
     } = answer;
+    let cache = if is_read { cache } else { Cache::Never };
     let content = match content {
         Content::Stream(response) => return Ok(with_cache(response, cache)),
         content => content,
@@ -70,7 +76,7 @@ pub(super) fn give(answer: Answer, asked: &HeaderMap) -> Result<Response, ApiErr
     let tag = format!("\"{tag}{}\"", if is_packed { "-gzip" } else { "" });
     let tag: ETag = tag.parse().map_err(ApiError::internal)?;
     let modified = modified.map(LastModified::from);
-    let mut response = if is_known(asked, &tag, modified) {
+    let mut response = if is_read && is_known(asked, &tag, modified) {
         let mut response = Response::default();
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
@@ -78,13 +84,18 @@ pub(super) fn give(answer: Answer, asked: &HeaderMap) -> Result<Response, ApiErr
         match content {
             Content::Bytes(bytes) if is_packed => packed(&bytes)?,
             Content::Bytes(bytes) => Response::new(bytes.into()),
-            Content::File(file, length) => part(file, length, asked, &tag, modified)?,
+            Content::File(file, length) => {
+                let range = asked.get(RANGE).filter(|_| *method == Method::GET);
+                part(file, length, range, asked, &tag, modified)?
+            }
             Content::Stream(response) => response,
         }
     };
     let is_whole = response.status() != StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
-    headers.typed_insert(tag);
+    if is_read {
+        headers.typed_insert(tag);
+    }
     if let Some(modified) = modified {
         headers.typed_insert(modified);
     }
@@ -167,6 +178,7 @@ fn packed(bytes: &Bytes) -> Result<Response, ApiError> {
 fn part(
     mut file: std::fs::File,
     length: u64,
+    range_asked: Option<&HeaderValue>,
     asked: &HeaderMap,
     tag: &ETag,
     modified: Option<LastModified>,
@@ -174,7 +186,7 @@ fn part(
     let is_of_other = asked
         .typed_get::<IfRange>()
         .is_some_and(|if_range| if_range.is_modified(Some(tag), modified.as_ref()));
-    let wanted = asked.get(RANGE).filter(|_| !is_of_other);
+    let wanted = range_asked.filter(|_| !is_of_other);
     let wanted = wanted.and_then(|value| range(value.to_str().ok()?, length));
     let (status, bytes) = match wanted {
         None => (StatusCode::OK, 0..length),

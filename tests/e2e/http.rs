@@ -123,6 +123,17 @@ fn every_address_tells_its_methods_and_its_head() {
             "{path}"
         );
     }
+    // What is done is done again, and kept by nobody.
+    let search = "/api/v1/search";
+    let found = ask(
+        &daemon,
+        "POST",
+        search,
+        &[("if-none-match", "*")],
+        "{\"q\": \"a\"}",
+    );
+    assert_eq!((found.status, found.header("etag")), (200, ""));
+    assert_eq!(found.header("cache-control"), "no-store");
     for path in [
         "/none",
         "/api/v1/none",
@@ -191,6 +202,9 @@ fn originals_are_given_in_parts() {
             "{headers:?}"
         );
     }
+    let head = ask(&daemon, "HEAD", &path, &[("range", "bytes=0-9")], "");
+    let said = head.header("content-length");
+    assert_eq!((head.status, said), (200, &*length.to_string()));
     let behind = get(&daemon, &path, &[("range", "bytes=99999999-")]);
     assert_eq!(
         (behind.status, behind.code().as_str()),

@@ -18,12 +18,13 @@ pub(super) struct Frames {
 
 /// The number under which a frame is kept.
 pub(super) fn row(frame: FrameId) -> ImageId {
-    ImageId(-frame.0)
+    ImageId(frame.0.saturating_neg())
 }
 
 /// The frame that is kept under this number; none where an image is.
 pub(super) fn frame_at(row: ImageId) -> Option<FrameId> {
-    (row.0 < 0).then_some(FrameId(-row.0))
+    // A file that was tampered with has any number.
+    (row.0 < 0).then(|| FrameId(row.0.saturating_neg()))
 }
 
 impl Frames {
@@ -134,6 +135,13 @@ mod tests {
 
     fn ids(ids: &[i64]) -> Vec<ImageId> {
         ids.iter().copied().map(ImageId).collect()
+    }
+
+    #[test]
+    fn any_number_below_zero_is_a_frame() {
+        assert_eq!(frame_at(row(FrameId(5))), Some(FrameId(5)));
+        assert_eq!(frame_at(ImageId(5)), None);
+        assert_eq!(frame_at(ImageId(i64::MIN)), Some(FrameId(i64::MAX)));
     }
 
     #[test]

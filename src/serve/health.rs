@@ -11,7 +11,7 @@ pub(super) fn ok() -> Health {
     }
 }
 
-/// Whether the database, the model and the index answer, with what is wrong where they do not.
+/// Whether the database and the model answer, with what is wrong where they do not.
 pub(super) fn ready(Request { api, .. }: &Request) -> Result<Health, ApiError> {
     let library = &api.library;
     let count = library.store.image_count();

@@ -82,13 +82,16 @@ impl Writer {
         }
         index.remove(&recorded.orphaned);
         drop(sets);
-        self.library.tagger.hand_on(&recorded.joined)?;
         for path in &recorded.parted {
             let _ = self.returned.send(Returned::Look(path.clone()));
         }
         self.tell(&records);
         if let Err(error) = self.announce(&recorded) {
             warn!(%error, "the event stream is not told of images");
+        }
+        // The batch is written and told, and stays so.
+        if let Err(error) = self.library.tagger.hand_on(&recorded.joined) {
+            warn!(%error, "what was decided about companions does not count for the pictures that stand for them");
         }
         Ok(())
     }

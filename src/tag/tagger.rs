@@ -33,7 +33,7 @@ use crate::embed::Embedder;
 use crate::index::Vectors;
 use crate::store::{
     AppliedSet, ContentHash, Decision, ImageId, ImageTags, LabelRef, SetApplied, SetName, Store,
-    Verdict, WhichDecisions,
+    Verdict,
 };
 
 /// The fact under which a library remembers which folder its sets came from.
@@ -326,30 +326,12 @@ impl Tagger {
     /// What was decided about an image counts for the one that stands for it from now on, unless something else was decided about
     /// that.
     pub fn hand_on(&self, joined: &[(ImageId, ImageId)]) -> Result<(), TagError> {
-        let store = &self.state.store;
-        let of = |image| WhichDecisions {
-            images: Some(vec![image]),
-            ..WhichDecisions::default()
-        };
-        for (companion, main) in joined {
-            let hashes = store.hashes(&[*companion, *main])?;
-            let &[companion, main] = hashes.as_slice() else {
-                continue;
-            };
-            let decided = store.decisions(&of(main))?;
-            let is_new = |decision: &Decision| {
-                let mut decided = decided.iter();
-                !decided.any(|on| (&on.set, &on.label) == (&decision.set, &decision.label))
-            };
-            let decisions = store.decisions(&of(companion))?.into_iter();
-            let new = decisions.filter(is_new).map(|decision| Decision {
-                image: main,
-                ..decision
-            });
-            let new: Vec<Decision> = new.collect();
-            if !new.is_empty() {
-                self.decide(&new)?;
-            }
+        if joined.is_empty() {
+            return Ok(());
+        }
+        let decisions = self.state.store.decisions_of_companions(joined)?;
+        if !decisions.is_empty() {
+            self.decide(&decisions)?;
         }
         Ok(())
     }

@@ -15,7 +15,8 @@ pub(crate) async fn tell(stop: Stop) {
         }
     };
     told(NotifyState::Ready);
-    let within = sd_notify::watchdog_enabled();
+    // No interval can be of no length.
+    let within = sd_notify::watchdog_enabled().filter(|within| !within.is_zero());
     let turns = async {
         match within {
             Some(within) => {

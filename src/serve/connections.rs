@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -34,6 +34,9 @@ const HEAD_WITHIN: Duration = Duration::from_secs(30);
 /// As many bytes of a request's head are held.
 const MOST_HEAD_BYTES: usize = 256 << 10;
 
+/// Who takes nothing of an answer for so long makes room for others. A stream of events says something more often.
+const STALLED_AFTER: Duration = Duration::from_mins(1);
+
 /// When no descriptor is left for another connection, this is waited for one to end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -57,6 +60,8 @@ struct Connection {
     address: IpAddr,
     /// Requests that are not answered to the end.
     answers: AtomicUsize,
+    /// Whether an answer is on its way, so that nothing is waited for but its reader.
+    is_sending: AtomicBool,
     used: Mutex<Instant>,
     ended: Notify,
 }
@@ -91,6 +96,7 @@ impl Connections {
         let connection = Arc::new(Connection {
             address,
             answers: AtomicUsize::new(0),
+            is_sending: AtomicBool::new(false),
             used: Mutex::new(Instant::now()),
             ended: Notify::new(),
         });
@@ -135,8 +141,18 @@ impl Open {
 }
 
 impl Connection {
+    /// Nothing is answered on it, or its reader has taken nothing of the answer for long.
     fn is_idle(&self) -> bool {
-        self.answers.load(Ordering::Relaxed) == 0
+        let is_answered = self.answers.load(Ordering::Relaxed) == 0;
+        is_answered || self.is_sending.load(Ordering::Relaxed) && self.unused() > STALLED_AFTER
+    }
+
+    fn unused(&self) -> Duration {
+        locked(&self.used).elapsed()
+    }
+
+    fn is_used(&self) {
+        *locked(&self.used) = Instant::now();
     }
 }
 
@@ -152,7 +168,8 @@ impl Answering {
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        *locked(&self.0.used) = Instant::now();
+        self.0.is_used();
+        self.0.is_sending.store(false, Ordering::Relaxed);
         self.0.answers.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -160,7 +177,7 @@ impl Drop for Answering {
 /// An answer's body, with which the answer ends.
 struct Answered<B> {
     body: Pin<Box<B>>,
-    _answering: Answering,
+    answering: Answering,
 }
 
 impl<B: Body> Body for Answered<B> {
@@ -171,6 +188,7 @@ impl<B: Body> Body for Answered<B> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        self.answering.0.is_used();
         self.body.as_mut().poll_frame(context)
     }
 
@@ -247,9 +265,11 @@ fn whole(
         Ok(answer) => answer,
         Err(never) => match never {},
     };
+    answering.0.is_used();
+    answering.0.is_sending.store(true, Ordering::Relaxed);
     answer.map(|body| Answered {
         body: Box::pin(body),
-        _answering: answering,
+        answering,
     })
 }
 
@@ -314,6 +334,12 @@ mod tests {
             .map(|place| Answering::begin(&place.connection))
             .into();
         assert!(connections.place(address(4)).is_none());
+        // Who has not read on for long is of no use, though an answer is on its way; who waits for one is.
+        let long_ago = Instant::now().checked_sub(2 * STALLED_AFTER).unwrap();
+        *locked(&other.connection.used) = long_ago;
+        assert!(!other.connection.is_idle());
+        other.connection.is_sending.store(true, Ordering::Relaxed);
+        assert!(other.connection.is_idle());
         drop((busy, all));
         // Now the first is of no use either; the places of those that left are free.
         drop(third);

@@ -9,11 +9,12 @@ use percent_encoding::percent_decode_str;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use warp::Buf;
-use warp::http::header::{ACCEPT, ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN};
+use warp::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use warp::hyper::body::Bytes;
 use warp::reply::Response;
 
+use super::accept::{essence, takes_type};
 use super::answer::Answer;
 use super::error::ApiError;
 use super::form;
@@ -126,7 +127,7 @@ where
     let Some(route) = routes.iter().find(|route| route.method.name() == method) else {
         return Ok(other_method(routes, &head.method));
     };
-    if !takes(&head.headers, route.gives) {
+    if !takes_type(&head.headers, route.gives) {
         let message = format!(
             "this address gives `{}`, and the request takes other types",
             route.gives
@@ -231,45 +232,11 @@ fn check_sizes(head: &Head) -> Result<()> {
 }
 
 fn check_guard(live: &Live, head: &Head) -> Result<()> {
-    let text = |name| Some(head.headers.get(name)?.to_str().unwrap_or("?"));
-    let fetch = |name: &str| Some(head.headers.get(name)?.to_str().unwrap_or("?"));
+    let text = |name: &str| Some(head.headers.get(name)?.to_str().unwrap_or("?"));
     let guard = live.now().clients.guard.clone();
-    guard.check(text(HOST), text(ORIGIN))?;
-    check_site(&head.path, fetch("sec-fetch-site"), fetch("sec-fetch-mode"))?;
+    guard.check(text("host"), text("origin"))?;
+    check_site(&head.path, text("sec-fetch-site"), text("sec-fetch-mode"))?;
     Ok(())
-}
-
-/// Whether the client takes what the route gives. Who says nothing takes all.
-fn takes(asked: &HeaderMap, gives: &str) -> bool {
-    let values = asked.get_all(ACCEPT).into_iter();
-    let texts: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
-    if texts.iter().all(|text| text.trim().is_empty()) {
-        return true;
-    }
-    let essence = |text: &str| {
-        text.split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase()
-    };
-    let gives = essence(gives);
-    let kind = gives.split('/').next().unwrap_or_default();
-    texts.iter().flat_map(|text| text.split(',')).any(|choice| {
-        let mut weights = choice.split(';').skip(1).map(str::trim);
-        let is_refused = weights.any(|weight| {
-            weight
-                .strip_prefix("q=")
-                .is_some_and(|q| q.parse() == Ok(0.0))
-        });
-        let wanted = essence(choice);
-        let is_kind = wanted
-            .strip_suffix("/*")
-            .is_some_and(|wanted| wanted == kind);
-        // A route that gives pictures of many types is not asked for one of them.
-        let is_open = gives == "*/*" || gives.ends_with("/*") && wanted.starts_with(kind);
-        !is_refused && (wanted == "*/*" || wanted == gives || is_kind || is_open)
-    })
 }
 
 /// Who names no type is believed to send what is wanted.
@@ -278,12 +245,11 @@ fn check_type(headers: &HeaderMap, wanted: &Body) -> Result<()> {
         return Ok(());
     };
     let given = given.to_str().unwrap_or("?");
-    let essence = given.split(';').next().unwrap_or_default().trim();
-    let mut media_types = wanted.media_types.iter();
-    if media_types.any(|media_type| media_type.eq_ignore_ascii_case(essence)) {
+    let given = essence(given);
+    if wanted.media_types.contains(&given.as_str()) {
         return Ok(());
     }
-    Err(ApiError::unsupported_type(essence, wanted.media_types))
+    Err(ApiError::unsupported_type(&given, wanted.media_types))
 }
 
 /// A part of an address that people chose: whatever an address cannot hold is written with `%` there.
@@ -360,28 +326,6 @@ fn with_rules_for_browsers(mut response: Response) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn who_takes_a_type_says_so_or_nothing() {
-        let json = "application/json";
-        for (accept, gives, is_taken) in [
-            ("", json, true),
-            ("*/*", json, true),
-            ("application/*", json, true),
-            ("Application/JSON; charset=utf-8", json, true),
-            ("text/html, application/json;q=0.1", json, true),
-            ("text/html", json, false),
-            ("application/json;q=0", json, false),
-            ("image/png", "*/*", true),
-            ("text/html", "text/html; charset=utf-8", true),
-            ("text/plain", "text/html; charset=utf-8", false),
-        ] {
-            let mut asked = HeaderMap::new();
-            asked.insert(ACCEPT, HeaderValue::from_static(accept));
-            assert_eq!(takes(&asked, gives), is_taken, "{accept} {gives}");
-        }
-        assert!(takes(&HeaderMap::new(), json));
-    }
 
     #[tokio::test]
     async fn a_body_takes_no_more_memory_than_there_is_room_for() {

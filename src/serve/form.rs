@@ -10,15 +10,17 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
 use warp::http::header::{
-    ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING,
     CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE, VARY,
 };
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use warp::hyper::body::Bytes;
 use warp::reply::{self, Reply, Response};
 
-use super::answer::{Answer, Cache, Content};
+use super::accept::takes_gzip;
+use super::answer::{self, Answer, Cache, Content};
 use super::error::ApiError;
+use super::metrics;
 
 /// What is shorter is sent as it is: packed it would hardly be shorter.
 const LEAST_PACKED_BYTES: usize = 1_024;
@@ -135,33 +137,12 @@ fn is_known(asked: &HeaderMap, tag: &ETag, modified: Option<LastModified>) -> bo
 
 /// Texts are worth packing; pictures are packed already.
 fn is_text(media_type: &str) -> bool {
-    let is_other = media_type.starts_with("application/json");
+    let is_other = [answer::JSON, metrics::MEDIA_TYPE].contains(&media_type);
     is_other || media_type.starts_with("text/")
 }
 
 fn is_long(content: &Content) -> bool {
     matches!(content, Content::Bytes(bytes) if bytes.len() >= LEAST_PACKED_BYTES)
-}
-
-/// Whether the client says that it unpacks gzip. Who names no encoding takes none.
-fn takes_gzip(asked: &HeaderMap) -> bool {
-    let values = asked.get_all(ACCEPT_ENCODING).into_iter();
-    let texts: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
-    let quality = |wanted: &str| {
-        let mut choices = texts.iter().flat_map(|text| text.split(','));
-        choices.find_map(|choice| {
-            let mut parts = choice.split(';').map(str::trim);
-            let is_wanted = parts.next()?.eq_ignore_ascii_case(wanted);
-            let quality = parts.find_map(|part| part.strip_prefix("q="));
-            is_wanted.then(|| {
-                quality
-                    .map_or(Some(1.0), |text| text.parse().ok())
-                    .unwrap_or(0.0)
-            })
-        })
-    };
-    let quality: f32 = quality("gzip").or_else(|| quality("*")).unwrap_or(0.0);
-    quality > 0.0
 }
 
 fn packed(bytes: &Bytes) -> Result<Response, ApiError> {
@@ -293,23 +274,6 @@ mod tests {
             assert_eq!(range(text, 100), expected, "{text}");
         }
         assert_eq!(range("bytes=0-", 0), Some(Wanted::Nothing));
-    }
-
-    #[test]
-    fn who_takes_gzip_says_so() {
-        for (text, takes) in [
-            ("gzip", true),
-            ("br, GZIP;q=0.5", true),
-            ("*", true),
-            ("gzip;q=0, *", false),
-            ("br, identity", false),
-            ("gzip;q=much", false),
-        ] {
-            let mut asked = HeaderMap::new();
-            asked.insert(ACCEPT_ENCODING, HeaderValue::from_static(text));
-            assert_eq!(takes_gzip(&asked), takes, "{text}");
-        }
-        assert!(!takes_gzip(&HeaderMap::new()));
     }
 
     #[test]

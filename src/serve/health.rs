@@ -2,6 +2,7 @@
 
 use super::error::ApiError;
 use super::request::Request;
+use crate::search::{Query, Slice};
 use crate::wire::Health;
 
 /// Who is answered is answered by a program that turns.
@@ -11,12 +12,11 @@ pub(super) fn ok() -> Health {
     }
 }
 
-/// Whether the database and the model answer, with what is wrong where they do not.
+/// Whether the database, the model and the index answer, with what is wrong where they do not.
 pub(super) fn ready(Request { api, .. }: &Request) -> Result<Health, ApiError> {
-    let library = &api.library;
-    let count = library.store.image_count();
+    let count = api.library.store.image_count();
     count.map_err(|error| ApiError::not_ready(format!("the database does not answer: {error}")))?;
-    let embedded = library.embedder.embed_texts(vec!["ready".to_owned()]);
-    embedded.map_err(|error| ApiError::not_ready(format!("the model does not answer: {error}")))?;
+    let found = api.search.run(&Query::text("ready"), &Slice::first(1));
+    found.map_err(|error| ApiError::not_ready(format!("a search is not answered: {error}")))?;
     Ok(ok())
 }

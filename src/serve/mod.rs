@@ -3,6 +3,7 @@
 //! Handlers wait on nothing themselves: what touches the disk or the model runs on blocking threads, a bounded number at
 //! a time.
 
+mod accept;
 mod answer;
 mod connections;
 mod decisions;

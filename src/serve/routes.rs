@@ -75,8 +75,6 @@ pub(super) enum Work {
 
 pub(super) type Handler = fn(&Request) -> Result<Answer, ApiError>;
 
-const JSON_BODY: &[&str] = &[JSON];
-
 /// Label files, as they stand in their folder.
 const TOML: Body = Body {
     media_types: &["application/toml", "text/plain", "application/octet-stream"],
@@ -97,7 +95,7 @@ const LINES: Body = Body {
 
 const fn json_body(most_bytes: usize) -> Body {
     Body {
-        media_types: JSON_BODY,
+        media_types: &[JSON],
         most_bytes,
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -36,6 +37,10 @@ pub struct Config {
     pub keep_deleted_days: u32,
     /// How long embeddings of a model that the library has left are kept, in days.
     pub keep_model_days: u32,
+    /// The pixdex that commands ask; empty for the one of this machine's library.
+    pub server: String,
+    /// What that one lets in.
+    pub token: String,
     /// Filter of the log.
     pub log: String,
     /// From a path to a stored image.
@@ -186,14 +191,52 @@ pub enum IndexMode {
 pub struct HttpConfig {
     /// Address to listen on.
     pub listen: SocketAddr,
-    /// Whether that may be an address that other machines can reach.
-    pub allow_remote: bool,
+    /// A Unix socket to listen on too; empty for none.
+    pub socket: PathBuf,
+    /// Whether whoever asks from elsewhere without a token may do everything.
+    pub allow_anonymous: bool,
+    /// Whether whoever asks from this machine needs a token too.
+    pub loopback_needs_token: bool,
     /// Further names in the `Host` header that are answered.
     pub hosts: Vec<String>,
+    /// Sites whose pages may ask.
+    pub origins: Vec<String>,
+    /// Addresses of proxies that are believed who asks through them.
+    pub trusted_proxies: Vec<Network>,
     /// Answers under way at once.
     pub max_requests: usize,
     /// Connections at once.
     pub max_connections: usize,
+}
+
+/// An address, or all that begin as one does.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Network(IpNet);
+
+impl Network {
+    /// Whether the address is one of them.
+    pub fn holds(&self, address: IpAddr) -> bool {
+        self.0.contains(&address)
+    }
+}
+
+impl From<Network> for String {
+    fn from(network: Network) -> String {
+        network.0.to_string()
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Network, String> {
+        let one = text.parse::<IpAddr>().map(IpNet::from);
+        let network = one.or_else(|_| text.parse());
+        network.map(Network).map_err(|_| {
+            format!("`{text}` is no address, as in `10.0.0.1`, and no network, as in `10.0.0.0/8`")
+        })
+    }
 }
 
 /// Who hears that an image gained a label: an address or a program, one of the two.
@@ -333,20 +376,36 @@ impl Config {
         for (name, hook) in &self.hooks {
             hook.check(name)?;
         }
-        let address = self.http.listen;
-        if !is_loopback(address.ip()) && !self.http.allow_remote {
-            bail!(
-                "`{address}` can be reached from other machines and pixdex asks for no password: \
-                 listen on 127.0.0.1, or set http.allow_remote (--allow-remote) if that is what you want"
+        let socket = &self.http.socket;
+        ensure!(
+            socket.as_os_str().is_empty() || socket.is_absolute(),
+            "http.socket is `{}` and must be a whole path, as in `/run/pixdex/http.sock`",
+            socket.display()
+        );
+        for origin in &self.http.origins {
+            let site = origin.split_once("://").map(|(_, site)| site);
+            ensure!(
+                site.is_some_and(|site| !site.is_empty() && !site.contains('/')),
+                "http.origins has `{origin}`: an origin is written as in `https://home.example:8123`"
             );
         }
+        ensure!(
+            self.server.is_empty()
+                || ["http://", "https://"]
+                    .iter()
+                    .any(|scheme| self.server.starts_with(scheme)),
+            "server is `{}` and must start with http:// or https://",
+            self.server
+        );
         Ok(())
     }
 }
 
-/// Whether only this machine can reach the address.
-fn is_loopback(address: IpAddr) -> bool {
-    address.to_canonical().is_loopback()
+impl HttpConfig {
+    /// Whether only this machine can reach the address that is listened on.
+    pub fn is_local(&self) -> bool {
+        self.listen.ip().to_canonical().is_loopback()
+    }
 }
 
 fn read_file(path: &Path) -> Result<Table> {
@@ -560,17 +619,20 @@ mod tests {
     }
 
     #[test]
-    fn remote_addresses_must_be_asked_for() {
-        let remote = |allow| {
-            vec![
-                ("http.listen", Value::String("0.0.0.0:1".into())),
-                ("http.allow_remote", allow),
-            ]
+    fn sites_proxies_and_servers_are_written_as_they_are_meant() {
+        let http = |key, value: &[&str]| {
+            let values = value.iter().map(|text| Value::String((*text).to_owned()));
+            load(None, &[], vec![(key, Value::Array(values.collect()))])
         };
-        let error = load(None, &[], remote(Value::Boolean(false)))
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("--allow-remote"), "{error}");
-        load(None, &[], remote(Value::Boolean(true))).unwrap();
+        http("http.origins", &["https://home.example:8123"]).unwrap();
+        for wrong in ["home.example", "https://", "https://home.example/page"] {
+            let error = http("http.origins", &[wrong]).unwrap_err().to_string();
+            assert!(error.contains(wrong), "{error}");
+        }
+        http("http.trusted_proxies", &["10.0.0.0/8", "::1"]).unwrap();
+        assert!(http("http.trusted_proxies", &["proxy.example"]).is_err());
+        let server = |text: &str| load(None, &[("PIXDEX_SERVER", text)], vec![]);
+        server("https://photos.example/pixdex").unwrap();
+        assert!(server("photos.example").is_err());
     }
 }

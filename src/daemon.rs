@@ -11,11 +11,11 @@ use crate::config::Config;
 use crate::hooks;
 use crate::ingest::Ingest;
 use crate::library::{self, Library, Opened};
-use crate::serve::{self, Api, Live};
+use crate::serve::{self, Api, Listeners, Live};
 use crate::service;
 use crate::sidecar::Sidecars;
 use crate::stop::{Stop, Threads};
-use crate::store::Store;
+use crate::store::{Owner, Secret, Store};
 use crate::tag;
 use crate::upkeep::{self, KeepDays, Reembedding};
 use crate::watch::Watch;
@@ -29,8 +29,20 @@ pub(crate) async fn run(
     stop: &Stop,
 ) -> Result<()> {
     let address = listener.local_addr()?.to_string();
+    let mut listeners = Listeners::new(listener);
+    let socket = &config.http.socket;
+    if !socket.as_os_str().is_empty() {
+        listeners = listeners
+            .and_socket(socket)
+            .with_context(|| format!("failed to listen on `{}`", socket.display()))?;
+    }
+    let secret = Secret::new()?;
+    let owner = Owner {
+        address: address.clone(),
+        secret: secret.clone(),
+    };
     library
-        .announce(&address)
+        .announce(&owner)
         .context("failed to write the lock file")?;
     let pictures = library.pictures.clone();
     let roots = roots_of(&library.store, &folders)?;
@@ -42,7 +54,7 @@ pub(crate) async fn run(
     let (ingest, labels) = start(&config, &roots, &library)?;
     let images = library.index.vectors().len();
     let watched = roots.len();
-    let api = Api::new(&config, library, ingest, labels, stop);
+    let api = Api::new(&config, library, ingest, labels, secret, stop);
     let threads = Threads::default();
     let live = match next {
         None => Live::new(api),
@@ -61,7 +73,7 @@ pub(crate) async fn run(
     };
     info!(%address, folders = watched, images, "listening");
     tokio::spawn(service::tell(stop.clone()));
-    serve::run(listener, &live, stop).await;
+    serve::run(listeners, &live, stop).await;
     info!("stopping");
     let deadline = stop.deadline();
     let left = tokio::task::spawn_blocking(move || {

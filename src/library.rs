@@ -14,7 +14,9 @@ use crate::model::{HubSettings, Model, ModelSource, Progress};
 use crate::pictures::{Bytes, Pictures};
 use crate::search::Search;
 use crate::stop::{Stop, Threads};
-use crate::store::{HookId, JournalDifference, KnownModel, Lock, ModelId, Root, Store, StoreError};
+use crate::store::{
+    HookId, JournalDifference, KnownModel, Lock, ModelId, Owner, Root, Store, StoreError,
+};
 use crate::tag::{self, TagError, Tagger};
 
 /// Texts such as people search for, one a line.
@@ -187,11 +189,11 @@ impl Library {
         })
     }
 
-    /// Leaves the address at which this process answers for other commands to find.
-    pub fn announce(&self, address: &str) -> std::io::Result<()> {
+    /// Leaves for other commands to find where this process answers.
+    pub fn announce(&self, owner: &Owner) -> std::io::Result<()> {
         self.lock
             .as_ref()
-            .map_or(Ok(()), |lock| lock.announce(address))
+            .map_or(Ok(()), |lock| lock.announce(owner))
     }
 
     /// What finds its images.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::client::Client;
@@ -11,11 +11,14 @@ use crate::config::Config;
 use crate::library::Library;
 use crate::search::{self, DuplicateCriterion};
 use crate::stop::Stop;
-use crate::store::{Decision, LabelRef, Lock, LockError, SetName, Store, WhichDecisions};
+use crate::store::{
+    Decision, LabelRef, Lock, LockError, Owner, SetName, Store, TokenName, WhichDecisions,
+};
 use crate::upkeep::{self, KeepDays};
 use crate::wire::{
-    Answer, DecideMany, Decided, Decisions, Duplicates, Failures, Forget, ForgetReport,
-    ModelStatus, Preview, Purge, PurgeReport, Roots, SearchRequest, Status, Tags,
+    AddToken, Answer, DecideMany, Decided, Decisions, Duplicates, Failures, Forget, ForgetReport,
+    ModelStatus, NewToken, Preview, Purge, PurgeReport, Roots, SearchRequest, Status, Tags,
+    TokenRemoved, Tokens,
 };
 
 /// Who answers.
@@ -29,12 +32,25 @@ pub(super) enum Backend<'a> {
 impl Backend<'_> {
     /// Finds out who owns the library.
     pub(super) fn find(config: &Config) -> Result<Backend<'_>> {
+        if !config.server.is_empty() {
+            let client = Client::new(&config.server, &config.token);
+            return Ok(Backend::Daemon(client));
+        }
         let folder = config.library_dir()?;
-        if let Some(address) = daemon_of(&folder) {
-            return Ok(Backend::Daemon(Client::new(address)));
+        if let Some(Owner { address, secret }) = daemon_of(&folder) {
+            let client = Client::new(&format!("http://{address}"), secret.reveal());
+            return Ok(Backend::Daemon(client));
         }
         let store = Store::open_existing(&folder)?;
         Ok(Backend::Own { store, config })
+    }
+
+    /// The same; where there is no library yet, one without pictures.
+    pub(super) fn find_or_make(config: &Config) -> Result<Backend<'_>> {
+        if config.server.is_empty() {
+            drop(Store::open(&config.library_dir()?)?);
+        }
+        Backend::find(config)
     }
 
     /// Where the daemon is found, if there is one.
@@ -206,6 +222,48 @@ impl Backend<'_> {
         }
     }
 
+    pub(super) fn tokens(&self) -> Result<Tokens> {
+        match self {
+            Backend::Daemon(client) => client.get("tokens", &[]),
+            Backend::Own { store, .. } => Ok(Tokens {
+                tokens: store.tokens()?,
+            }),
+        }
+    }
+
+    /// Gives out a token.
+    pub(super) fn add_token(&self, add: &AddToken) -> Result<NewToken> {
+        match self {
+            Backend::Daemon(client) => client.post("tokens", &serde_json::to_string(add)?),
+            Backend::Own { store, .. } => {
+                let secret = store.add_token(&add.name, add.scope)?;
+                Ok(NewToken {
+                    name: add.name.to_string(),
+                    scope: add.scope,
+                    token: secret.reveal().to_owned(),
+                })
+            }
+        }
+    }
+
+    /// Takes a token back.
+    pub(super) fn remove_token(&self, name: &TokenName) -> Result<TokenRemoved> {
+        let removed = name.to_string();
+        match self {
+            Backend::Daemon(client) => {
+                let name = utf8_percent_encode(&removed, NON_ALPHANUMERIC);
+                client.delete(&format!("tokens/{name}"))
+            }
+            Backend::Own { store, .. } => {
+                ensure!(
+                    store.remove_token(&removed)?,
+                    "there is no token `{removed}`"
+                );
+                Ok(TokenRemoved { removed })
+            }
+        }
+    }
+
     /// Reads decisions as they were exported: all of them or, where one is wrong, none.
     pub(super) fn import_decisions(&self, text: &str) -> Result<Decided> {
         match self {
@@ -230,13 +288,13 @@ pub(super) fn own(config: &Config) -> Result<(Lock, Store)> {
     Ok((Lock::take(&folder)?, store))
 }
 
-/// The address of the daemon that owns the library; none where nobody does, or where its owner does not listen.
-fn daemon_of(folder: &Path) -> Option<String> {
+/// The daemon that owns the library; none where nobody does, or where its owner does not listen.
+fn daemon_of(folder: &Path) -> Option<Owner> {
     if !folder.is_dir() {
         return None;
     }
     match Lock::take(folder) {
         Ok(_) | Err(LockError::Io { .. }) => None,
-        Err(LockError::Taken { address, .. }) => address,
+        Err(LockError::Taken { owner, .. }) => owner,
     }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use serde::de::DeserializeOwned;
 use ureq::http::Response;
-use ureq::{Agent, Body, Error, Timeout};
+use ureq::{Agent, Body, Error, RequestBuilder, Timeout};
 
+use crate::store::Secret;
 use crate::wire::ErrorBody;
 
 /// The daemon is on this machine: it takes a connection at once, or not at all.
@@ -21,19 +22,22 @@ const WORK_WITHIN: Duration = Duration::from_mins(15);
 /// The longest answer: some millions of decisions.
 const MAX_ANSWER_BYTES: u64 = 1024 * 1024 * 1024;
 
-/// Asks the daemon that listens at an address.
-#[derive(Debug)]
+/// Asks the daemon that is found at an address.
+#[derive(Debug, Clone)]
 pub(super) struct Client {
-    /// `host:port`.
-    address: String,
+    /// Where a browser finds it, without a slash at its end.
+    url: String,
+    /// What it lets in; nothing where it is open.
+    token: Secret,
     /// How long an answer may take, to its last byte.
     within: Duration,
 }
 
 impl Client {
-    pub(super) fn new(address: impl Into<String>) -> Client {
+    pub(super) fn new(url: &str, token: &str) -> Client {
         Client {
-            address: address.into(),
+            url: url.trim_end_matches('/').to_owned(),
+            token: Secret::shown(token),
             within: ANSWER_WITHIN,
         }
     }
@@ -41,14 +45,14 @@ impl Client {
     /// The same daemon, asked for what takes long.
     pub(super) fn at_work(&self) -> Client {
         Client {
-            address: self.address.clone(),
             within: WORK_WITHIN,
+            ..self.clone()
         }
     }
 
     /// Where a browser finds it.
     pub(super) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.url.clone()
     }
 
     /// Asks; `parameters` go behind the `?`.
@@ -59,14 +63,31 @@ impl Client {
     ) -> Result<T> {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(parameters);
-        let url = format!("{}/api/v1/{path}?{}", self.url(), query.finish());
-        self.answer(path, self.agent().get(&url).call())
+        let url = format!("{}/api/v1/{path}?{}", self.url, query.finish());
+        let request = self.allowed(self.agent().get(&url));
+        self.answer(path, request.call())
     }
 
     /// Gives the daemon something to answer to.
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &str) -> Result<T> {
-        let url = format!("{}/api/v1/{path}", self.url());
-        self.answer(path, self.agent().post(&url).send(body.as_bytes()))
+        let url = format!("{}/api/v1/{path}", self.url);
+        let request = self.allowed(self.agent().post(&url));
+        self.answer(path, request.send(body.as_bytes()))
+    }
+
+    /// Takes something away.
+    pub(super) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        let url = format!("{}/api/v1/{path}", self.url);
+        let request = self.allowed(self.agent().delete(&url));
+        self.answer(path, request.call())
+    }
+
+    /// With the token, if there is one.
+    fn allowed<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match self.token.reveal() {
+            "" => request,
+            token => request.header("authorization", format!("Bearer {token}")),
+        }
     }
 
     fn answer<T: DeserializeOwned>(
@@ -128,7 +149,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = Client {
             within: Duration::from_secs(1),
-            ..Client::new(listener.local_addr().unwrap().to_string())
+            ..Client::new(&format!("http://{}", listener.local_addr().unwrap()), "")
         };
         std::thread::spawn(move || listener.incoming().map_while(Result::ok).for_each(of));
         let started = Instant::now();
@@ -194,7 +215,7 @@ mod tests {
             .unwrap()
             .local_addr()
             .unwrap();
-        let error = Client::new(free.to_string())
+        let error = Client::new(&format!("http://{free}"), "")
             .get::<Tags>("tags", &[])
             .unwrap_err();
         assert!(format!("{error:#}").contains(&format!("pixdex at http://{free} does not answer")));

@@ -9,7 +9,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use super::client::Client;
-use super::{output, search, serve};
+use super::{output, search, serve, token};
 use crate::config::Config;
 use crate::daemon;
 use crate::demo::{self, SEARCHES};
@@ -43,6 +43,8 @@ impl Demo {
             ("model", toml::Value::String("bundled".to_owned())),
             ("ingest.settle_ms", toml::Value::Integer(SETTLE_MS)),
             ("log", toml::Value::String("warn".to_owned())),
+            // Its own commands are to be typed as they are shown.
+            ("http.loopback_needs_token", toml::Value::Boolean(false)),
         ]
         .into_iter()
         .chain(listen)
@@ -57,6 +59,7 @@ impl Demo {
             .context("failed to make a folder")?;
         let places = Places::under(folder.path());
         (config.data_dir, config.labels_dir) = (places.library.clone(), places.labels.clone());
+        token::check_remote(&config)?;
         tag::write_sets(&places.labels, DRAWN_SETS)?;
         print_line!("drawing pictures into {}", places.pictures.display());
         let pictures = demo::write_library(&places.pictures, |_| {})?.len();
@@ -119,7 +122,7 @@ impl Places {
 /// Waits until all is indexed, then shows what to try.
 fn guide(address: &str, places: &Places, pictures: usize, started: Instant) -> Result<()> {
     print_line!("indexing and tagging");
-    let client = Client::new(address);
+    let client = Client::new(&format!("http://{address}"), "");
     let status = wait_until_indexed(&client, pictures)?;
     let images = status.images;
     let failed = files(&status, "failed");

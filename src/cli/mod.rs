@@ -37,6 +37,7 @@ mod serve;
 mod shell;
 mod status;
 mod tags;
+mod token;
 mod vectors;
 
 use std::io::ErrorKind;
@@ -86,6 +87,9 @@ struct Settings {
     /// Number format of the model
     #[arg(long, global = true)]
     precision: Option<Precision>,
+    /// The pixdex to ask, such as `https://photos.example`, with a token in `PIXDEX_TOKEN` [default: that of this machine]
+    #[arg(long, global = true, value_name = "URL")]
+    server: Option<String>,
     /// What is logged to standard error: error, warn, info, debug, trace, or a filter
     #[arg(long, global = true, value_name = "FILTER")]
     log: Option<String>,
@@ -129,6 +133,9 @@ enum Command {
     Backup(backup::Backup),
     /// Put a backup back
     Restore(backup::Restore),
+    /// Give out tokens, with which other machines may ask, and take them back
+    #[command(subcommand)]
+    Token(token::Token),
     /// Show or download a model
     #[command(subcommand)]
     Model(model::Model),
@@ -196,6 +203,10 @@ impl Cli {
             .collect();
         let config = Config::load(self.settings.config.as_deref(), environment(), flags)?;
         start_log(&config.log)?;
+        ensure!(
+            config.server.is_empty() || self.command.asks(),
+            "this command works on a library of this machine: leave out --server (and `server` in the settings)"
+        );
         match self.command {
             Command::Serve(command) => command.run(config),
             Command::Index(command) => command.run(&config),
@@ -214,6 +225,7 @@ impl Cli {
             Command::Check(command) => command.run(&config),
             Command::Backup(command) => command.run(&config),
             Command::Restore(command) => command.run(&config),
+            Command::Token(command) => command.run(&config),
             Command::Model(command) => command.run(&config),
             Command::Embed(command) => command.run(&config),
             Command::Inspect(command) => command.run(&config),
@@ -226,6 +238,37 @@ impl Cli {
 }
 
 impl Command {
+    /// Whether it asks a daemon, wherever that is, or has nothing to do with any library.
+    fn asks(&self) -> bool {
+        match self {
+            Command::Search(_)
+            | Command::Duplicates(_)
+            | Command::Tags(_)
+            | Command::Decisions(_)
+            | Command::Status(_)
+            | Command::Failures(_)
+            | Command::Roots(_)
+            | Command::Forget(_)
+            | Command::Purge(_)
+            | Command::Token(_)
+            | Command::Completions(_)
+            | Command::Man(_)
+            | Command::Labels(_) => true,
+            Command::Serve(_)
+            | Command::Index(_)
+            | Command::Export(_)
+            | Command::Import(_)
+            | Command::Check(_)
+            | Command::Backup(_)
+            | Command::Restore(_)
+            | Command::Model(_)
+            | Command::Embed(_)
+            | Command::Inspect(_)
+            | Command::Eval(_)
+            | Command::Demo(_) => false,
+        }
+    }
+
     /// Flags of one subcommand that are settings too.
     fn flags(&self) -> Vec<(&'static str, Value)> {
         match self {
@@ -261,6 +304,7 @@ impl Settings {
             ("labels_dir", self.labels.as_ref().map(path)),
             ("device", self.device.and_then(setting)),
             ("precision", self.precision.and_then(setting)),
+            ("server", self.server.clone().map(Value::String)),
             ("log", self.log.clone().map(Value::String)),
         ];
         flags

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use toml::Value;
 use tracing::info;
 
-use super::output;
+use super::{output, token};
 use crate::config::Config;
 use crate::daemon;
 use crate::library::{self, Library};
@@ -25,9 +25,9 @@ pub(super) struct Serve {
     /// The address to listen on [default: 127.0.0.1:7878]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
-    /// Let other machines ask: there is no password, so only in a network that you trust
+    /// Let other machines ask without a token: whoever can reach the address sees every picture and changes every tag
     #[arg(long)]
-    allow_remote: bool,
+    allow_anonymous: bool,
 }
 
 impl Serve {
@@ -35,10 +35,10 @@ impl Serve {
         let listen = self
             .listen
             .map(|address| ("http.listen", Value::String(address.to_string())));
-        let allow_remote = self
-            .allow_remote
-            .then_some(("http.allow_remote", Value::Boolean(true)));
-        listen.into_iter().chain(allow_remote).collect()
+        let allow_anonymous = self
+            .allow_anonymous
+            .then_some(("http.allow_anonymous", Value::Boolean(true)));
+        listen.into_iter().chain(allow_anonymous).collect()
     }
 
     pub(super) fn run(self, config: Config) -> Result<()> {
@@ -60,6 +60,7 @@ pub(super) fn block_on(daemon: impl Future<Output = Result<()>>) -> Result<()> {
 async fn serve(config: Config, folders: Vec<PathBuf>) -> Result<()> {
     let stop = Stop::default();
     stop_on_signal(stop.clone())?;
+    token::check_remote(&config)?;
     let listen = config.http.listen;
     let listener = TcpListener::bind(listen)
         .await

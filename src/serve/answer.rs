@@ -31,8 +31,8 @@ pub(super) enum Content {
     Bytes(Bytes),
     /// So many bytes of a file, from its start on.
     File(File, u64),
-    /// An answer that goes on for as long as both ends like.
-    Stream(Response),
+    /// One that is made already: a stream, which goes on for as long as both ends like, or one without content.
+    Response(Response),
 }
 
 /// How long a client may give it to itself.

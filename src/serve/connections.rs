@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::io::ErrorKind;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,15 +16,17 @@ use http_body::{Body, Frame, SizeHint};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tracing::{debug, warn};
 use warp::Filter;
+use warp::http::Request;
 use warp::hyper::body::Incoming;
 use warp::hyper::server::conn::http1;
 use warp::hyper::service::{Service, service_fn};
 use warp::reply::{Reply, Response};
 
+use super::asker::Peer;
+use super::socket::{Listeners, Stream};
 use crate::stop::Stop;
 
 /// A request's head is there within this time, and so is the next one on a connection that is kept.
@@ -57,7 +58,7 @@ struct Open {
 /// One of them.
 #[derive(Debug)]
 struct Connection {
-    address: IpAddr,
+    peer: Peer,
     /// Requests that are not answered to the end.
     answers: AtomicUsize,
     /// Whether an answer is on its way, so that nothing is waited for but its reader.
@@ -88,13 +89,13 @@ impl Connections {
     }
 
     /// Room for another, if need be that of one which is of no use; none where all are.
-    fn place(&self, address: IpAddr) -> Option<Place> {
+    fn place(&self, peer: Peer) -> Option<Place> {
         let mut open = locked(&self.open);
         if open.all.len() >= self.most && !open.make_room() {
             return None;
         }
         let connection = Arc::new(Connection {
-            address,
+            peer,
             answers: AtomicUsize::new(0),
             is_sending: AtomicBool::new(false),
             used: Mutex::new(Instant::now()),
@@ -124,16 +125,16 @@ impl Open {
 
     /// Of those on which nothing is answered, the one that was used the longest ago, of the address that holds the most.
     fn least_useful(&self) -> Option<u64> {
-        let mut held: HashMap<IpAddr, usize> = HashMap::new();
+        let mut held: HashMap<Peer, usize> = HashMap::new();
         for connection in self.all.values() {
-            *held.entry(connection.address).or_default() += 1;
+            *held.entry(connection.peer).or_default() += 1;
         }
         let idle = self
             .all
             .iter()
             .filter(|(_, connection)| connection.is_idle());
         let least = idle.min_by_key(|(_, connection)| {
-            let held = held.get(&connection.address).copied().unwrap_or_default();
+            let held = held.get(&connection.peer).copied().unwrap_or_default();
             (usize::MAX - held, *locked(&connection.used))
         });
         least.map(|(number, _)| *number)
@@ -202,7 +203,7 @@ impl<B: Body> Body for Answered<B> {
 }
 
 /// Answers on all connections that come, up to so many at a time, until told to stop; then ends when all are answered.
-pub(super) async fn serve<F>(listener: TcpListener, most: usize, answers: F, stop: &Stop)
+pub(super) async fn serve<F>(listeners: Listeners, most: usize, answers: F, stop: &Stop)
 where
     F: Filter<Error = Infallible> + Clone + Send + Sync + 'static,
     F::Extract: Reply,
@@ -212,10 +213,10 @@ where
     let graceful = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = listeners.accept() => accepted,
             () = stop.asked() => break,
         };
-        let (stream, address) = match accepted {
+        let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 debug!(%error, "a connection was not taken");
@@ -227,16 +228,20 @@ where
                 continue;
             }
         };
-        let Some(place) = connections.place(address.ip()) else {
-            warn!(%address, "turned away: answers are under way on all connections");
+        let Some(place) = connections.place(peer) else {
+            warn!(
+                ?peer,
+                "turned away: answers are under way on all connections"
+            );
             continue;
         };
         let watcher = graceful.watcher();
         let answers = TowerToHyperService::new(warp::service(answers.clone()));
         tokio::spawn(async move {
             let connection = place.connection.clone();
-            let service = service_fn(|request| {
+            let service = service_fn(|mut request: Request<Incoming>| {
                 let answering = Answering::begin(&connection);
+                request.extensions_mut().insert(connection.peer);
                 let answer = answers.call(request);
                 async move { Ok::<_, Infallible>(whole(answer.await, answering)) }
             });
@@ -251,7 +256,7 @@ where
             }
         });
     }
-    drop(listener);
+    drop(listeners);
     graceful.shutdown().await;
 }
 
@@ -273,15 +278,13 @@ fn whole(
     })
 }
 
-fn served<S, B>(stream: TcpStream, service: S) -> http1::Connection<TokioIo<TcpStream>, S>
+fn served<S, B>(stream: Stream, service: S) -> http1::Connection<TokioIo<Stream>, S>
 where
     S: warp::hyper::service::HttpService<Incoming, ResBody = B>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     B: Body + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    // Small answers are not held back for more to come.
-    let _ = stream.set_nodelay(true);
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
@@ -311,8 +314,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
-    fn address(last: u8) -> IpAddr {
-        [10, 0, 0, last].into()
+    fn address(last: u8) -> Peer {
+        Peer(Some([10, 0, 0, last].into()))
     }
 
     #[test]

@@ -9,20 +9,26 @@ use percent_encoding::percent_decode_str;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use warp::Buf;
-use warp::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
+use warp::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CONTENT_LENGTH, CONTENT_TYPE,
+    VARY,
+};
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use warp::hyper::body::Bytes;
 use warp::reply::Response;
 
 use super::accept::{essence, takes_type};
+use super::access::{self, Shown, Who};
 use super::answer::Answer;
+use super::asker::{Asker, Peer};
 use super::error::ApiError;
 use super::form;
-use super::guard::check_site;
 use super::live::Live;
 use super::params::Params;
 use super::request::Request;
 use super::routes::{self, Body, Handler, Route, Work};
+use crate::store::Scope;
 
 type Result<T> = std::result::Result<T, ApiError>;
 
@@ -70,6 +76,7 @@ pub(super) struct Head {
     /// What stands behind the `?`.
     pub(super) query: String,
     pub(super) headers: HeaderMap,
+    pub(super) peer: Peer,
 }
 
 /// Answers a request.
@@ -80,11 +87,15 @@ where
 {
     let started = Instant::now();
     let (routes, parts) = routes::at(&head.path);
-    let answered = match check_sizes(&head).and_then(|()| check_guard(&live, &head)) {
-        Ok(()) => routed(&live, &head, (&routes, parts), body).await,
+    let answered = match check_sizes(&head).and_then(|()| guarded(&live, &head)) {
+        Ok(asker) => routed(&live, &head, asker, (&routes, parts), body).await,
         Err(error) => Err(error),
     };
-    let response = answered.unwrap_or_else(ApiError::into_response);
+    let mut response = answered.unwrap_or_else(ApiError::into_response);
+    let guard = &live.now().clients.guard;
+    if let Some(origin) = guard.origin_let_in(&head.headers) {
+        add_rules_for_origin(&mut response, origin);
+    }
     // Others are of no address: each would be a figure of its own.
     if let Some(route) = routes.first() {
         let method = routes
@@ -106,6 +117,7 @@ pub(super) fn not_understood() -> Response {
 async fn routed<S, B>(
     live: &Live,
     head: &Head,
+    asker: Asker,
     (routes, parts): (&[&'static Route], Vec<&str>),
     body: S,
 ) -> Result<Response>
@@ -127,6 +139,7 @@ where
     let Some(route) = routes.iter().find(|route| route.method.name() == method) else {
         return Ok(other_method(routes, &head.method));
     };
+    let (who, shown) = known(live, &asker, &head.headers, route.scope).await?;
     if !takes_type(&head.headers, route.gives) {
         let message = format!(
             "this address gives `{}`, and the request takes other types",
@@ -153,6 +166,9 @@ where
         parts,
         params,
         body,
+        asker,
+        shown,
+        who,
     };
     let answer = worked(route, request, live, &room).await?;
     form::give(answer, &head.method, &head.headers)
@@ -231,12 +247,40 @@ fn check_sizes(head: &Head) -> Result<()> {
     Ok(())
 }
 
-fn check_guard(live: &Live, head: &Head) -> Result<()> {
-    let text = |name: &str| Some(head.headers.get(name)?.to_str().unwrap_or("?"));
-    let guard = live.now().clients.guard.clone();
-    guard.check(text("host"), text("origin"))?;
-    check_site(&head.path, text("sec-fetch-site"), text("sec-fetch-mode"))?;
-    Ok(())
+/// Who asks, where they may ask at all.
+fn guarded(live: &Live, head: &Head) -> Result<Asker> {
+    let clients = &live.now().clients;
+    let asker = Asker::of(head.peer, &head.headers, &clients.trusted_proxies)?;
+    let host = asker.host.as_deref();
+    clients.guard.check(host, &head.path, &head.headers)?;
+    Ok(asker)
+}
+
+/// Who asks by what they show, which is looked up where it must be. What is open to everybody asks nobody.
+async fn known(
+    live: &Live,
+    asker: &Asker,
+    headers: &HeaderMap,
+    needed: Option<Scope>,
+) -> Result<(Who, Shown)> {
+    let shown = Shown::of(headers);
+    let Some(needed) = needed else {
+        return Ok((Who::default(), shown));
+    };
+    let api = live.now();
+    if matches!(shown, Shown::Nothing) {
+        let who = api.clients.access.anybody(asker);
+        access::check(&who, needed)?;
+        return Ok((who, shown));
+    }
+    let asker = asker.clone();
+    let looked_up = tokio::task::spawn_blocking(move || {
+        let who = api.clients.access.who(&asker, &shown, &api.library.store)?;
+        Ok::<_, ApiError>((who, shown))
+    });
+    let (who, shown) = looked_up.await.map_err(ApiError::internal)??;
+    access::check(&who, needed)?;
+    Ok((who, shown))
 }
 
 /// Who names no type is believed to send what is wanted.
@@ -303,11 +347,33 @@ where
     Ok((bytes.into(), held))
 }
 
+/// What pages of a site that the owner named may do with an answer. Cookies are not for them: they show a token.
+fn add_rules_for_origin(response: &mut Response, origin: HeaderValue) {
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.append(VARY, HeaderValue::from_static("origin"));
+    for (name, value) in [
+        (ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, PUT, DELETE"),
+        (
+            ACCESS_CONTROL_ALLOW_HEADERS,
+            "authorization, content-type, if-match, if-none-match, if-range, last-event-id, range",
+        ),
+        (
+            ACCESS_CONTROL_EXPOSE_HEADERS,
+            "accept-ranges, content-disposition, content-range, etag, retry-after",
+        ),
+        (ACCESS_CONTROL_MAX_AGE, "600"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}
+
 /// What browsers are told of every answer: to take it for nothing but what it is, and to show it on no page but its own.
 fn with_rules_for_browsers(mut response: Response) -> Response {
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
+        // Without one, a form of the page itself would be of no known origin.
+        ("referrer-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),
         ("cross-origin-opener-policy", "same-origin"),
         ("x-frame-options", "DENY"),

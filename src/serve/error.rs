@@ -1,20 +1,22 @@
 //! Errors as callers see them: a status, a sentence, and a code that never changes.
 
+use std::time::Duration;
+
 use tracing::error;
-use warp::http::header::{CACHE_CONTROL, RETRY_AFTER};
+use warp::http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use warp::http::{HeaderValue, StatusCode};
 use warp::reply::{self, Reply, Response};
 
 use super::guard::Refused;
 use crate::pictures::PictureError;
 use crate::search::SearchError;
-use crate::store::{NameError, StoreError};
+use crate::store::{NameError, Scope, StoreError, TokenError};
 use crate::tag::TagError;
 use crate::upkeep::ForgetError;
 use crate::wire::{BadSearch, ErrorBody};
 
 /// When whoever was turned away may try again, in seconds.
-const RETRY_AFTER_S: &str = "1";
+const RETRY_AFTER_S: u64 = 1;
 
 /// Why a request has no better answer.
 #[derive(Debug, Clone)]
@@ -22,100 +24,112 @@ pub(super) struct ApiError {
     status: StatusCode,
     code: &'static str,
     message: String,
+    /// When it may be tried again, where that helps.
+    retry_after_s: Option<u64>,
 }
 
 impl ApiError {
-    pub(super) fn bad_request(code: &'static str, message: impl Into<String>) -> ApiError {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> ApiError {
+        let is_full = status == StatusCode::SERVICE_UNAVAILABLE;
         ApiError {
-            status: StatusCode::BAD_REQUEST,
+            status,
             code,
             message: message.into(),
+            retry_after_s: is_full.then_some(RETRY_AFTER_S),
+        }
+    }
+
+    pub(super) fn bad_request(code: &'static str, message: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// Whoever asks must say who they are.
+    pub(super) fn unauthorized(message: String) -> ApiError {
+        ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
+    }
+
+    /// They said so, and may not.
+    pub(super) fn beyond_scope(needed: Scope, scope: Scope) -> ApiError {
+        let message = format!(
+            "this needs a token of the scope `{}`, and this one is for `{}`",
+            needed.name(),
+            scope.name()
+        );
+        ApiError::new(StatusCode::FORBIDDEN, "beyond_scope", message)
+    }
+
+    /// They said it wrong too often.
+    pub(super) fn slowed(wait: Duration) -> ApiError {
+        let wait_s = wait.as_secs() + 1;
+        let message =
+            format!("too many tokens that there are not came from this address: wait {wait_s} s");
+        ApiError {
+            retry_after_s: Some(wait_s),
+            ..ApiError::new(StatusCode::TOO_MANY_REQUESTS, "slowed", message)
         }
     }
 
     pub(super) fn not_found(code: &'static str, message: impl Into<String>) -> ApiError {
-        ApiError {
-            status: StatusCode::NOT_FOUND,
-            code,
-            message: message.into(),
-        }
+        ApiError::new(StatusCode::NOT_FOUND, code, message)
     }
 
     pub(super) fn method_not_allowed(allowed: &[&str]) -> ApiError {
-        ApiError {
-            status: StatusCode::METHOD_NOT_ALLOWED,
-            code: "method_not_allowed",
-            message: format!("this address takes {}", allowed.join(", ")),
-        }
+        let message = format!("this address takes {}", allowed.join(", "));
+        ApiError::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            message,
+        )
     }
 
     pub(super) fn not_acceptable(message: String) -> ApiError {
-        ApiError {
-            status: StatusCode::NOT_ACCEPTABLE,
-            code: "not_acceptable",
-            message,
-        }
+        ApiError::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", message)
     }
 
     pub(super) fn unsupported_type(given: &str, wanted: &[&str]) -> ApiError {
-        ApiError {
-            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            code: "unsupported_type",
-            message: format!(
-                "the body is said to be `{given}`; send it with `Content-Type: {}`",
-                wanted.join("`, or `")
-            ),
-        }
+        let message = format!(
+            "the body is said to be `{given}`; send it with `Content-Type: {}`",
+            wanted.join("`, or `")
+        );
+        ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_type",
+            message,
+        )
     }
 
     pub(super) fn too_large(most_bytes: usize) -> ApiError {
-        ApiError {
-            status: StatusCode::PAYLOAD_TOO_LARGE,
-            code: "too_large",
-            message: format!("the request's body is larger than {most_bytes} bytes"),
-        }
+        let message = format!("the request's body is larger than {most_bytes} bytes");
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
     }
 
     pub(super) fn too_slow() -> ApiError {
-        ApiError {
-            status: StatusCode::REQUEST_TIMEOUT,
-            code: "too_slow",
-            message: "the request's body did not come in time".to_owned(),
-        }
+        let message = "the request's body did not come in time";
+        ApiError::new(StatusCode::REQUEST_TIMEOUT, "too_slow", message)
     }
 
     pub(super) fn address_too_long(most_bytes: usize) -> ApiError {
-        ApiError {
-            status: StatusCode::URI_TOO_LONG,
-            code: "address_too_long",
-            message: format!(
-                "the address is longer than {most_bytes} bytes: long filters go into the body of POST /api/v1/search"
-            ),
-        }
+        let message = format!(
+            "the address is longer than {most_bytes} bytes: long filters go into the body of POST /api/v1/search"
+        );
+        ApiError::new(StatusCode::URI_TOO_LONG, "address_too_long", message)
     }
 
     pub(super) fn headers_too_large(most_bytes: usize) -> ApiError {
-        ApiError {
-            status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            code: "headers_too_large",
-            message: format!("the request's headers are longer than {most_bytes} bytes"),
-        }
+        let message = format!("the request's headers are longer than {most_bytes} bytes");
+        ApiError::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "headers_too_large",
+            message,
+        )
     }
 
     pub(super) fn unsatisfiable(message: String) -> ApiError {
-        ApiError {
-            status: StatusCode::RANGE_NOT_SATISFIABLE,
-            code: "no_such_part",
-            message,
-        }
+        ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, "no_such_part", message)
     }
 
     pub(super) fn not_ready(message: String) -> ApiError {
-        ApiError {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            code: "not_ready",
-            message,
-        }
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message)
     }
 
     pub(super) fn busy() -> ApiError {
@@ -123,30 +137,27 @@ impl ApiError {
     }
 
     fn busy_for(message: String) -> ApiError {
-        ApiError {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            code: "busy",
-            message,
-        }
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message)
     }
 
-    fn forbidden(message: String) -> ApiError {
-        ApiError {
-            status: StatusCode::FORBIDDEN,
-            code: "forbidden",
-            message,
-        }
+    fn conflict(code: &'static str, message: String) -> ApiError {
+        ApiError::new(StatusCode::CONFLICT, code, message)
+    }
+
+    /// The sentence.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
     }
 
     /// The caller learns nothing but that it is our fault; the cause goes to the log.
     pub(super) fn internal(cause: impl std::fmt::Display) -> ApiError {
         error!(%cause, "a request failed");
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
-        ApiError {
-            status,
-            code: "internal",
-            message: "internal server error".to_owned(),
-        }
+        let message = "internal server error";
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
     }
 
     pub(super) fn into_response(self) -> Response {
@@ -157,8 +168,12 @@ impl ApiError {
         let mut response = reply::with_status(reply::json(&body), self.status).into_response();
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let way = HeaderValue::from_static("Bearer realm=\"pixdex\"");
+            headers.insert(WWW_AUTHENTICATE, way);
         }
         response
     }
@@ -166,17 +181,12 @@ impl ApiError {
 
 impl From<Refused> for ApiError {
     fn from(Refused(reason): Refused) -> ApiError {
-        ApiError::forbidden(reason)
+        ApiError::new(StatusCode::FORBIDDEN, "forbidden", reason)
     }
 }
 
 fn unusable(code: &'static str, message: String) -> ApiError {
-    let status = StatusCode::UNPROCESSABLE_ENTITY;
-    ApiError {
-        status,
-        code,
-        message,
-    }
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
 }
 
 /// Of a picture of the library, of which no thumbnail can be made.
@@ -206,17 +216,11 @@ impl From<SearchError> for ApiError {
             SearchError::BadPicture(PictureError::Busy(_)) => ApiError::busy_for(message),
             SearchError::BadPicture(_) => ApiError::bad_request("bad_picture", message),
             SearchError::BadCursor(_) => ApiError::bad_request("bad_cursor", message),
-            SearchError::OtherModel => ApiError {
-                status: StatusCode::CONFLICT,
-                code: "cursor_of_another_model",
-                message,
-            },
+            SearchError::OtherModel => ApiError::conflict("cursor_of_another_model", message),
             SearchError::UnknownImage(_) => ApiError::not_found("unknown_image", message),
-            SearchError::NotEmbedded(_) => ApiError {
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                code: "not_embedded",
-                message,
-            },
+            SearchError::NotEmbedded(_) => {
+                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "not_embedded", message)
+            }
             SearchError::Embed(_) | SearchError::Store(_) => ApiError::internal(message),
         }
     }
@@ -244,11 +248,7 @@ impl From<TagError> for ApiError {
         let message = error.to_string();
         match error {
             TagError::Set(_) => ApiError::bad_request("bad_label_set", message),
-            TagError::File { .. } => ApiError {
-                status: StatusCode::CONFLICT,
-                code: "bad_label_file",
-                message,
-            },
+            TagError::File { .. } => ApiError::conflict("bad_label_file", message),
             TagError::Unknown(_) => ApiError::not_found("unknown_label_set", message),
             TagError::UnknownLabel { .. } => ApiError::not_found("unknown_label", message),
             TagError::Io { .. }
@@ -275,12 +275,19 @@ impl From<ForgetError> for ApiError {
         let message = error.to_string();
         match error {
             ForgetError::Unknown(_) => ApiError::not_found("unknown_path", message),
-            ForgetError::Watched(_) => ApiError {
-                status: StatusCode::CONFLICT,
-                code: "still_there",
-                message,
-            },
+            ForgetError::Watched(_) => ApiError::conflict("still_there", message),
             ForgetError::Store(_) => ApiError::internal(message),
+        }
+    }
+}
+
+impl From<TokenError> for ApiError {
+    fn from(error: TokenError) -> ApiError {
+        let message = error.to_string();
+        match error {
+            TokenError::Taken(_) => ApiError::conflict("token_exists", message),
+            TokenError::TooMany => ApiError::conflict("too_many_tokens", message),
+            TokenError::NoRandomness(_) | TokenError::Store(_) => ApiError::internal(message),
         }
     }
 }

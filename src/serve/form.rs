@@ -10,8 +10,8 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
 use warp::http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING,
-    CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE, VARY,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH,
+    CONTENT_RANGE, CONTENT_TYPE, RANGE, VARY,
 };
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use warp::hyper::body::Bytes;
@@ -66,7 +66,7 @@ pub(super) fn give(
     } = answer;
     let cache = if is_read { cache } else { Cache::Never };
     let content = match content {
-        Content::Stream(response) => return Ok(with_cache(response, cache)),
+        Content::Response(response) => return Ok(with_cache(response, cache)),
         content => content,
     };
     let is_packed = is_text(media_type) && takes_gzip(asked) && is_long(&content);
@@ -90,7 +90,7 @@ pub(super) fn give(
                 let range = asked.get(RANGE).filter(|_| *method == Method::GET);
                 part(file, length, range, asked, &tag, modified)?
             }
-            Content::Stream(response) => response,
+            Content::Response(response) => response,
         }
     };
     let is_whole = response.status() != StatusCode::NOT_MODIFIED;

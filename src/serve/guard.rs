@@ -6,11 +6,13 @@
 use std::net::IpAddr;
 
 use warp::http::uri::Authority;
+use warp::http::{HeaderMap, HeaderValue};
 
-/// The names under which pixdex answers.
+/// The names under which pixdex answers, and the sites whose pages may ask.
 #[derive(Debug)]
 pub(super) struct Guard {
     hosts: Vec<String>,
+    origins: Vec<String>,
 }
 
 /// A request that is not answered, with the reason.
@@ -18,13 +20,22 @@ pub(super) struct Guard {
 pub(super) struct Refused(pub(super) String);
 
 impl Guard {
-    pub(super) fn new(hosts: &[String]) -> Guard {
+    pub(super) fn new(hosts: &[String], origins: &[String]) -> Guard {
+        let lower = |texts: &[String]| texts.iter().map(|text| text.to_lowercase()).collect();
         Guard {
-            hosts: hosts.iter().map(|host| host.to_lowercase()).collect(),
+            hosts: lower(hosts),
+            origins: lower(origins),
         }
     }
 
-    pub(super) fn check(&self, host: Option<&str>, origin: Option<&str>) -> Result<(), Refused> {
+    /// Checks whether `path` is asked for by somebody who may, under the name that the browser asked for.
+    pub(super) fn check(
+        &self,
+        host: Option<&str>,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Result<(), Refused> {
+        let text = |name: &str| Some(headers.get(name)?.to_str().unwrap_or("?"));
         let host = host.and_then(|host| host.parse::<Authority>().ok());
         let Some(host) = host else {
             return Err(Refused("the request names no host".to_owned()));
@@ -35,17 +46,27 @@ impl Guard {
                 "pixdex does not answer as `{host}`: add the name to http.hosts"
             )));
         }
+        if self.origin_let_in(headers).is_some() {
+            return Ok(());
+        }
         let own_origin = |origin: &str| {
             origin
                 .split_once("://")
                 .is_some_and(|(_, origin)| origin == host.as_str())
         };
-        match origin {
-            Some(origin) if !own_origin(origin) => {
-                Err(Refused(format!("pages of `{origin}` may not ask pixdex")))
-            }
-            _ => Ok(()),
+        match text("origin") {
+            Some(origin) if !own_origin(origin) => Err(Refused(format!(
+                "pages of `{origin}` may not ask pixdex, unless http.origins names it"
+            ))),
+            _ => check_site(path, text("sec-fetch-site"), text("sec-fetch-mode")),
         }
+    }
+
+    /// The site whose page asks, if the owner named it.
+    pub(super) fn origin_let_in(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let origin = headers.get("origin")?;
+        let text = origin.to_str().ok()?.to_lowercase();
+        self.origins.contains(&text).then(|| origin.clone())
     }
 
     /// Addresses cannot be re-bound to another machine; names can, so only known ones count.
@@ -57,14 +78,10 @@ impl Guard {
 }
 
 /// Browsers say of every request whose page makes it, also of those that read nothing but would show whether an image is here.
-/// From elsewhere one may come to the page, and to nothing else.
-pub(super) fn check_site(
-    path: &str,
-    site: Option<&str>,
-    mode: Option<&str>,
-) -> Result<(), Refused> {
+/// From elsewhere one may come to the pages, and to nothing else.
+fn check_site(path: &str, site: Option<&str>, mode: Option<&str>) -> Result<(), Refused> {
     let is_elsewhere = matches!(site, Some("cross-site" | "same-site"));
-    let is_visit = path == "/" && mode == Some("navigate");
+    let is_visit = ["/", "/login"].contains(&path) && mode == Some("navigate");
     if is_elsewhere && !is_visit {
         let reason = "pages of other sites may not ask pixdex";
         return Err(Refused(reason.to_owned()));
@@ -77,8 +94,13 @@ mod tests {
     use super::*;
 
     fn is_let_in(host: &str, origin: Option<&str>) -> bool {
-        let guard = Guard::new(&["Photos.example".to_owned()]);
-        guard.check(Some(host), origin).is_ok()
+        let [hosts, origins] = ["Photos.example", "https://Home.example:8123"];
+        let guard = Guard::new(&[hosts.to_owned()], &[origins.to_owned()]);
+        let mut headers = HeaderMap::new();
+        if let Some(origin) = origin {
+            headers.insert("origin", HeaderValue::from_str(origin).unwrap());
+        }
+        guard.check(Some(host), "/", &headers).is_ok()
     }
 
     #[test]
@@ -92,7 +114,11 @@ mod tests {
             assert!(is_let_in(host, None), "{host}");
         }
         assert!(!is_let_in("evil.example:7878", None));
-        assert!(Guard::new(&[]).check(None, None).is_err());
+        assert!(
+            Guard::new(&[], &[])
+                .check(None, "/", &HeaderMap::new())
+                .is_err()
+        );
     }
 
     #[test]
@@ -121,5 +147,17 @@ mod tests {
         assert!(!is_let_in("localhost:7878", Some("http://localhost:8080")));
         assert!(!is_let_in("localhost:7878", Some("https://evil.example")));
         assert!(!is_let_in("localhost:7878", Some("null")));
+        assert!(is_let_in(
+            "localhost:7878",
+            Some("https://home.example:8123")
+        ));
+        assert!(!is_let_in(
+            "localhost:7878",
+            Some("http://home.example:8123")
+        ));
+        assert!(!is_let_in(
+            "evil.example",
+            Some("https://home.example:8123")
+        ));
     }
 }

@@ -4,7 +4,9 @@
 //! a time.
 
 mod accept;
+mod access;
 mod answer;
+mod asker;
 mod connections;
 mod decisions;
 mod dispatch;
@@ -18,6 +20,7 @@ mod guard;
 mod health;
 mod label_sets;
 mod live;
+mod login;
 mod metrics;
 mod page;
 mod paging;
@@ -25,28 +28,32 @@ mod params;
 mod request;
 mod routes;
 mod search;
+mod slowed;
+mod socket;
 mod status;
+mod tokens;
 mod upkeep;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
-use tokio::net::TcpListener;
 use tracing::warn;
 use warp::Filter;
 use warp::http::{HeaderMap, Method};
 use warp::path::FullPath;
 
-use crate::config::Config;
+use crate::config::{Config, Network};
 use crate::ingest::{Ingest, Progress};
 use crate::library::Library;
 use crate::pictures::Thumbnails;
 use crate::search::Search;
 use crate::stop::Stop;
+use crate::store::Secret;
 use crate::upkeep::{KeepDays, ReembeddingProgress};
 use crate::watch::Watch;
 pub(crate) use live::Live;
+pub(crate) use socket::Listeners;
 
 /// What the handlers work with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -67,6 +74,8 @@ pub(crate) struct Api {
 #[derive(Debug, Clone)]
 struct Clients {
     keep_days: KeepDays,
+    access: access::Access,
+    trusted_proxies: Arc<[Network]>,
     guard: Arc<guard::Guard>,
     room: dispatch::Room,
     requests: metrics::Requests,
@@ -75,17 +84,21 @@ struct Clients {
 }
 
 impl Api {
-    /// Over an open library, its running ingest, and the watch on its labels; streams end when `stop` is asked for.
+    /// Over an open library, its running ingest, and the watch on its labels. Who shows `secret` is the library's owner; streams
+    /// end when `stop` is asked for.
     pub(crate) fn new(
         config: &Config,
         library: Library,
         ingest: Ingest,
         labels: Watch,
+        secret: Secret,
         stop: &Stop,
     ) -> Api {
         let clients = Clients {
+            access: access::Access::new(&config.http, secret),
+            trusted_proxies: config.http.trusted_proxies.clone().into(),
             keep_days: KeepDays::of(config),
-            guard: Arc::new(guard::Guard::new(&config.http.hosts)),
+            guard: Arc::new(guard::Guard::new(&config.http.hosts, &config.http.origins)),
             room: dispatch::Room::new(config.http.max_requests),
             requests: metrics::Requests::new(),
             most_connections: config.http.max_connections,
@@ -127,7 +140,7 @@ impl Api {
 }
 
 /// Serves until told to stop; a client that reads nothing does not hold that up beyond the deadline.
-pub(crate) async fn run(listener: TcpListener, live: &Live, stop: &Stop) {
+pub(crate) async fn run(listeners: Listeners, live: &Live, stop: &Stop) {
     let most_connections = connections::most(live.now().clients.most_connections);
     let live = live.clone();
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
@@ -135,21 +148,23 @@ pub(crate) async fn run(listener: TcpListener, live: &Live, stop: &Stop) {
         .and(warp::path::full())
         .and(query)
         .and(warp::header::headers_cloned())
+        .and(warp::ext::get())
         .and(warp::body::stream())
         .then(
-            move |method: Method, path: FullPath, query: String, headers: HeaderMap, body| {
+            move |method: Method, path: FullPath, query: String, headers: HeaderMap, peer, body| {
                 let head = dispatch::Head {
                     method,
                     path: path.as_str().to_owned(),
                     query,
                     headers,
+                    peer,
                 };
                 dispatch::answer(live.clone(), head, body)
             },
         )
         .recover(|_| async { Ok::<_, Infallible>(dispatch::not_understood()) })
         .unify();
-    let server = connections::serve(listener, most_connections, requests, stop);
+    let server = connections::serve(listeners, most_connections, requests, stop);
     let overdue = async {
         stop.asked().await;
         tokio::time::sleep_until(stop.deadline().into()).await;

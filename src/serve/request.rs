@@ -5,6 +5,8 @@ use std::sync::Arc;
 use warp::hyper::body::Bytes;
 
 use super::Api;
+use super::access::{Shown, Who};
+use super::asker::Asker;
 use super::params::Params;
 
 /// A request that came to its route.
@@ -14,6 +16,9 @@ pub(super) struct Request {
     pub(super) parts: Vec<String>,
     pub(super) params: Params,
     pub(super) body: Bytes,
+    pub(super) asker: Asker,
+    pub(super) shown: Shown,
+    pub(super) who: Who,
 }
 
 impl Request {

@@ -5,7 +5,11 @@ use super::answer::{Answer, JSON, json};
 use super::error::ApiError;
 use super::params::Known;
 use super::request::Request;
-use super::{decisions, events, files, health, label_sets, metrics, page, search, status, upkeep};
+use super::{
+    decisions, events, files, health, label_sets, login, metrics, page, search, status, tokens,
+    upkeep,
+};
+use crate::store::Scope;
 use crate::tag;
 
 /// Some pictures to search with, written in base64.
@@ -50,6 +54,8 @@ pub(super) struct Route {
     /// What it answers in, where all goes well.
     pub(super) gives: &'static str,
     pub(super) work: Work,
+    /// What whoever asks must be let in for; none where everybody is.
+    pub(super) scope: Option<Scope>,
 }
 
 /// A body that a route takes.
@@ -93,6 +99,12 @@ const LINES: Body = Body {
     most_bytes: MAX_DECISIONS_BYTES,
 };
 
+/// What the page that logs in sends.
+const FORM: Body = Body {
+    media_types: &["application/x-www-form-urlencoded"],
+    most_bytes: MAX_WORD_BYTES,
+};
+
 const fn json_body(most_bytes: usize) -> Body {
     Body {
         media_types: &[JSON],
@@ -109,6 +121,7 @@ const fn get(path: &'static str, params: Known, work: Work) -> Route {
         body: None,
         gives: JSON,
         work,
+        scope: Some(Scope::Read),
     }
 }
 
@@ -117,15 +130,30 @@ const fn change(method: Verb, path: &'static str, body: Option<Body>, handler: H
     Route {
         method,
         body,
+        scope: Some(Scope::Label),
         ..get(path, &[], Changing(handler))
     }
 }
 
-/// A file of the page.
+/// What only the owner does, answered in JSON.
+const fn administer(
+    method: Verb,
+    path: &'static str,
+    body: Option<Body>,
+    handler: Handler,
+) -> Route {
+    Route {
+        scope: Some(Scope::Admin),
+        ..change(method, path, body, handler)
+    }
+}
+
+/// A file of the page: it tells nothing of any library.
 const fn part_of_page(path: &'static str, gives: &'static str, handler: Handler) -> Route {
     Route {
         gives,
         params: None,
+        scope: None,
         ..get(path, &[], AtOnce(handler))
     }
 }
@@ -138,12 +166,32 @@ pub(super) static ROUTES: &[Route] = &[
     part_of_page("/", page::HTML, |_| Ok(page::html())),
     part_of_page("/app.js", page::SCRIPT, |_| Ok(page::script())),
     part_of_page("/style.css", page::STYLE, |_| Ok(page::style())),
-    get("/health/live", &[], AtOnce(|_| json(Ok(health::ok())))),
-    get(
-        "/health/ready",
-        &[],
-        Vital(|request| json(health::ready(request))),
-    ),
+    part_of_page("/login", page::HTML, |_| Ok(login::form())),
+    Route {
+        method: Verb::Post,
+        params: Some(&[]),
+        body: Some(FORM),
+        work: Changing(login::log_in),
+        ..part_of_page("/login", page::HTML, |_| Ok(login::form()))
+    },
+    Route {
+        method: Verb::Post,
+        params: Some(&[]),
+        work: Changing(login::log_out),
+        ..part_of_page("/logout", page::HTML, |_| Ok(login::form()))
+    },
+    Route {
+        scope: None,
+        ..get("/health/live", &[], AtOnce(|_| json(Ok(health::ok()))))
+    },
+    Route {
+        scope: None,
+        ..get(
+            "/health/ready",
+            &[],
+            Vital(|request| json(health::ready(request))),
+        )
+    },
     Route {
         gives: metrics::MEDIA_TYPE,
         ..get("/metrics", &[], Vital(metrics::metrics))
@@ -251,15 +299,10 @@ pub(super) static ROUTES: &[Route] = &[
         status::FAILURES,
         Reading(|request| json(status::failures(request))),
     ),
-    Route {
-        method: Verb::Post,
-        ..get(
-            "/api/v1/rescan",
-            &[],
-            Reading(|request| json(Ok(status::rescan(request)))),
-        )
-    },
-    change(
+    administer(Verb::Post, "/api/v1/rescan", None, |request| {
+        json(Ok(status::rescan(request)))
+    }),
+    administer(
         Verb::Post,
         "/api/v1/purge",
         Some(json_body(MAX_WORD_BYTES)),
@@ -270,11 +313,33 @@ pub(super) static ROUTES: &[Route] = &[
         &[],
         Reading(|request| json(upkeep::roots(request))),
     ),
-    change(
+    administer(
         Verb::Post,
         "/api/v1/forget",
         Some(json_body(MAX_WORD_BYTES)),
         |request| json(upkeep::forget(request)),
+    ),
+    Route {
+        scope: Some(Scope::Admin),
+        ..get(
+            "/api/v1/tokens",
+            &[],
+            Reading(|request| json(tokens::list(request))),
+        )
+    },
+    administer(
+        Verb::Post,
+        "/api/v1/tokens",
+        Some(json_body(MAX_WORD_BYTES)),
+        |request| json(tokens::add(request)),
+    ),
+    administer(Verb::Delete, "/api/v1/tokens/{token}", None, |request| {
+        json(tokens::remove(request))
+    }),
+    get(
+        "/api/v1/whoami",
+        &[],
+        AtOnce(|request| json(Ok(tokens::whoami(request)))),
     ),
     Route {
         gives: events::MEDIA_TYPE,
@@ -332,6 +397,36 @@ mod tests {
             let same = routes.iter().filter(|other| other.method == route.method);
             assert_eq!(same.count(), 1, "{:?} {path}", route.method);
             assert_eq!(parts.len(), route.path.matches('{').count(), "{path}");
+        }
+    }
+
+    #[test]
+    fn whatever_tells_of_a_library_or_changes_it_needs_a_scope() {
+        let open = ROUTES.iter().filter(|route| route.scope.is_none());
+        let open: Vec<_> = open
+            .map(|route| (route.method.name(), route.path))
+            .collect();
+        let expected = [
+            ("GET", "/"),
+            ("GET", "/app.js"),
+            ("GET", "/style.css"),
+            ("GET", "/login"),
+            ("POST", "/login"),
+            ("POST", "/logout"),
+            ("GET", "/health/live"),
+            ("GET", "/health/ready"),
+        ];
+        assert_eq!(open, expected);
+        for route in ROUTES
+            .iter()
+            .filter(|route| route.scope == Some(Scope::Read))
+        {
+            let is_search = ["/api/v1/search", "/api/v1/label-sets/{set}/preview"];
+            assert!(
+                route.method == Verb::Get || is_search.contains(&route.path),
+                "{}",
+                route.path
+            );
         }
     }
 

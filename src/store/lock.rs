@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::private;
+use super::tokens::Secret;
 
 /// The owner's lock on a library's folder; given back when dropped.
 #[derive(Debug)]
@@ -18,12 +19,12 @@ pub struct Lock {
 #[derive(Debug, Error)]
 pub enum LockError {
     /// Another process owns it.
-    #[error("the library in `{folder}` is in use by another pixdex{}", owner_text(.address.as_deref()))]
+    #[error("the library in `{folder}` is in use by another pixdex{}", owner_text(.owner.as_ref()))]
     Taken {
         /// The library's folder.
         folder: PathBuf,
         /// Where that process listens, once it does.
-        address: Option<String>,
+        owner: Option<Owner>,
     },
     /// The lock file could not be made.
     #[error("failed to lock the library in `{folder}`: {source}")]
@@ -35,10 +36,19 @@ pub enum LockError {
     },
 }
 
-fn owner_text(address: Option<&str>) -> String {
-    address.map_or_else(String::new, |address| {
+fn owner_text(owner: Option<&Owner>) -> String {
+    owner.map_or_else(String::new, |Owner { address, .. }| {
         format!(", which answers at http://{address}")
     })
+}
+
+/// A daemon, as other commands of its user find it.
+#[derive(Debug, Clone)]
+pub struct Owner {
+    /// Where it listens.
+    pub address: String,
+    /// What is let in for everything, as long as it runs: who can read the lock file may do what the library's owner may.
+    pub secret: Secret,
 }
 
 impl Lock {
@@ -50,9 +60,9 @@ impl Lock {
         };
         private::make_folder(folder).map_err(io)?;
         let path = folder.join("library.lock");
+        private::make_file(&path).map_err(io)?;
+        private::close(&path).map_err(io)?;
         let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
             .read(true)
             .write(true)
             .open(path)
@@ -63,23 +73,26 @@ impl Lock {
                 Ok(Lock { file })
             }
             Err(TryLockError::WouldBlock) => {
-                let mut address = String::new();
-                file.read_to_string(&mut address).map_err(io)?;
-                let address = Some(address).filter(|address| !address.is_empty());
+                let mut text = String::new();
+                file.read_to_string(&mut text).map_err(io)?;
+                let owner = text.split_once('\n').map(|(address, secret)| Owner {
+                    address: address.to_owned(),
+                    secret: Secret::shown(secret),
+                });
                 Err(LockError::Taken {
                     folder: folder.to_owned(),
-                    address,
+                    owner,
                 })
             }
             Err(TryLockError::Error(source)) => Err(io(source)),
         }
     }
 
-    /// Leaves the address for other commands to find.
-    pub fn announce(&self, address: &str) -> std::io::Result<()> {
+    /// Leaves for other commands to find where the library's owner listens.
+    pub fn announce(&self, Owner { address, secret }: &Owner) -> std::io::Result<()> {
         let mut file = &self.file;
         file.rewind()?;
-        file.write_all(address.as_bytes())?;
+        file.write_all(format!("{address}\n{}", secret.reveal()).as_bytes())?;
         file.flush()
     }
 }
@@ -92,11 +105,27 @@ mod tests {
     fn a_second_owner_learns_where_the_first_one_listens() {
         let folder = tempfile::tempdir().unwrap();
         let lock = Lock::take(folder.path()).unwrap();
-        lock.announce("127.0.0.1:7878").unwrap();
-        let error = Lock::take(folder.path()).unwrap_err();
-        assert!(
-            matches!(&error, LockError::Taken { address: Some(address), .. } if address == "127.0.0.1:7878")
-        );
+        let secret = Secret::new().unwrap();
+        let address = "127.0.0.1:7878".to_owned();
+        lock.announce(&Owner {
+            address: address.clone(),
+            secret: secret.clone(),
+        })
+        .unwrap();
+        let Err(LockError::Taken {
+            owner: Some(owner), ..
+        }) = Lock::take(folder.path())
+        else {
+            panic!("it is taken");
+        };
+        assert!(owner.address == address && owner.secret.is(&secret));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let file = folder.path().join("library.lock");
+            let mode = file.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
         drop(lock);
         Lock::take(folder.path()).unwrap();
     }

@@ -41,6 +41,7 @@ mod tag_events;
 mod tagging;
 mod tags;
 mod taken;
+mod tokens;
 mod waiting;
 
 use std::path::{Path, PathBuf};
@@ -70,7 +71,7 @@ pub use images::ImageRow;
 pub use journal::JournalDifference;
 pub use keywords::FileKeywords;
 pub use label_sets::{AppliedLabel, AppliedSet, LearnedState};
-pub use lock::{Lock, LockError};
+pub use lock::{Lock, LockError, Owner};
 pub use models::KnownModel;
 pub use names::{LabelName, LabelRef, NameError, SetName};
 pub use outbox::{HookStatus, QueuedEvent, TagEvent};
@@ -81,6 +82,7 @@ pub use salvage::Salvaged;
 pub use sidecars::{TaggedFile, Written};
 pub use tagging::{ImageTags, LibraryTags, Retagged};
 pub use tags::{Source, Tag, TagCount, TagDifference};
+pub use tokens::{BadTokenName, NoRandomness, Scope, Secret, Token, TokenError, TokenName};
 pub use waiting::{Waiting, WaitingFile, WaitingGroup};
 
 /// Connections kept for readers. More may be open at a time; these are kept for the next reader.
@@ -374,6 +376,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../../migrations/0016_readers.sql")),
         M::up(include_str!("../../migrations/0017_videos.sql")),
         M::up(include_str!("../../migrations/0018_companions.sql")),
+        M::up(include_str!("../../migrations/0019_tokens.sql")),
     ])
 }
 

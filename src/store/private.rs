@@ -25,3 +25,19 @@ pub(super) fn make_file(path: &Path) -> io::Result<()> {
         _ => Ok(()),
     }
 }
+
+/// A file of ours that is there already, also of a version that left it open, is from now on for its owner alone.
+pub(super) fn close(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::fs::Permissions;
+        use std::os::unix::fs::PermissionsExt;
+        // Who may not change it has not made it, and does not write to it either.
+        match std::fs::set_permissions(path, Permissions::from_mode(0o600)) {
+            Err(error) if error.kind() != ErrorKind::PermissionDenied => Err(error),
+            _ => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    Ok(drop(path))
+}

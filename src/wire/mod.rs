@@ -8,13 +8,14 @@ mod label_sets;
 mod library;
 mod search;
 mod status;
+mod tokens;
 mod upkeep;
 
 pub use crate::index::{IndexStatus, Tuned, Tuning, Way};
 pub use crate::ingest::ProgressReport;
 pub use crate::search::{Answer, Duplicates, Group, Item};
 pub use crate::store::{
-    Count, Decision, Event, Facets, HookStatus, Source, Tag, TagCount, Verdict,
+    Count, Decision, Event, Facets, HookStatus, Scope, Source, Tag, TagCount, Token, Verdict,
 };
 pub use crate::tag::{Dropped, LabelPreview, Near, Preview};
 pub use crate::upkeep::{ForgetReport, KnownRoot, PurgeReport, ReembeddingReport};
@@ -29,6 +30,7 @@ pub use search::{
 pub use status::{
     DecodingStatus, LabelSetStatus, LoadedModel, ModelStatus, RootStatus, RunningStatus, Status,
 };
+pub use tokens::{AddToken, NewToken, TokenRemoved, Tokens, Whoami};
 pub use upkeep::{Forget, Purge, Roots};
 
 #[cfg(test)]

@@ -92,7 +92,7 @@ fn mistakes_name_the_thing_and_the_way_out() {
     };
     assert!(error(&["search", "a"]).contains("pixdex index"));
     assert!(error(&["tags"]).contains("there is no library"));
-    assert!(error(&["serve", "--listen", "0.0.0.0:0", "."]).contains("--allow-remote"));
+    assert!(error(&["serve", "--listen", "0.0.0.0:0", "."]).contains("--allow-anonymous"));
     assert!(error(&["embed"]).contains("--image"));
     assert!(error(&["embed", "--text", "x", "--device", "cuda"]).contains("--device cpu"));
     assert!(error(&["embed", "--text", "x", "--model", "nonsense"]).contains("owner/name"));

@@ -1,6 +1,7 @@
 //! The real program over real files, real HTTP and the bundled model.
 
 mod absence;
+mod access;
 mod api;
 mod backup;
 mod bombs;

@@ -11,6 +11,7 @@ let picture = null;
 async function ask(path, options = {}) {
   const headers = options.body ? { "content-type": "application/json" } : {};
   const response = await fetch(path, { ...options, headers });
+  if (response.status === 401) location.assign("/login");
   const body = await response.json();
   if (!response.ok) throw new Error(body.error);
   return body;

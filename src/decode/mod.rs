@@ -40,6 +40,7 @@ use std::time::Duration;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageError, RgbImage};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -147,7 +148,7 @@ pub struct Description {
 }
 
 /// What a file says about its picture, but for keywords.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Metadata {
     /// By the first bytes of the file, whatever its name says.
     pub format: Format,

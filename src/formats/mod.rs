@@ -4,11 +4,13 @@ pub(crate) mod raw;
 pub(crate) mod tiff;
 mod video;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
 use image::ImageFormat;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
@@ -277,6 +279,25 @@ impl FromStr for Format {
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+/// One of a few names where it is told; where it is asked for, also whatever files of it end in.
+impl JsonSchema for Format {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Format".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        if generator.contract().is_deserialize() {
+            return json_schema!({ "type": "string", "examples": ["jpeg", "tif"] });
+        }
+        let names: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
+        json_schema!({ "type": "string", "enum": names })
     }
 }
 

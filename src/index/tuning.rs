@@ -1,9 +1,10 @@
 //! What the index measured about itself, and the way to an answer that follows from it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The way to an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Way {
     /// All images are compared.
@@ -13,7 +14,7 @@ pub enum Way {
 }
 
 /// What was measured for one kind of query.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Tuned {
     /// The cheaper way that reaches the target.
     pub way: Way,
@@ -30,7 +31,7 @@ pub struct Tuned {
 }
 
 /// What was measured after a build; nothing for a kind of query of which there were no samples.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Tuning {
     /// For the embeddings of texts.
     pub text: Option<Tuned>,

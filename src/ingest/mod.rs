@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
 use crossbeam_channel::{Sender, bounded};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::library::Library;
@@ -106,8 +107,8 @@ struct Counts {
     breaker: Breaker,
 }
 
-/// [`Progress`] at one moment, in files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What became of files since the start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProgressReport {
     /// Read and found to hold an image.
     pub indexed: usize,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Item, Query, Search, SearchError};
@@ -27,7 +28,7 @@ pub enum DuplicateCriterion {
 }
 
 /// Groups of the same picture, the largest first.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Duplicates {
     /// The groups that were asked for.
     pub groups: Vec<Group>,
@@ -36,7 +37,7 @@ pub struct Duplicates {
 }
 
 /// Images that show the same picture.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Group {
     /// The lowest similarity that holds the group together; 1 where all files are the same.
     pub similarity: f32,

@@ -1,12 +1,13 @@
 //! Images, and files that failed, as they are told to people and programs.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::decode::Metadata;
 use crate::store::{ContentHash, ImageRow, Tag};
 
 /// An image as it is shown to people and programs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Item {
     /// Identity of the content.
     pub id: ContentHash,

@@ -16,6 +16,7 @@ mod ranking;
 
 use std::collections::{BTreeMap, HashMap};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -27,7 +28,7 @@ use cursor::Cursor;
 use cutoff::{Cut, Cutoff};
 pub use duplicates::{DuplicateCriterion, Duplicates, Group, LEAST_SIMILARITY};
 pub use item::Item;
-pub use parse::{BadQuery, Mistake, parse};
+pub use parse::{BadQuery, MOST_QUERY_CHARACTERS, Mistake, parse};
 pub use query::{
     BadStrictness, MOST_TERMS, MOST_WEIGHT, NEGATIVE_WEIGHT, Query, Strictness, Term, Upload, What,
 };
@@ -103,7 +104,7 @@ impl Slice {
 }
 
 /// Hits, best first.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Answer {
     /// The images.
     pub items: Vec<Item>,

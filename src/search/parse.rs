@@ -19,7 +19,7 @@ const NAMES: &str =
     "tag, path, after, before, format, camera, width, height, size, area, image and strictness";
 
 /// The longest short form: more descriptions than a query may have, each longer than people type.
-const MOST_QUERY_CHARACTERS: usize = 10_000;
+pub const MOST_QUERY_CHARACTERS: usize = 10_000;
 
 /// What is wrong with a query, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -6,17 +6,30 @@ use warp::hyper::body::Bytes;
 use super::Api;
 use super::error::ApiError;
 use super::paging::{PAGE, page};
-use super::params::{Known, image_hash, one};
+use super::params::{Known, Parameter, Value, image_hash, one};
 use super::request::Request;
 use crate::search::SearchError;
 use crate::spelling;
-use crate::store::{BadDecision, ContentHash, Decision, LabelRef, Verdict, WhichDecisions};
+use crate::store::{
+    BadDecision, ContentHash, Decision, LABEL_CHARACTERS, LabelRef, SET_NAME_CHARACTERS, Verdict,
+    WhichDecisions,
+};
 use crate::wire::{DecideMany, DecideOne, Decided, Decisions, SearchRequest};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
 /// Which decisions are listed; all of them where nothing is said.
-pub(super) const WHICH: Known = &[&[one("set"), one("label"), one("image")], &PAGE];
+pub(super) const WHICH: Known = &[&ABOUT, &PAGE];
+
+const ABOUT: [Parameter; 3] = [
+    one(
+        "set",
+        Value::Text(SET_NAME_CHARACTERS),
+        "Name or `id` of a label set.",
+    ),
+    one("label", Value::Text(LABEL_CHARACTERS), "Name of a label."),
+    one("image", Value::Image, "An image."),
+];
 
 pub(super) fn list(Request { api, params, .. }: &Request) -> Result<Decisions> {
     let which = WhichDecisions {

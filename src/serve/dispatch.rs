@@ -176,14 +176,15 @@ where
 
 /// Runs a handler where it may do what it does.
 async fn worked(route: &Route, request: Request, live: &Live, room: &Room) -> Result<Answer> {
+    let handler = route.run;
     match route.work {
-        Work::AtOnce(handler) => handler(&request),
-        Work::Reading(handler) => blocking(&room.slots, move || handler(&request)).await,
-        Work::Changing(handler) => {
+        Work::AtOnce => handler(&request),
+        Work::Reading => blocking(&room.slots, move || handler(&request)).await,
+        Work::Changing => {
             let live = live.clone();
             blocking(&room.slots, move || change(handler, request, &live)).await
         }
-        Work::Vital(handler) => {
+        Work::Vital => {
             let answered = blocking(&room.vital, move || handler(&request));
             let late = |_| ApiError::not_ready("it takes too long to answer".to_owned());
             timeout(VITAL_WITHIN, answered).await.map_err(late)?

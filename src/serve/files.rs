@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::Api;
 use super::answer::{Answer, Cache, Content};
 use super::error::ApiError;
-use super::params::{Known, image_hash, one};
+use super::params::{Known, Value, image_hash, one};
 use super::request::Request;
 use crate::pictures::{self, FileError, PictureError, Thumbnail};
 use crate::store::ImageRow;
@@ -83,7 +83,18 @@ fn offline() -> ApiError {
 }
 
 /// How large a thumbnail is wanted, and of which frame of a video.
-pub(super) const THUMBNAIL: Known = &[&[one("size"), one("time_ms")]];
+pub(super) const THUMBNAIL: Known = &[&[
+    one(
+        "size",
+        Value::Integer(0, u32::MAX as i64),
+        "The longer side in pixels; the next larger size that there is, is given.",
+    ),
+    one(
+        "time_ms",
+        Value::Integer(0, i64::MAX),
+        "Of a video, the frame at this time, as hits tell it.",
+    ),
+]];
 
 /// The time of a video's frame, which must be one that hits tell.
 fn frame_time(api: &Api, row: &ImageRow, text: &str) -> Result<i64> {

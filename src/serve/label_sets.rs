@@ -11,11 +11,15 @@ use crate::wire::{Applied, LabelSetReport, LabelSets, Preview, Tags};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
-pub(super) fn list(Request { api, .. }: &Request) -> LabelSets {
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "handlers are of one shape, so that the document is made of their types"
+)]
+pub(super) fn list(Request { api, .. }: &Request) -> Result<LabelSets> {
     let status = api.library.tagger.status().into_iter();
-    LabelSets {
+    Ok(LabelSets {
         label_sets: status.map(|(name, status)| (name, status.into())).collect(),
-    }
+    })
 }
 
 pub(super) fn one(request: &Request) -> Result<LabelSetReport> {

@@ -4,10 +4,10 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use super::error::ApiError;
-use super::params::{Parameter, Params, one};
+use super::params::{CURSOR, LIMIT, Parameter, Params};
 
 /// Where a page begins, and how long it is.
-pub(super) const PAGE: [Parameter; 2] = [one("limit"), one("cursor")];
+pub(super) const PAGE: [Parameter; 2] = [LIMIT, CURSOR];
 
 /// What an entry is known by in its list, by which the list is in order.
 type Key = Vec<String>;

@@ -3,31 +3,69 @@
 use super::error::ApiError;
 use crate::search::{self, Query, SearchError, Slice};
 use crate::store::{BadImageId, ContentHash, PartialDate};
-use crate::wire::{BadSearch, DEFAULT_LIMIT, read_limit};
+use crate::wire::{BadSearch, DEFAULT_LIMIT, MAX_LIMIT, read_limit};
 
 /// A name that a route knows.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Parameter {
-    name: &'static str,
+    pub(super) name: &'static str,
     /// Whether it may be given several times.
-    is_list: bool,
+    pub(super) is_list: bool,
+    pub(super) value: Value,
+    /// What it is for, in a sentence.
+    pub(super) does: &'static str,
+}
+
+/// What stands behind a name.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Value {
+    /// A text of so many characters at most.
+    Text(usize),
+    /// A whole number, from and to.
+    Integer(i64, i64),
+    /// A number, from and to.
+    Number(f64, f64),
+    Flag,
+    OneOf(&'static [&'static str]),
+    /// The beginning of a local time.
+    Date,
+    Image,
 }
 
 /// One that is given once at most.
-pub(super) const fn one(name: &'static str) -> Parameter {
+pub(super) const fn one(name: &'static str, value: Value, does: &'static str) -> Parameter {
     Parameter {
         name,
         is_list: false,
+        value,
+        does,
     }
 }
 
 /// One that may be given several times.
-pub(super) const fn list(name: &'static str) -> Parameter {
+pub(super) const fn list(name: &'static str, value: Value, does: &'static str) -> Parameter {
     Parameter {
-        name,
         is_list: true,
+        ..one(name, value, does)
     }
 }
+
+/// One names an entry by what it is called, of which the longest is a path.
+const MOST_CURSOR_CHARACTERS: usize = 8_000;
+
+/// How long a page is.
+pub(super) const LIMIT: Parameter = one(
+    "limit",
+    Value::Integer(1, MAX_LIMIT as i64),
+    "Entries on a page.",
+);
+
+/// Where a page begins.
+pub(super) const CURSOR: Parameter = one(
+    "cursor",
+    Value::Text(MOST_CURSOR_CHARACTERS),
+    "Where the page before ended, as its answer said.",
+);
 
 /// What a route takes behind the `?`, in groups; nothing else gets through.
 pub(super) type Known = &'static [&'static [Parameter]];
@@ -43,7 +81,7 @@ impl Params {
         let params: Vec<(String, String)> = form_urlencoded::parse(raw.as_bytes())
             .into_owned()
             .collect();
-        for (at, (name, _)) in params.iter().enumerate() {
+        for (at, (name, value)) in params.iter().enumerate() {
             let Some(parameter) = known
                 .iter()
                 .copied()
@@ -56,6 +94,12 @@ impl Params {
             if is_repeated && !parameter.is_list {
                 let message = format!("`{name}` is given several times and takes one value");
                 return Err(ApiError::bad_request("repeated_parameter", message));
+            }
+            if let Value::Text(most) = parameter.value
+                && value.chars().count() > most
+            {
+                let message = format!("`{name}` has at most {most} characters");
+                return Err(ApiError::bad_request("parameter_too_long", message));
             }
         }
         Ok(Params(params))
@@ -157,7 +201,7 @@ mod tests {
 
     #[test]
     fn only_what_a_route_knows_gets_through_and_only_lists_repeat() {
-        const KNOWN: Known = &[&[one("limit")], &[list("tag")]];
+        const KNOWN: Known = &[&[LIMIT], &[list("tag", Value::Text(9), "")]];
         let read = |raw| Params::read(raw, KNOWN).map(|params| params.0.len());
         assert_eq!(read("").unwrap(), 0);
         assert_eq!(read("tag=a&limit=&tag=b").unwrap(), 3);
@@ -165,6 +209,7 @@ mod tests {
             ("limits=3", "known are limit, tag"),
             ("limit=1&limit=1", "`limit` is given several times"),
             ("tag=a&Tag=b", "`Tag` is not a parameter"),
+            ("tag=1234567890", "`tag` has at most 9 characters"),
         ] {
             let error = format!("{:?}", read(raw).unwrap_err());
             assert!(error.contains(sentence), "{raw}: {error}");

@@ -1,16 +1,18 @@
 //! Which address is answered by which handler: one table for whoever answers, documents or tests.
 
-use self::Work::{AtOnce, Changing, Reading, Vital};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
 use super::answer::{Answer, JSON, json};
 use super::error::ApiError;
 use super::params::Known;
 use super::request::Request;
 use super::{
-    decisions, events, files, health, label_sets, login, metrics, page, search, status, tokens,
-    upkeep,
+    decisions, events, files, health, label_sets, login, metrics, page, reference, search, status,
+    tokens, upkeep,
 };
 use crate::store::Scope;
 use crate::tag;
+use crate::wire;
 
 /// Some pictures to search with, written in base64.
 const MAX_QUERY_BYTES: usize = 64 * 1024 * 1024;
@@ -48,11 +50,24 @@ pub(super) struct Route {
     pub(super) method: Verb,
     /// With a name in braces for each part that people choose.
     pub(super) path: &'static str,
+    /// What it is called in programs that are made of the document.
+    pub(super) id: &'static str,
+    /// What it does, in a sentence.
+    pub(super) does: &'static str,
     /// What may stand behind the `?`; anything where it is read by a page and not here.
     pub(super) params: Option<Known>,
+    /// What stands there in an example.
+    pub(super) example: &'static str,
     pub(super) body: Option<Body>,
     /// What it answers in, where all goes well.
     pub(super) gives: &'static str,
+    /// What that looks like, where it is JSON.
+    pub(super) schema: Option<SchemaOf>,
+    /// What it answers with where the caller is wrong, beside what every route does.
+    pub(super) refusals: &'static [u16],
+    /// What can be asked for next, with a part of its answer.
+    pub(super) links: &'static [Link],
+    pub(super) run: Handler,
     pub(super) work: Work,
     /// What whoever asks must be let in for; none where everybody is.
     pub(super) scope: Option<Scope>,
@@ -64,27 +79,62 @@ pub(super) struct Body {
     /// The type of its content. Who names none is believed to send it.
     pub(super) media_types: &'static [&'static str],
     pub(super) most_bytes: usize,
+    /// What it looks like, where it is one document of JSON.
+    pub(super) schema: Option<SchemaOf>,
+    pub(super) example: &'static str,
+}
+
+/// A request that follows from an answer.
+#[derive(Clone, Copy)]
+pub(super) struct Link {
+    /// The `id` of its route.
+    pub(super) to: &'static str,
+    /// Its parameter, and where in the answer that stands.
+    pub(super) part: &'static str,
+    pub(super) from: &'static str,
 }
 
 /// What a handler does, and so where it is run.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Work {
     /// It waits for nothing.
-    AtOnce(Handler),
+    AtOnce,
     /// It reads from the disk or asks the model.
-    Reading(Handler),
+    Reading,
     /// It changes the library.
-    Changing(Handler),
+    Changing,
     /// It is answered however much there is to do.
-    Vital(Handler),
+    Vital,
 }
 
 pub(super) type Handler = fn(&Request) -> Result<Answer, ApiError>;
+
+pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// What a handler answers, as a schema.
+fn schema_of<T: JsonSchema>(
+    _: fn(&Request) -> Result<T, ApiError>,
+    generator: &mut SchemaGenerator,
+) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+/// A handler whose answer is JSON, with the schema of that.
+macro_rules! in_json {
+    ($handler:expr) => {
+        (
+            |request| json($handler(request)),
+            Some(|generator: &mut SchemaGenerator| schema_of($handler, generator)),
+        )
+    };
+}
 
 /// Label files, as they stand in their folder.
 const TOML: Body = Body {
     media_types: &["application/toml", "text/plain", "application/octet-stream"],
     most_bytes: tag::MAX_FILE_BYTES as usize,
+    schema: None,
+    example: "templates = [\"a photo of a {label}.\"]\n\n[[labels]]\nname = \"beach\"\n",
 };
 
 /// Lines of JSON.
@@ -97,254 +147,485 @@ const LINES: Body = Body {
         "application/octet-stream",
     ],
     most_bytes: MAX_DECISIONS_BYTES,
+    schema: None,
+    example: "{\"image\": \"IMAGE_ID\", \"set\": \"places\", \"label\": \"beach\", \"decision\": \"confirmed\"}\n",
 };
 
 /// What the page that logs in sends.
 const FORM: Body = Body {
     media_types: &["application/x-www-form-urlencoded"],
     most_bytes: MAX_WORD_BYTES,
+    schema: None,
+    example: "token=pixdex_secret",
 };
 
-const fn json_body(most_bytes: usize) -> Body {
+const fn json_body<T: JsonSchema>(most_bytes: usize, example: &'static str) -> Body {
     Body {
         media_types: &[JSON],
         most_bytes,
+        schema: Some(SchemaGenerator::subschema_for::<T>),
+        example,
     }
 }
 
-/// A GET, answered in JSON.
-const fn get(path: &'static str, params: Known, work: Work) -> Route {
+/// A handler, and what its answer looks like.
+type Handled = (Handler, Option<SchemaOf>);
+
+/// A route that reads, answered in JSON.
+const fn get(
+    path: &'static str,
+    id: &'static str,
+    does: &'static str,
+    (run, schema): Handled,
+) -> Route {
     Route {
         method: Verb::Get,
         path,
-        params: Some(params),
+        id,
+        does,
+        params: Some(&[]),
+        example: "",
         body: None,
         gives: JSON,
-        work,
+        schema,
+        refusals: &[],
+        links: &[],
+        run,
+        work: Work::Reading,
         scope: Some(Scope::Read),
     }
 }
 
-/// A change, answered in JSON.
-const fn change(method: Verb, path: &'static str, body: Option<Body>, handler: Handler) -> Route {
-    Route {
-        method,
-        body,
-        scope: Some(Scope::Label),
-        ..get(path, &[], Changing(handler))
-    }
-}
-
-/// What only the owner does, answered in JSON.
-const fn administer(
+/// A route that changes something, answered in JSON.
+const fn change(
     method: Verb,
     path: &'static str,
-    body: Option<Body>,
-    handler: Handler,
+    id: &'static str,
+    does: &'static str,
+    handled: Handled,
 ) -> Route {
     Route {
-        scope: Some(Scope::Admin),
-        ..change(method, path, body, handler)
+        method,
+        work: Work::Changing,
+        scope: Some(Scope::Label),
+        ..get(path, id, does, handled)
     }
 }
 
-/// A file of the page: it tells nothing of any library.
-const fn part_of_page(path: &'static str, gives: &'static str, handler: Handler) -> Route {
-    Route {
-        gives,
-        params: None,
-        scope: None,
-        ..get(path, &[], AtOnce(handler))
+impl Route {
+    /// It takes these behind the `?`, such as in the example.
+    const fn taking(self, params: Known, example: &'static str) -> Route {
+        Route {
+            params: Some(params),
+            example,
+            ..self
+        }
+    }
+
+    const fn with(self, body: Body) -> Route {
+        Route {
+            body: Some(body),
+            ..self
+        }
+    }
+
+    const fn refusing(self, refusals: &'static [u16]) -> Route {
+        Route { refusals, ..self }
+    }
+
+    const fn leading(self, links: &'static [Link]) -> Route {
+        Route { links, ..self }
+    }
+
+    /// It answers in something else than JSON.
+    const fn giving(self, gives: &'static str) -> Route {
+        Route { gives, ..self }
+    }
+
+    const fn doing(self, work: Work) -> Route {
+        Route { work, ..self }
+    }
+
+    const fn needing(self, scope: Option<Scope>) -> Route {
+        Route { scope, ..self }
+    }
+
+    /// A POST that changes nothing.
+    const fn asking(self) -> Route {
+        self.doing(Work::Reading).needing(Some(Scope::Read))
+    }
+
+    /// Only the owner asks for it.
+    const fn for_owner(self) -> Route {
+        self.needing(Some(Scope::Admin))
+    }
+
+    /// A file that comes with the program, and tells nothing of any library.
+    const fn part_of_page(self, gives: &'static str) -> Route {
+        let route = self.giving(gives).doing(Work::AtOnce).needing(None);
+        Route {
+            params: None,
+            ..route
+        }
     }
 }
 
 const SET: &str = "/api/v1/label-sets/{set}";
 const DECISION: &str = "/api/v1/images/{image}/decisions/{set}/{label}";
 
+/// To the image that comes first in an answer.
+const FIRST_IMAGE: Link = Link {
+    to: "getImage",
+    part: "image",
+    from: "$response.body#/items/0/id",
+};
+
+const fn next_page(to: &'static str) -> Link {
+    Link {
+        to,
+        part: "cursor",
+        from: "$response.body#/cursor",
+    }
+}
+
+/// A label that a list of tags or decisions leads to.
+const fn set_of_first(from: &'static str) -> Link {
+    Link {
+        to: "getLabelSet",
+        part: "set",
+        from,
+    }
+}
+
 /// All of them.
 pub(super) static ROUTES: &[Route] = &[
-    part_of_page("/", page::HTML, |_| Ok(page::html())),
-    part_of_page("/app.js", page::SCRIPT, |_| Ok(page::script())),
-    part_of_page("/style.css", page::STYLE, |_| Ok(page::style())),
-    part_of_page("/login", page::HTML, |_| Ok(login::form())),
-    Route {
-        method: Verb::Post,
-        params: Some(&[]),
-        body: Some(FORM),
-        work: Changing(login::log_in),
-        ..part_of_page("/login", page::HTML, |_| Ok(login::form()))
-    },
-    Route {
-        method: Verb::Post,
-        params: Some(&[]),
-        work: Changing(login::log_out),
-        ..part_of_page("/logout", page::HTML, |_| Ok(login::form()))
-    },
-    Route {
-        scope: None,
-        ..get("/health/live", &[], AtOnce(|_| json(Ok(health::ok()))))
-    },
-    Route {
-        scope: None,
-        ..get(
-            "/health/ready",
-            &[],
-            Vital(|request| json(health::ready(request))),
-        )
-    },
-    Route {
-        gives: metrics::MEDIA_TYPE,
-        ..get("/metrics", &[], Vital(metrics::metrics))
-    },
+    get("/", "getPage", "The page that shows the library.", (|_| Ok(page::html()), None))
+        .part_of_page(page::HTML),
+    get("/app.js", "getScript", "The page's script.", (|_| Ok(page::script()), None))
+        .part_of_page(page::SCRIPT),
+    get("/style.css", "getStyle", "How the page looks.", (|_| Ok(page::style()), None))
+        .part_of_page(page::STYLE),
+    get("/login", "getLogin", "The page that asks for a token.", (|_| Ok(login::form()), None))
+        .part_of_page(page::HTML),
+    change(
+        Verb::Post,
+        "/login",
+        "logIn",
+        "Logs a browser in that shows a token, and sends it to the page with a cookie.",
+        (login::log_in, None),
+    )
+    .giving(page::HTML)
+    .with(FORM)
+    .needing(None),
+    change(
+        Verb::Post,
+        "/logout",
+        "logOut",
+        "Forgets the browser that asks, and sends it to the page that asks for a token.",
+        (login::log_out, None),
+    )
+    .giving(page::HTML)
+    .needing(None),
+    get(
+        "/health/live",
+        "getLive",
+        "Whether the program turns.",
+        in_json!(health::live),
+    )
+    .doing(Work::AtOnce)
+    .needing(None),
+    get(
+        "/health/ready",
+        "getReady",
+        "Whether database, model and index answer; 503 with what is wrong where they do not.",
+        in_json!(health::ready),
+    )
+    .doing(Work::Vital)
+    .needing(None),
+    get(
+        "/metrics",
+        "getMetrics",
+        "Figures for Prometheus.",
+        (metrics::metrics, None),
+    )
+    .giving(metrics::MEDIA_TYPE)
+    .doing(Work::Vital),
+    get(
+        "/api/v1/openapi.json",
+        "getOpenApi",
+        "This document.",
+        (reference::document, None),
+    )
+    .doing(Work::AtOnce)
+    .needing(None),
+    get(
+        "/api/v1/docs",
+        "getDocs",
+        "The same to read.",
+        (reference::page, None),
+    )
+    .giving(page::HTML)
+    .doing(Work::AtOnce)
+    .needing(None),
     get(
         "/api/v1/images",
-        search::LIST,
-        Reading(|request| json(search::images(request))),
-    ),
+        "listImages",
+        "Images that pass a filter, in the order of a list.",
+        in_json!(search::images),
+    )
+    .taking(search::LIST, "tag=beach&after=2021&limit=2")
+    .refusing(&[409])
+    .leading(&[FIRST_IMAGE, next_page("listImages")]),
     get(
         "/api/v1/images/{image}",
-        &[],
-        Reading(|request| json(files::image(request))),
+        "getImage",
+        "One image: its files, tags, and what its file says.",
+        in_json!(files::image),
     ),
-    Route {
-        gives: files::ORIGINAL,
-        ..get("/api/v1/images/{image}/file", &[], Reading(files::original))
-    },
-    Route {
-        gives: files::JPEG,
-        ..get(
-            "/api/v1/images/{image}/thumbnail",
-            files::THUMBNAIL,
-            Reading(files::thumbnail),
-        )
-    },
+    get(
+        "/api/v1/images/{image}/file",
+        "getOriginal",
+        "The original file, or a part of it.",
+        (files::original, None),
+    )
+    .giving(files::ORIGINAL)
+    .refusing(&[416]),
+    get(
+        "/api/v1/images/{image}/thumbnail",
+        "getThumbnail",
+        "A small picture of it, upright and in sRGB.",
+        (files::thumbnail, None),
+    )
+    .giving(files::JPEG)
+    .taking(files::THUMBNAIL, "size=320")
+    .refusing(&[422]),
     get(
         "/api/v1/search",
-        search::RANKING,
-        Reading(|request| json(search::search(request))),
-    ),
-    Route {
-        method: Verb::Post,
-        body: Some(json_body(MAX_QUERY_BYTES)),
-        ..get(
-            "/api/v1/search",
-            &[],
-            Reading(|request| json(search::form(request))),
-        )
-    },
+        "search",
+        "Images by a description, filters, or an image that they should be like: the short form.",
+        in_json!(search::search),
+    )
+    .taking(search::RANKING, "q=a+dog+on+grass+-snow&limit=2&facets=true")
+    .refusing(&[404, 409])
+    .leading(&[FIRST_IMAGE, next_page("search")]),
+    change(
+        Verb::Post,
+        "/api/v1/search",
+        "searchByForm",
+        "The same in the full form: weighted terms, also pictures that come with it.",
+        in_json!(search::form),
+    )
+    .with(json_body::<wire::SearchRequest>(
+        MAX_QUERY_BYTES,
+        "{\"terms\": [{\"text\": \"a red car\"}, {\"text\": \"snow\", \"weight\": -0.5}], \"limit\": 2}",
+    ))
+    .asking()
+    .refusing(&[404, 409])
+    .leading(&[FIRST_IMAGE]),
     get(
         "/api/v1/duplicates",
-        search::DUPLICATES,
-        Reading(|request| json(search::duplicates(request))),
-    ),
+        "listDuplicates",
+        "Groups of images that are the same, or look the same, the largest first.",
+        in_json!(search::duplicates),
+    )
+    .taking(search::DUPLICATES, "similarity=0.97&limit=2"),
     get(
         "/api/v1/label-sets",
-        &[],
-        Reading(|request| json(Ok(label_sets::list(request)))),
-    ),
-    get(SET, &[], Reading(|request| json(label_sets::one(request)))),
-    change(Verb::Put, SET, Some(TOML), |request| {
-        json(label_sets::put(request))
-    }),
-    change(Verb::Delete, SET, None, |request| {
-        json(label_sets::delete(request))
-    }),
-    Route {
-        method: Verb::Post,
-        body: Some(TOML),
-        ..get(
-            "/api/v1/label-sets/{set}/preview",
-            &[],
-            Reading(|request| json(label_sets::preview(request))),
-        )
-    },
-    get(
-        "/api/v1/tags",
-        label_sets::TAGS,
-        Reading(|request| json(label_sets::tags(request))),
+        "listLabelSets",
+        "All label sets as they are in force.",
+        in_json!(label_sets::list),
     ),
     get(
-        "/api/v1/decisions",
-        decisions::WHICH,
-        Reading(|request| json(decisions::list(request))),
-    ),
-    change(
-        Verb::Post,
-        "/api/v1/decisions",
-        Some(json_body(MAX_DECISIONS_BYTES)),
-        |request| json(decisions::post(request)),
-    ),
-    change(
-        Verb::Post,
-        "/api/v1/decisions/import",
-        Some(LINES),
-        |request| json(decisions::import(request)),
+        SET,
+        "getLabelSet",
+        "One label set, with the text of its file.",
+        in_json!(label_sets::one),
     ),
     change(
         Verb::Put,
+        SET,
+        "putLabelSet",
+        "Writes a label set's file and tags the library by it.",
+        in_json!(label_sets::put),
+    )
+    .with(TOML)
+    .refusing(&[409]),
+    change(
+        Verb::Delete,
+        SET,
+        "deleteLabelSet",
+        "Deletes a label set's file, and its tags with it.",
+        in_json!(label_sets::delete),
+    )
+    .refusing(&[409]),
+    change(
+        Verb::Post,
+        "/api/v1/label-sets/{set}/preview",
+        "previewLabelSet",
+        "What such a file would change, and which images are nearest to its thresholds; nothing is changed.",
+        in_json!(label_sets::preview),
+    )
+    .with(TOML)
+    .asking()
+    .refusing(&[409]),
+    get(
+        "/api/v1/tags",
+        "listTags",
+        "Labels with the number of images that carry each.",
+        in_json!(label_sets::tags),
+    )
+    .taking(label_sets::TAGS, "limit=2")
+    .leading(&[next_page("listTags"), set_of_first("$response.body#/tags/0/set")]),
+    get(
+        "/api/v1/decisions",
+        "listDecisions",
+        "What people decided about tags.",
+        in_json!(decisions::list),
+    )
+    .taking(decisions::WHICH, "set=places&label=beach&limit=2")
+    .leading(&[next_page("listDecisions")]),
+    change(
+        Verb::Post,
+        "/api/v1/decisions",
+        "decide",
+        "Decides about one label on images that are named, or found by a search.",
+        in_json!(decisions::post),
+    )
+    .with(json_body::<wire::DecideMany>(
+        MAX_DECISIONS_BYTES,
+        "{\"set\": \"places\", \"label\": \"beach\", \"decision\": \"confirmed\", \"images\": [\"IMAGE_ID\"]}",
+    ))
+    .refusing(&[404, 409]),
+    change(
+        Verb::Post,
+        "/api/v1/decisions/import",
+        "importDecisions",
+        "Decisions as they were exported, a document a line: all or, where one is wrong, none.",
+        in_json!(decisions::import),
+    )
+    .with(LINES)
+    .refusing(&[404, 409]),
+    change(
+        Verb::Put,
         DECISION,
-        Some(json_body(MAX_WORD_BYTES)),
-        |request| json(decisions::put(request)),
-    ),
-    change(Verb::Delete, DECISION, None, |request| {
-        json(decisions::delete(request))
-    }),
+        "putDecision",
+        "Decides about one label on one image; it wins over every score, for ever.",
+        in_json!(decisions::put),
+    )
+    .with(json_body::<wire::DecideOne>(
+        MAX_WORD_BYTES,
+        "{\"decision\": \"rejected\"}",
+    ))
+    .refusing(&[409]),
+    change(
+        Verb::Delete,
+        DECISION,
+        "deleteDecision",
+        "Takes that back: the score counts again.",
+        in_json!(decisions::delete),
+    )
+    .refusing(&[409]),
     get(
         "/api/v1/status",
-        &[],
-        Reading(|request| json(status::status(request))),
+        "getStatus",
+        "How the library stands, and what the daemon is doing.",
+        in_json!(status::status),
     ),
     get(
         "/api/v1/failures",
-        status::FAILURES,
-        Reading(|request| json(status::failures(request))),
-    ),
-    administer(Verb::Post, "/api/v1/rescan", None, |request| {
-        json(Ok(status::rescan(request)))
-    }),
-    administer(
+        "listFailures",
+        "Files that are not indexed, each with the reason.",
+        in_json!(status::failures),
+    )
+    .taking(status::FAILURES, "limit=2")
+    .leading(&[next_page("listFailures")]),
+    change(
+        Verb::Post,
+        "/api/v1/rescan",
+        "rescan",
+        "Compares all folders with the library again.",
+        in_json!(status::rescan),
+    )
+    .for_owner(),
+    change(
         Verb::Post,
         "/api/v1/purge",
-        Some(json_body(MAX_WORD_BYTES)),
-        |request| json(upkeep::purge(request)),
-    ),
+        "purge",
+        "Takes out for good what is known of images that are gone.",
+        in_json!(upkeep::purge),
+    )
+    .with(json_body::<wire::Purge>(
+        MAX_WORD_BYTES,
+        "{\"older_than_days\": 30}",
+    ))
+    .for_owner(),
     get(
         "/api/v1/roots",
-        &[],
-        Reading(|request| json(upkeep::roots(request))),
+        "listRoots",
+        "The folders of this run and of earlier ones.",
+        in_json!(upkeep::roots),
     ),
-    administer(
+    change(
         Verb::Post,
         "/api/v1/forget",
-        Some(json_body(MAX_WORD_BYTES)),
-        |request| json(upkeep::forget(request)),
-    ),
-    Route {
-        scope: Some(Scope::Admin),
-        ..get(
-            "/api/v1/tokens",
-            &[],
-            Reading(|request| json(tokens::list(request))),
-        )
-    },
-    administer(
+        "forget",
+        "Takes out at once what is not there, or not watched any more.",
+        in_json!(upkeep::forget),
+    )
+    .with(json_body::<wire::Forget>(
+        MAX_WORD_BYTES,
+        "{\"path\": \"/home/anna/Pictures/old\"}",
+    ))
+    .for_owner()
+    .refusing(&[404, 409]),
+    get(
+        "/api/v1/tokens",
+        "listTokens",
+        "Tokens, with what each is good for and when it was last used.",
+        in_json!(tokens::list),
+    )
+    .for_owner(),
+    change(
         Verb::Post,
         "/api/v1/tokens",
-        Some(json_body(MAX_WORD_BYTES)),
-        |request| json(tokens::add(request)),
-    ),
-    administer(Verb::Delete, "/api/v1/tokens/{token}", None, |request| {
-        json(tokens::remove(request))
-    }),
+        "addToken",
+        "Gives out a token, which is told this once.",
+        in_json!(tokens::add),
+    )
+    .with(json_body::<wire::AddToken>(
+        MAX_WORD_BYTES,
+        "{\"name\": \"laptop\", \"scope\": \"label\"}",
+    ))
+    .for_owner()
+    .refusing(&[409])
+    .leading(&[Link {
+        to: "removeToken",
+        part: "token",
+        from: "$response.body#/name",
+    }]),
+    change(
+        Verb::Delete,
+        "/api/v1/tokens/{token}",
+        "removeToken",
+        "Takes a token back, with the browsers that logged in by it.",
+        in_json!(tokens::remove),
+    )
+    .for_owner(),
     get(
         "/api/v1/whoami",
-        &[],
-        AtOnce(|request| json(Ok(tokens::whoami(request)))),
-    ),
-    Route {
-        gives: events::MEDIA_TYPE,
-        ..get("/api/v1/events", &[], AtOnce(events::open))
-    },
+        "whoAmI",
+        "What whoever asks is let in for.",
+        in_json!(tokens::whoami),
+    )
+    .doing(Work::AtOnce),
+    get(
+        "/api/v1/events",
+        "listenToEvents",
+        "What happens to the library, as it happens (server-sent events).",
+        (events::open, None),
+    )
+    .giving(events::MEDIA_TYPE)
+    .doing(Work::AtOnce),
 ];
 
 /// The routes of an address, and the parts of it that people chose, as they stand there.
@@ -415,18 +696,16 @@ mod tests {
             ("POST", "/logout"),
             ("GET", "/health/live"),
             ("GET", "/health/ready"),
+            ("GET", "/api/v1/openapi.json"),
+            ("GET", "/api/v1/docs"),
         ];
         assert_eq!(open, expected);
         for route in ROUTES
             .iter()
             .filter(|route| route.scope == Some(Scope::Read))
         {
-            let is_search = ["/api/v1/search", "/api/v1/label-sets/{set}/preview"];
-            assert!(
-                route.method == Verb::Get || is_search.contains(&route.path),
-                "{}",
-                route.path
-            );
+            let is_read = route.method == Verb::Get || route.work == Work::Reading;
+            assert!(is_read, "{}", route.path);
         }
     }
 

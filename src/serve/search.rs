@@ -1,33 +1,83 @@
 //! Pictures that are looked for: by a query, by a filter, or because they are the same.
 
 use super::error::ApiError;
-use super::params::{Known, Parameter, list, one};
+use super::params::Value::{self, Text};
+use super::params::{CURSOR, Known, LIMIT, Parameter, list, one};
 use super::request::Request;
 use crate::search::{self, DuplicateCriterion, Query, SearchError};
+use crate::store;
 use crate::wire::{Answer, Duplicates, SearchRequest};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
 /// Parameters that say which pictures.
 const WHICH: [Parameter; 5] = [
-    one("q"),
-    list("tag"),
-    list("path"),
-    one("after"),
-    one("before"),
+    one(
+        "q",
+        Text(search::MOST_QUERY_CHARACTERS),
+        "What is looked for, in plain words; `name:value` terms filter, and a `-` before a word or term is for what is to be avoided.",
+    ),
+    list(
+        "tag",
+        Text(store::VALUE_CHARACTERS),
+        "A label that images must carry, `label` or `set/label`.",
+    ),
+    list(
+        "path",
+        Text(store::VALUE_CHARACTERS),
+        "A folder or glob in one of which a file must lie.",
+    ),
+    one("after", Value::Date, "Taken at this local time or later."),
+    one("before", Value::Date, "Taken before this local time."),
 ];
 
 /// Parameters that say which part of an answer.
-const PART: [Parameter; 3] = [one("limit"), one("cursor"), one("facets")];
+const PART: [Parameter; 3] = [
+    LIMIT,
+    CURSOR,
+    one(
+        "facets",
+        Value::Flag,
+        "Whether all hits are counted, by tag, year and folder.",
+    ),
+];
+
+/// Parameters that say how images are ranked.
+const RANKED: [Parameter; 2] = [
+    one(
+        "similar",
+        Value::Image,
+        "An image of the library that they should be like.",
+    ),
+    one(
+        "strictness",
+        Value::Integer(0, 100),
+        "How much a hit must stand out.",
+    ),
+];
+
+/// Parameters that say what a duplicate is.
+const ALIKE: [Parameter; 2] = [
+    one(
+        "by",
+        Value::OneOf(&["similarity", "hash"]),
+        "Whether images must look alike, or be the same to the byte.",
+    ),
+    one(
+        "similarity",
+        Value::Number(0.5, 1.0),
+        "How similar their embeddings must be.",
+    ),
+];
 
 /// A list, which nothing ranks.
 pub(super) const LIST: Known = &[&WHICH, &PART];
 
 /// A ranking.
-pub(super) const RANKING: Known = &[&WHICH, &[one("similar"), one("strictness")], &PART];
+pub(super) const RANKING: Known = &[&WHICH, &RANKED, &PART];
 
 /// A look for duplicates.
-pub(super) const DUPLICATES: Known = &[&[one("by"), one("similarity")], &WHICH, &[one("limit")]];
+pub(super) const DUPLICATES: Known = &[&ALIKE, &WHICH, &[LIMIT]];
 
 pub(super) fn search(Request { api, params, .. }: &Request) -> Result<Answer> {
     let query = params.query()?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use rusqlite::{Row, Transaction};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{self, ImageId};
@@ -14,7 +15,7 @@ use super::{Result, Store, paths};
 const MOST_FOLDERS: usize = 100;
 
 /// Counts over a set of images.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Facets {
     /// Labels that they carry, the most frequent first.
     pub tags: Vec<TagCount>,
@@ -25,7 +26,7 @@ pub struct Facets {
 }
 
 /// How many images have a value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Count {
     /// The year, or the folder.
     pub value: String,

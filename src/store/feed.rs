@@ -5,6 +5,7 @@
 use std::sync::Mutex;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
@@ -18,7 +19,7 @@ use super::tags::{Tag, TagDifference};
 pub(super) const CAPACITY: usize = 1024;
 
 /// Something that happened.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// An image gained a label that names hooks.
@@ -37,7 +38,7 @@ pub enum Event {
 }
 
 /// An image that was indexed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Indexed {
     /// Identity of its content.
     pub image: String,
@@ -59,7 +60,7 @@ impl From<ImageRow> for Indexed {
 }
 
 /// What applying a label set changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SetApplied {
     /// Name of the set.
     pub set: String,

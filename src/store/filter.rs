@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -42,7 +43,7 @@ pub struct Filter {
 const MOST_VALUES: usize = 200;
 
 /// The longest name, place or camera in a filter.
-const VALUE_CHARACTERS: usize = 1000;
+pub const VALUE_CHARACTERS: usize = 1000;
 
 /// A filter that would take too long.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -97,7 +98,7 @@ impl Filter {
 }
 
 /// From one number to another, both included; open where there is none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Span {
     /// The least.

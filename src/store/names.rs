@@ -5,13 +5,14 @@ use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::spelling::{composed, folded};
 
 /// The longest name of a label set.
-const SET_NAME_CHARACTERS: usize = 64;
+pub const SET_NAME_CHARACTERS: usize = 64;
 
 /// With its ending, and in the spelling that takes the most room, it must be the name of a file.
 const SET_NAME_BYTES: usize = 200;
@@ -20,7 +21,7 @@ const SET_NAME_BYTES: usize = 200;
 const NOT_IN_SET_NAMES: [char; 9] = ['/', '\\', ':', '*', '?', '"', '<', '>', '|'];
 
 /// The longest name of a label.
-const LABEL_CHARACTERS: usize = 200;
+pub const LABEL_CHARACTERS: usize = 200;
 
 /// The name under which the keywords of files stand beside the label sets.
 pub(super) const FILE_SET: &str = "file";
@@ -28,14 +29,16 @@ pub(super) const FILE_SET: &str = "file";
 /// How much is told of a name that is none.
 const TOLD_CHARACTERS: usize = 80;
 
-/// The name of a label set, and of its file. Names that differ in capitals only are one set's; see [`SetName::is_same`].
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// The name of a label set, and of its file. Names that differ in capitals only are one set's.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(!try_from, extend("minLength" = 1, "maxLength" = SET_NAME_CHARACTERS))]
 pub struct SetName(String);
 
 /// The name of a label: what the tag is called.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(!try_from, extend("minLength" = 1, "maxLength" = LABEL_CHARACTERS))]
 pub struct LabelName(String);
 
 /// One label of one set, written `set/label`.

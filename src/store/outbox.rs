@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{OptionalExtension, Transaction, params};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
@@ -15,7 +16,7 @@ use super::{Result, Store};
 const KEPT_UNDECLARED_S: i64 = 7 * 24 * 3600;
 
 /// An image gained a label that names hooks; in JSON with `"event": "tag"` what hooks get.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TagEvent {
     /// Another one for each event, the same each time that it is delivered.
     pub id: String,
@@ -36,7 +37,7 @@ pub struct TagEvent {
 }
 
 /// How a hook stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HookStatus {
     /// Whether the configuration of the last start has it.
     pub declared: bool,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rusqlite::{Row, Transaction, params};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::decisions::Verdict;
@@ -12,7 +13,7 @@ use super::names::FILE_SET;
 use super::{Result, Store, frames};
 
 /// Who says that an image has a label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     /// The model, by its score.
@@ -24,7 +25,7 @@ pub enum Source {
 }
 
 /// A label kept for an image.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Tag {
     /// Name of the label set; `file` for keywords of files.
     pub set: String,
@@ -43,7 +44,7 @@ pub struct Tag {
 }
 
 /// How many images carry a label.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TagCount {
     /// Name of the label set.
     pub set: String,
@@ -65,7 +66,7 @@ impl TagCount {
 }
 
 /// What a change of tags amounts to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TagDifference {
     /// Tags that were not there before.
     pub added: usize,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::classifier::Classifier;
@@ -20,7 +21,7 @@ const BARS: usize = 20;
 const NEAREST: usize = 6;
 
 /// What applying a label set would change.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Preview {
     /// The set's name.
     pub set: SetName,
@@ -40,7 +41,7 @@ pub struct Preview {
 }
 
 /// What applying a set would change for one of its labels.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LabelPreview {
     /// Its name.
     pub label: LabelName,
@@ -62,7 +63,7 @@ pub struct LabelPreview {
 }
 
 /// A picture near to a threshold.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Near {
     /// Identity of its content.
     pub id: String,
@@ -73,7 +74,7 @@ pub struct Near {
 }
 
 /// A label that a set has no more.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Dropped {
     /// Its name.
     pub label: String,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
@@ -29,7 +30,7 @@ const ID_CHARACTERS: usize = 200;
 const PLACEHOLDER: &str = "{label}";
 
 /// A label set.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LabelSet {
     /// What decisions know the set by, so that they stay with it when its file is renamed; the file's name where there is
@@ -63,7 +64,7 @@ pub struct LabelSet {
 }
 
 /// What a score is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Scoring {
     /// The probability against the background.
@@ -74,7 +75,7 @@ pub enum Scoring {
 }
 
 /// How the labels of a set compete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Each label on its own, many or none.
@@ -85,7 +86,7 @@ pub enum Mode {
 }
 
 /// A label.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Label {
     /// What the tag is called.

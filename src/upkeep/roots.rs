@@ -1,11 +1,12 @@
 //! The folders of this run and of earlier ones, as they are now.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::store::{Root, Store, StoreError};
 
 /// A folder of this run or of an earlier one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KnownRoot {
     /// The folder.
     pub path: String,

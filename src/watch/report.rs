@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Folders that are named; the others are counted.
 const NAMED: usize = 5;
 
 /// How folders are watched.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WatchReport {
     /// Folders whose changes the system tells at once.
     pub folders: usize,
@@ -23,7 +24,7 @@ pub struct WatchReport {
 }
 
 /// A folder, and what is to be said about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WatchNote {
     /// The folder.
     pub path: String,

@@ -1,12 +1,13 @@
 //! What people decide about tags, and what comes of it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::SearchRequest;
 use crate::store::{ContentHash, Decision, LabelName, Verdict};
 
 /// Decisions that were made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Decisions {
     /// By label set, label and image.
     pub decisions: Vec<Decision>,
@@ -16,7 +17,7 @@ pub struct Decisions {
 }
 
 /// A decision on the image and the label that the address names.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DecideOne {
     /// What is decided.
@@ -24,7 +25,7 @@ pub struct DecideOne {
 }
 
 /// A decision on a selection of images.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DecideMany {
     /// Name or `id` of the label set.
@@ -42,7 +43,7 @@ pub struct DecideMany {
 }
 
 /// What came of deciding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Decided {
     /// Images that were decided about.
     pub images: usize,

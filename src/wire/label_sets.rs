@@ -2,20 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::store::{SetApplied, TagDifference};
 use crate::tag::{LabelSet, SetStatus};
 
 /// All label sets.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LabelSets {
     /// By name.
     pub label_sets: BTreeMap<String, LabelSetReport>,
 }
 
 /// One label set.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LabelSetReport {
     /// The set in force.
     #[serde(flatten)]
@@ -34,7 +35,7 @@ pub struct LabelSetReport {
 }
 
 /// What a change of label sets did to the library's tags.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Applied {
     /// Its tags.
     #[serde(flatten)]

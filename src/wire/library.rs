@@ -1,11 +1,12 @@
 //! Small answers about the library as a whole.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::store::{self, Failure, Store, StoreError, TagCount};
 
 /// Labels with the number of images that carry each.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Tags {
     /// The labels.
     pub tags: Vec<TagCount>,
@@ -15,7 +16,7 @@ pub struct Tags {
 }
 
 /// Files that are not indexed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Failures {
     /// Those that were read and are no pictures.
     pub failures: Vec<FailedFile>,
@@ -27,7 +28,7 @@ pub struct Failures {
 }
 
 /// A file that could not be read for the time being. Its image, where it had one, stays.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WaitingFile {
     /// Where it lies.
     pub path: String,
@@ -40,7 +41,7 @@ pub struct WaitingFile {
 }
 
 /// A file that could not be indexed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FailedFile {
     /// Where it lies.
     pub path: String,
@@ -49,21 +50,21 @@ pub struct FailedFile {
 }
 
 /// What came of asking for a new look at all folders.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Rescan {
     /// That it is asked for, in words.
     pub rescan: String,
 }
 
 /// Whether the daemon is well.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
     /// `ok`.
     pub status: String,
 }
 
 /// Why a request has no better answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorBody {
     /// A sentence.
     pub error: String,

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -11,7 +12,9 @@ use crate::formats::Format;
 use crate::search::{
     self, BadQuery, BadStrictness, MOST_TERMS, MOST_WEIGHT, Query, Slice, Term, Upload, What,
 };
-use crate::store::{Area, BadArea, BadDate, ContentHash, Filter, PartialDate, Span};
+use crate::store::{
+    Area, BadArea, BadDate, ContentHash, Filter, PartialDate, Span, VALUE_CHARACTERS,
+};
 
 /// Hits when no `limit` is given.
 pub const DEFAULT_LIMIT: usize = 50;
@@ -19,11 +22,8 @@ pub const DEFAULT_LIMIT: usize = 50;
 /// The largest `limit`: an answer must fit in memory and in patience.
 pub const MAX_LIMIT: usize = 1000;
 
-/// The longest text that is neither a query nor a description nor a picture.
-const VALUE_CHARACTERS: usize = 1000;
-
 /// A query, and the part of its answer that is wanted.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SearchRequest {
     /// The short form; what stands beside it is added.
@@ -43,7 +43,7 @@ pub struct SearchRequest {
 }
 
 /// One of `text`, `image` and `upload`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TermRequest {
     /// A description in plain words.
@@ -57,7 +57,7 @@ pub struct TermRequest {
 }
 
 /// Conditions that an image must meet, all of them.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FilterRequest {
     /// Labels, named `label` or `set/label`.
@@ -83,7 +83,7 @@ pub struct FilterRequest {
 }
 
 /// Labels that an image must carry, or not.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TagsRequest {
     /// All of these.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::index::IndexStatus;
@@ -13,7 +14,7 @@ use crate::upkeep::ReembeddingReport;
 use crate::watch::WatchReport;
 
 /// How a library stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// Of the program that answers.
     pub version: String,
@@ -38,7 +39,7 @@ pub struct Status {
 }
 
 /// What is known of a model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ModelStatus {
     /// As its owner named it; none before a library's first use.
     pub name: Option<String>,
@@ -53,7 +54,7 @@ pub struct ModelStatus {
 }
 
 /// A model that is loaded.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadedModel {
     /// Length of its embeddings.
     pub embedding_dim: usize,
@@ -64,7 +65,7 @@ pub struct LoadedModel {
 }
 
 /// How a watched folder stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RootStatus {
     /// The folder.
     pub path: String,
@@ -75,7 +76,7 @@ pub struct RootStatus {
 }
 
 /// How a running daemon stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunningStatus {
     /// What became of files since the start.
     pub progress: ProgressReport,
@@ -90,7 +91,7 @@ pub struct RunningStatus {
 }
 
 /// How the memory for decoding stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DecodingStatus {
     /// All of it, in bytes.
     pub memory_bytes: u64,
@@ -101,7 +102,7 @@ pub struct DecodingStatus {
 }
 
 /// How a label set stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LabelSetStatus {
     /// Number of labels in force.
     pub labels: usize,

@@ -25,6 +25,7 @@ mod http;
 mod hub;
 mod index;
 mod inspect;
+mod interface;
 mod journal;
 mod lab;
 mod label_files;

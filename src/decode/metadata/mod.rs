@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use image::metadata::Orientation;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::parts::Parts;
@@ -33,7 +34,9 @@ pub(super) const MAX_PARTS: usize = 8;
 const MAX_TEXT_BYTES: usize = 1_024;
 
 /// Who says when a picture was taken. The first that does is believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum DateSource {
     /// EXIF: when the shutter was pressed.
@@ -125,7 +128,7 @@ pub(super) struct Said {
 }
 
 /// One value that a file holds, whether it is believed or not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Value {
     /// `EXIF`, `XMP`, `IPTC`, or the container.
     pub source: &'static str,

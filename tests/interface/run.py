@@ -1,0 +1,81 @@
+"""Asks a real daemon for whatever its own document allows, and for much that it does not: it must never fail, and answer nothing
+that the document does not say.
+
+    python tests/interface/run.py PIXDEX [SCHEMATHESIS OPTION ...]
+
+PIXDEX is the program; the packages are those of requirements.txt. The demo is asked, whose library goes with it. What is asked for is
+made by Schemathesis: the examples of the document, then the edges of every field, then anything at random, then chains along its
+links. Whether all that is wrong is refused is not looked at: forms send empty fields for what nobody filled in, and serde takes a
+list for a struct.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+CHECKS = [
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "missing_required_header",
+    "allow_header_conformance",
+    "use_after_free",
+    "ensure_resource_availability",
+]
+
+
+def address_of(demo: subprocess.Popen) -> str:
+    """Where the demo answers, once its pictures are there."""
+    for line in demo.stdout:
+        if found := re.match(r"Open +(http://\S+?)/?$", line.strip()):
+            return found[1]
+    sys.exit("the demo ended before it answered")
+
+
+def main() -> int:
+    pixdex, options = sys.argv[1], sys.argv[2:]
+    here = Path(__file__).parent
+    demo = subprocess.Popen(
+        [pixdex, "demo", "--listen", "127.0.0.1:0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PIXDEX_LOG": "error"},
+    )
+    try:
+        address = address_of(demo)
+        # A stream of events never ends, and is read by tests of its own.
+        asked = subprocess.run(
+            [
+                Path(sys.executable).parent / "st",
+                "run",
+                f"{address}/api/v1/openapi.json",
+                "--checks",
+                ",".join(CHECKS),
+                "--exclude-path",
+                "/api/v1/events",
+                "--max-redirects",
+                "0",
+                "--max-examples",
+                "25",
+                "--workers",
+                "2",
+                "--continue-on-failure",
+                "--no-color",
+                *options,
+            ],
+            env=os.environ | {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(here)},
+        )
+        if demo.poll() is not None:
+            sys.exit(f"the demo ended with {demo.returncode}")
+        return asked.returncode
+    finally:
+        demo.terminate()
+        demo.wait(timeout=60)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -15,7 +15,8 @@ use crate::pictures::{Bytes, Pictures};
 use crate::search::Search;
 use crate::stop::{Stop, Threads};
 use crate::store::{
-    HookId, JournalDifference, KnownModel, Lock, ModelId, Owner, Root, Store, StoreError,
+    Event, HookId, ImageId, JournalDifference, KnownModel, Lock, ModelId, Owner, Root, Store,
+    StoreError,
 };
 use crate::tag::{self, TagError, Tagger};
 
@@ -152,10 +153,27 @@ impl Library {
     /// Makes its model the one that the library is searched and tagged with.
     pub(crate) fn put_in_force(&self) -> Result<()> {
         self.tagger.sync()?;
-        Ok(self.store.set_model_in_force(&KnownModel {
-            name: self.embedder.name().to_owned(),
-            fingerprint: self.embedder.fingerprint().to_owned(),
-        })?)
+        let (name, fingerprint) = (self.embedder.name(), self.embedder.fingerprint());
+        self.store.set_model_in_force(&KnownModel {
+            name: name.to_owned(),
+            fingerprint: fingerprint.to_owned(),
+        })?;
+        self.store.feed().tell(Event::Model {
+            name: name.to_owned(),
+            fingerprint: fingerprint.to_owned(),
+        });
+        Ok(())
+    }
+
+    /// Images that no file holds any more are found no more.
+    pub fn let_go(&self, images: &[ImageId]) -> Result<(), StoreError> {
+        self.index.remove(images);
+        if !images.is_empty() && self.store.feed().is_followed() {
+            for image in self.store.hashes(images)? {
+                self.store.feed().tell(Event::ImageGone { image });
+            }
+        }
+        Ok(())
     }
 
     fn load(config: &Config, store: Store, embedder: Embedder, stop: Stop) -> Result<Library> {

@@ -109,7 +109,7 @@ impl Backend<'_> {
             Backend::Own { config, .. } => {
                 let query = search::parse(filters)?;
                 let library = Library::open_read_only(config, &output::download())?;
-                Ok(library.search().duplicates(by, &query, limit)?)
+                Ok(library.search().duplicates(by, &query, limit, None)?)
             }
         }
     }
@@ -120,6 +120,7 @@ impl Backend<'_> {
             Backend::Own { store, .. } => Ok(Tags {
                 tags: store.tag_counts()?,
                 cursor: None,
+                total: None,
             }),
         }
     }
@@ -153,6 +154,7 @@ impl Backend<'_> {
             Backend::Own { store, .. } => Ok(Decisions {
                 decisions: store.decisions(&WhichDecisions::default())?,
                 cursor: None,
+                total: None,
             }),
         }
     }

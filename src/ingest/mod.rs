@@ -86,7 +86,7 @@ fn forget_files(
     files: &[PathBuf],
 ) -> std::result::Result<Vec<PathBuf>, StoreError> {
     let (orphaned, parted) = library.store.mark_gone(files)?;
-    library.index.remove(&orphaned);
+    library.let_go(&orphaned)?;
     library.tagger.tell_news();
     Ok(parted)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tracing::{info, warn};
 
 use super::scan;
-use crate::store::{RootId, Store, StoreError};
+use crate::store::{Event, RootId, Store, StoreError};
 
 /// A watched folder.
 #[derive(Debug, Clone)]
@@ -81,6 +81,10 @@ impl Roots {
         self.store.set_root_online(id, is_online)?;
         root.is_online = is_online;
         let root = root.path.display();
+        self.store.feed().tell(Event::Root {
+            path: root.to_string(),
+            online: is_online,
+        });
         if is_online {
             info!(%root, "folder is back");
         } else {

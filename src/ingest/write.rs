@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use tracing::{debug, info, warn};
@@ -17,6 +17,9 @@ use crate::library::Library;
 use crate::store::{Content, Event, FileRecord, Reading, Recorded, StoreError};
 use crate::tag::{Sets, TagError};
 
+/// How often readers of the event stream hear how far it is.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
+
 /// The thread that writes.
 pub(super) struct Writer {
     pub(super) library: Library,
@@ -28,6 +31,7 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn run(self, batches: &Receiver<Vec<Finding>>) {
+        let mut told: Option<Instant> = None;
         for findings in batches {
             let started = Instant::now();
             let jobs: Vec<Job> = findings.iter().map(|(job, _)| job.clone()).collect();
@@ -46,7 +50,20 @@ impl Writer {
             let queued = self.progress.queued();
             let duration_ms = started.elapsed().as_millis() as u64;
             info!(files, queued, duration_ms, "batch written");
+            if queued == 0 || told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
+                told = Some(Instant::now());
+                self.tell_progress(queued);
+            }
         }
+    }
+
+    fn tell_progress(&self, queued: usize) {
+        let report = self.progress.report();
+        self.library.store.feed().tell(Event::Progress {
+            queued,
+            indexed: report.indexed,
+            failed: report.failed,
+        });
     }
 
     /// Nothing of them was written: they are read again when there is room.
@@ -80,12 +97,14 @@ impl Writer {
                 index.insert_frames(image, numbers.iter().copied().zip(embeddings));
             }
         }
-        index.remove(&recorded.orphaned);
         drop(sets);
         for path in &recorded.parted {
             let _ = self.returned.send(Returned::Look(path.clone()));
         }
         self.tell(&records);
+        if let Err(error) = self.library.let_go(&recorded.orphaned) {
+            warn!(%error, "the event stream is not told of images that are gone");
+        }
         if let Err(error) = self.announce(&recorded) {
             warn!(%error, "the event stream is not told of images");
         }
@@ -98,7 +117,7 @@ impl Writer {
 
     /// Counts what became of files, and tells the owner: what stands in the way of many is one line.
     fn tell(&self, records: &[FileRecord]) {
-        let counts = &self.progress.counts;
+        let (counts, feed) = (&self.progress.counts, self.library.store.feed());
         let mut waiting: BTreeMap<&str, Vec<&FileRecord>> = BTreeMap::new();
         for record in records {
             let path = record.file.path.display();
@@ -109,6 +128,10 @@ impl Writer {
                 }
                 Reading::Failed(verdict) => {
                     warn!(%path, reason = verdict.reason, "not indexed");
+                    feed.tell(Event::Failure {
+                        path: path.to_string(),
+                        reason: verdict.reason.clone(),
+                    });
                     count(&counts.failed, 1);
                 }
                 Reading::Waiting(reason) => waiting.entry(reason).or_default().push(record),
@@ -127,7 +150,7 @@ impl Writer {
     /// readers: an event names all files that hold the image, and tags with their sources, which the batch does not know.
     fn announce(&self, recorded: &Recorded) -> Result<(), StoreError> {
         let store = &self.library.store;
-        if !store.feed().has_readers() {
+        if !store.feed().is_followed() {
             return Ok(());
         }
         let images: Vec<_> = recorded.images.iter().copied().flatten().collect();

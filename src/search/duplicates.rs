@@ -1,5 +1,6 @@
 //! Groups of images that are nearly, or exactly, the same picture.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
@@ -34,6 +35,9 @@ pub struct Duplicates {
     pub groups: Vec<Group>,
     /// All groups.
     pub total: usize,
+    /// Ask for the next page with this; none on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
 }
 
 /// Images that show the same picture.
@@ -49,12 +53,13 @@ pub struct Group {
 type Members = (Vec<ImageId>, f32);
 
 impl Search {
-    /// Up to `limit` groups among the images that pass the query's filter.
+    /// Up to `limit` groups among the images that pass the query's filter, behind that where the page before ended.
     pub fn duplicates(
         &self,
         criterion: DuplicateCriterion,
         query: &Query,
         limit: usize,
+        cursor: Option<&str>,
     ) -> Result<Duplicates, SearchError> {
         let filter = query.only_filter()?;
         let mut groups: Vec<Members> = match criterion {
@@ -70,13 +75,22 @@ impl Search {
                 self.near_duplicates(&images, least)
             }
         };
-        groups.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then(a.0.cmp(&b.0)));
+        // The largest first; of one size, by their first image: an image is in one group only.
+        let place = |(images, _): &Members| (Reverse(images.len()), images.first().copied());
+        groups.sort_by_key(place);
         let total = groups.len();
+        if let Some(text) = cursor {
+            let behind = read_place(text).ok_or_else(|| SearchError::BadCursor(text.to_owned()))?;
+            groups.retain(|group| place(group) > behind);
+        }
+        let is_last = groups.len() <= limit;
         groups.truncate(limit);
+        let cursor = groups.last().filter(|_| !is_last).map(write_place);
         let groups = groups.into_iter().map(|members| self.group(members));
         Ok(Duplicates {
             groups: groups.collect::<Result<_, _>>()?,
             total,
+            cursor,
         })
     }
 
@@ -84,7 +98,7 @@ impl Search {
         let rows = self.store.images(&images)?.into_iter();
         let mut images: Vec<Item> = rows.map(Item::from).collect();
         images.sort_by_key(|item| {
-            std::cmp::Reverse((
+            Reverse((
                 u64::from(item.metadata.width) * u64::from(item.metadata.height),
                 item.size_bytes,
             ))
@@ -100,6 +114,20 @@ impl Search {
         pairs.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
         Groups::of(&pairs, images)
     }
+}
+
+/// Where a page of groups ended.
+fn write_place((images, _): &Members) -> String {
+    let first = images.first().copied().unwrap_or_default();
+    format!("{}.{}", images.len(), first.0)
+}
+
+fn read_place(text: &str) -> Option<(Reverse<usize>, Option<ImageId>)> {
+    let (len, first) = text.split_once('.')?;
+    Some((
+        Reverse(len.parse().ok()?),
+        Some(ImageId(first.parse().ok()?)),
+    ))
 }
 
 /// Disjoint sets: each place points to another of its set, and the last one to itself.

@@ -23,7 +23,9 @@ use thiserror::Error;
 use crate::embed::{EmbedError, Embedder, TooLong};
 use crate::index::Index;
 use crate::pictures::{PictureError, Pictures};
-use crate::store::{ContentHash, Facets, FrameId, ImageId, Store, StoreError, TooMuchFilter};
+use crate::store::{
+    ContentHash, Facets, FrameId, ImageId, Order, Place, Store, StoreError, TooMuchFilter,
+};
 use cursor::Cursor;
 use cutoff::{Cut, Cutoff};
 pub use duplicates::{DuplicateCriterion, Duplicates, Group, LEAST_SIMILARITY};
@@ -64,6 +66,9 @@ pub enum SearchError {
     /// Not something that an answer held.
     #[error("`{0}` is not a cursor of an earlier answer to this query")]
     BadCursor(String),
+    /// An order was asked for that is not that of a ranking.
+    #[error("hits of a description or a picture are ranked by it: `order` is for filters alone")]
+    Ranked,
     /// The library has another model now, which ranks differently.
     #[error("the cursor comes from an answer of another model: search again from the start")]
     OtherModel,
@@ -88,7 +93,11 @@ pub struct Slice {
     pub limit: usize,
     /// Where the page before ended.
     pub cursor: Option<String>,
+    /// The order, where nothing ranks.
+    pub order: Option<Order>,
     /// Whether all hits are counted, not only those of the page.
+    pub total: bool,
+    /// Whether it is told what all hits have in common.
     pub facets: bool,
 }
 
@@ -98,8 +107,15 @@ impl Slice {
         Slice {
             limit,
             cursor: None,
+            order: None,
+            total: false,
             facets: false,
         }
+    }
+
+    /// Whether all hits must be known, not only those of the page.
+    fn is_of_all(&self) -> bool {
+        self.total || self.facets
     }
 }
 
@@ -155,10 +171,13 @@ impl Search {
         if query.terms.is_empty() {
             return self.browse(query, slice);
         }
+        if slice.order.is_some() {
+            return Err(SearchError::Ranked);
+        }
         let cursor = self.cursor(query, slice)?;
         let ranking = self.rank(query, cursor.as_ref())?;
         let found = match cursor {
-            None if !slice.facets => self.first(query, &ranking, slice.limit),
+            None if !slice.is_of_all() => self.first(query, &ranking, slice.limit),
             cursor => self.part(query, &ranking, cursor.as_ref(), slice),
         };
         self.answer(query, slice, &ranking, found)
@@ -201,7 +220,7 @@ impl Search {
             fits: found.cut.fits,
             cursor,
             total: all.as_ref().map(Vec::len),
-            facets: self.facets(all)?,
+            facets: self.facets(all.filter(|_| slice.facets))?,
         })
     }
 
@@ -276,19 +295,25 @@ impl Search {
             .collect())
     }
 
-    /// All that pass the filter, newest first.
+    /// All that pass the filter, in the order that is asked for, or newest first.
     fn browse(&self, query: &Query, slice: &Slice) -> Result<Answer, SearchError> {
-        let bad = |text: &String| SearchError::BadCursor(text.clone());
-        let cursor = slice.cursor.as_ref();
-        let before = cursor
-            .map(|text| text.parse().map(ImageId).map_err(|_| bad(text)))
-            .transpose()?;
-        let mut ids = self.store.page(&query.filter, before, slice.limit + 1)?;
-        let has_more = ids.len() > slice.limit;
-        ids.truncate(slice.limit);
-        let last = ids.last().filter(|_| has_more);
-        let all = || self.store.matching(&query.filter);
-        let counted = slice.facets.then(all).transpose()?;
+        let order = slice.order.unwrap_or(Order::NEWEST_FIRST);
+        let place = |text: &String| {
+            let place: Option<Place> = text.parse().ok();
+            let place = place.filter(|place| place.order() == order);
+            place.ok_or_else(|| SearchError::BadCursor(text.clone()))
+        };
+        let behind = slice.cursor.as_ref().map(place).transpose()?;
+        let filter = &query.filter;
+        let mut listed = self
+            .store
+            .page(filter, order, behind.as_ref(), slice.limit + 1)?;
+        let has_more = listed.len() > slice.limit;
+        listed.truncate(slice.limit);
+        let (ids, mut places): (Vec<_>, Vec<_>) = listed.into_iter().unzip();
+        let last = places.pop().filter(|_| has_more);
+        let all = || self.store.matching(filter);
+        let counted = slice.is_of_all().then(all).transpose()?;
         Ok(Answer {
             items: self
                 .store
@@ -298,9 +323,9 @@ impl Search {
                 .collect(),
             exact: true,
             fits: None,
-            cursor: last.map(|id| id.0.to_string()),
+            cursor: last.map(|place| place.to_string()),
             total: counted.as_ref().map(Vec::len),
-            facets: self.facets(counted)?,
+            facets: self.facets(counted.filter(|_| slice.facets))?,
         })
     }
 }

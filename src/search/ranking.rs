@@ -121,7 +121,9 @@ impl Search {
             mut hits, frames, ..
         } = ranking.without_left_out(above);
         cut.apply(&mut hits);
-        let all = slice.facets.then(|| hits.iter().map(|hit| hit.0).collect());
+        let all = slice
+            .is_of_all()
+            .then(|| hits.iter().map(|hit| hit.0).collect());
         hits.retain(|hit| cursor.is_none_or(|cursor| cursor.is_before(*hit)));
         let is_last = hits.len() <= slice.limit;
         hits.truncate(slice.limit);

@@ -5,7 +5,7 @@ use warp::hyper::body::Bytes;
 
 use super::Api;
 use super::error::ApiError;
-use super::paging::{PAGE, page};
+use super::paging::{PAGE, Page, page};
 use super::params::{Known, Parameter, Value, image_hash, one};
 use super::request::Request;
 use crate::search::SearchError;
@@ -44,8 +44,16 @@ pub(super) fn list(Request { api, params, .. }: &Request) -> Result<Decisions> {
     };
     let all = api.library.store.decisions(&which)?;
     let key = |on: &Decision| vec![on.set.clone(), on.label.clone(), on.image.to_string()];
-    let (decisions, cursor) = page(params, all, key)?;
-    Ok(Decisions { decisions, cursor })
+    let Page {
+        entries: decisions,
+        cursor,
+        total,
+    } = page(params, all, key)?;
+    Ok(Decisions {
+        decisions,
+        cursor,
+        total,
+    })
 }
 
 /// The image that one decision is about, and its label, as they stand in the address.

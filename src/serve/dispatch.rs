@@ -166,6 +166,7 @@ where
         parts,
         params,
         body,
+        headers: head.headers.clone(),
         asker,
         shown,
         who,

@@ -211,6 +211,7 @@ impl From<SearchError> for ApiError {
             | SearchError::Cancelled
             | SearchError::OnlyFilters
             | SearchError::TooLong(_) => ApiError::bad_request("bad_query", message),
+            SearchError::Ranked => ApiError::bad_request("bad_order", message),
             SearchError::TooMuchFilter(_) => ApiError::bad_request("bad_filter", message),
             SearchError::BadSimilarity(_) => ApiError::bad_request("bad_likeness", message),
             SearchError::BadPicture(PictureError::Busy(_)) => ApiError::busy_for(message),
@@ -231,6 +232,7 @@ impl From<BadSearch> for ApiError {
         let code = match error {
             BadSearch::Date(_) | BadSearch::Area(_) => "bad_filter",
             BadSearch::Strictness(_) => "bad_strictness",
+            BadSearch::Order(_) => "bad_order",
             BadSearch::Limit(_) => "bad_limit",
             BadSearch::Query(_)
             | BadSearch::TooLong { .. }

@@ -1,5 +1,6 @@
 //! The event stream: what happens to the library, sent as it happens.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use super::answer::{Answer, Cache, Content};
 use super::error::ApiError;
 use super::request::Request;
 use crate::stop::Stop;
-use crate::store::{Event, Feed};
+use crate::store::{Event, Store, Told};
 
 /// Streams at once; each holds a connection for as long as its reader likes.
 const MAX_STREAMS: usize = 64;
@@ -22,9 +23,14 @@ const MAX_STREAMS: usize = 64;
 pub(super) const MEDIA_TYPE: &str = "text/event-stream";
 
 /// A stream of what happens from now on.
-pub(super) fn open(Request { api, who, .. }: &Request) -> Result<Answer, ApiError> {
-    let feed = api.library.store.feed();
-    let stream = api.clients.streams.open(feed, who.token.clone())?;
+pub(super) fn open(request: &Request) -> Result<Answer, ApiError> {
+    let Request {
+        api, who, headers, ..
+    } = request;
+    let last = headers.get("last-event-id");
+    let last = last.and_then(|id| id.to_str().ok());
+    let streams = &api.clients.streams;
+    let stream = streams.open(&api.library.store, last, who.token.clone())?;
     Ok(Answer {
         cache: Cache::Never,
         ..Answer::new(MEDIA_TYPE, Content::Response(stream))
@@ -42,7 +48,10 @@ pub(super) struct Streams {
 
 /// One reader's stream.
 struct Stream {
-    events: Receiver<Event>,
+    store: Store,
+    /// What is told first.
+    behind: VecDeque<Told>,
+    events: Receiver<Told>,
     stop: Stop,
     /// The token that it was asked for with.
     token: Option<String>,
@@ -66,11 +75,24 @@ impl Streams {
         let _ = self.removed.send(token.to_owned());
     }
 
-    /// An answer that goes on with every event, as long as the token is good that it is asked for with.
-    pub(super) fn open(&self, feed: &Feed, token: Option<String>) -> Result<Response, ApiError> {
+    /// An answer that goes on with every event, as long as the token is good that it is asked for with. Who was cut off behind an
+    /// event is told first what happened meanwhile.
+    pub(super) fn open(
+        &self,
+        store: &Store,
+        last: Option<&str>,
+        token: Option<String>,
+    ) -> Result<Response, ApiError> {
         let slot = self.slots.clone().try_acquire_owned();
+        let feed = store.feed();
+        let (behind, events) = match last {
+            Some(id) => feed.read_behind(id),
+            None => (Vec::new(), feed.read()),
+        };
         let stream = Stream {
-            events: feed.read(),
+            store: store.clone(),
+            behind: behind.into(),
+            events,
             stop: self.stop.clone(),
             token,
             removed: self.removed.subscribe(),
@@ -84,21 +106,37 @@ impl Streams {
 
 impl Stream {
     async fn next(mut self) -> Option<(Result<sse::Event, Infallible>, Stream)> {
-        let event = tokio::select! {
-            event = self.events.recv() => event,
+        let (id, event) = match self.behind.pop_front() {
+            Some(told) => (Some(self.store.feed().id_of(&told)), told.event),
+            None => self.heard().await?,
+        };
+        let message = sse::Event::default().event(event.name());
+        let message = match id {
+            Some(id) => message.id(id),
+            None => message,
+        };
+        let message = message.json_data(&event).ok()?;
+        Some((Ok(message), self))
+    }
+
+    /// The next event with its id; none at the end.
+    async fn heard(&mut self) -> Option<(Option<String>, Event)> {
+        let told = tokio::select! {
+            told = self.events.recv() => told,
             () = self.stop.asked() => return None,
             () = is_removed(&mut self.removed, self.token.as_deref()) => return None,
         };
-        let event = match event {
-            Ok(event) => event,
-            Err(RecvError::Lagged(count)) => Event::Missed {
-                count: count as usize,
-            },
-            Err(RecvError::Closed) => return None,
-        };
-        let message = sse::Event::default().event(event.name());
-        let message = message.json_data(&event).ok()?;
-        Some((Ok(message), self))
+        match told {
+            Ok(told) => Some((Some(self.store.feed().id_of(&told)), told.event)),
+            // Who comes back goes on behind the last that they heard.
+            Err(RecvError::Lagged(count)) => Some((
+                None,
+                Event::Missed {
+                    count: count as usize,
+                },
+            )),
+            Err(RecvError::Closed) => None,
+        }
     }
 }
 
@@ -120,9 +158,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_tells_what_it_missed_and_ends_when_told_to() {
-        let (stop, feed) = (Stop::default(), Feed::default());
-        let started = stream(&feed, &stop, None, &broadcast::Sender::new(1));
-        (0..1030).for_each(|count| feed.tell(Event::Missed { count }));
+        let folder = tempfile::tempdir().unwrap();
+        let (stop, store) = (Stop::default(), Store::open(folder.path()).unwrap());
+        let started = stream(&store, &stop, None, &broadcast::Sender::new(1));
+        (0..1030).for_each(|count| store.feed().tell(Event::Missed { count }));
         let (message, started) = started.next().await.unwrap();
         let message = message.unwrap().to_string();
         assert!(
@@ -131,19 +170,21 @@ mod tests {
         );
         drop(started.next().await.unwrap());
         stop.ask();
-        let stream = stream(&feed, &stop, None, &broadcast::Sender::new(1));
+        let stream = stream(&store, &stop, None, &broadcast::Sender::new(1));
         assert!(stream.next().await.is_none());
     }
 
     fn stream(
-        feed: &Feed,
+        store: &Store,
         stop: &Stop,
         token: Option<&str>,
         removed: &broadcast::Sender<String>,
     ) -> Stream {
         let slots = Arc::new(Semaphore::new(1));
         Stream {
-            events: feed.read(),
+            store: store.clone(),
+            behind: VecDeque::new(),
+            events: store.feed().read(),
             stop: stop.clone(),
             token: token.map(str::to_owned),
             removed: removed.subscribe(),
@@ -153,11 +194,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_ends_with_its_token_and_with_no_other() {
-        let (stop, feed, removed) = (Stop::default(), Feed::default(), broadcast::Sender::new(8));
-        let of = |token| stream(&feed, &stop, token, &removed);
+        let folder = tempfile::tempdir().unwrap();
+        let (stop, removed) = (Stop::default(), broadcast::Sender::new(8));
+        let store = Store::open(folder.path()).unwrap();
+        let of = |token| stream(&store, &stop, token, &removed);
         let (phone, open) = (of(Some("phone")), of(None));
         removed.send("tv".to_owned()).unwrap();
-        feed.tell(Event::Missed { count: 1 });
+        store.feed().tell(Event::Missed { count: 1 });
         let (_, phone) = phone.next().await.unwrap();
         removed.send("phone".to_owned()).unwrap();
         assert!(phone.next().await.is_none());
@@ -166,12 +209,14 @@ mod tests {
 
     #[tokio::test]
     async fn there_is_room_for_so_many_streams() {
-        let (streams, feed) = (Streams::new(Stop::default()), Feed::default());
+        let folder = tempfile::tempdir().unwrap();
+        let streams = Streams::new(Stop::default());
+        let store = Store::open(folder.path()).unwrap();
         let mut open: Vec<_> = (0..MAX_STREAMS)
-            .map(|_| streams.open(&feed, None).unwrap())
+            .map(|_| streams.open(&store, None, None).unwrap())
             .collect();
-        assert!(streams.open(&feed, None).is_err());
+        assert!(streams.open(&store, None, None).is_err());
         open.pop();
-        streams.open(&feed, None).unwrap();
+        streams.open(&store, None, None).unwrap();
     }
 }

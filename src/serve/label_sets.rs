@@ -3,7 +3,7 @@
 use warp::hyper::body::Bytes;
 
 use super::error::ApiError;
-use super::paging::{PAGE, page};
+use super::paging::{PAGE, Page, page};
 use super::params::Known;
 use super::request::Request;
 use crate::store::TagCount;
@@ -66,6 +66,14 @@ pub(super) const TAGS: Known = &[&PAGE];
 pub(super) fn tags(Request { api, params, .. }: &Request) -> Result<Tags> {
     let all = api.library.store.tag_counts()?;
     let key = |tag: &TagCount| vec![tag.set.clone(), tag.label.clone()];
-    let (tags, cursor) = page(params, all, key)?;
-    Ok(Tags { tags, cursor })
+    let Page {
+        entries: tags,
+        cursor,
+        total,
+    } = page(params, all, key)?;
+    Ok(Tags {
+        tags,
+        cursor,
+        total,
+    })
 }

@@ -25,7 +25,8 @@ answers only ever gain fields, and requests only fields that may be left out.
 Whoever asks from the machine itself needs no token, unless its owner closed that too. A token is of a scope: `read`, `label` or `admin`; \
 each may do what those before it may.
 
-`/api/v1/events` is a stream of server-sent events, each of the schema `Event`.";
+`/api/v1/events` is a stream of server-sent events, each of the schema `Event`; with the `Last-Event-ID` of the last one that was heard it \
+begins with what happened meanwhile.";
 
 /// The whole of it.
 pub(super) fn document() -> Json {

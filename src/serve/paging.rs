@@ -4,24 +4,38 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use super::error::ApiError;
-use super::params::{CURSOR, LIMIT, Parameter, Params};
+use super::params::{CURSOR, LIMIT, Parameter, Params, TOTAL};
 
 /// Where a page begins, and how long it is.
-pub(super) const PAGE: [Parameter; 2] = [LIMIT, CURSOR];
+pub(super) const PAGE: [Parameter; 3] = [LIMIT, CURSOR, TOTAL];
 
 /// What an entry is known by in its list, by which the list is in order.
 type Key = Vec<String>;
 
-/// The part of a list that is asked for, and where the next one begins, if there is one. Without a limit and a cursor it is all of
-/// it, in the order in which it stands.
+/// A part of a list.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Page<T> {
+    pub(super) entries: Vec<T>,
+    /// Where the next one begins, if there is one.
+    pub(super) cursor: Option<String>,
+    /// Entries of all pages, where that is asked for.
+    pub(super) total: Option<usize>,
+}
+
+/// The part of a list that is asked for. Without a limit and a cursor it is all of it, in the order in which it stands.
 pub(super) fn page<T>(
     params: &Params,
     mut all: Vec<T>,
     key: impl Fn(&T) -> Key,
-) -> Result<(Vec<T>, Option<String>), ApiError> {
+) -> Result<Page<T>, ApiError> {
+    let total = params.flag("total")?.then_some(all.len());
     let after = params.get("cursor").map(read).transpose()?;
     if after.is_none() && params.get("limit").is_none() {
-        return Ok((all, None));
+        return Ok(Page {
+            entries: all,
+            cursor: None,
+            total,
+        });
     }
     let limit = params.limit()?;
     if let Some(after) = after {
@@ -32,7 +46,11 @@ pub(super) fn page<T>(
     all.truncate(limit);
     let last = all.last().filter(|_| !is_last);
     let cursor = last.map(|last| write(&key(last))).transpose()?;
-    Ok((all, cursor))
+    Ok(Page {
+        entries: all,
+        cursor,
+        total,
+    })
 }
 
 fn write(key: &Key) -> Result<String, ApiError> {
@@ -59,7 +77,8 @@ mod tests {
 
     fn words(raw: &str, all: &[&str]) -> (Vec<String>, Option<String>) {
         let all = all.iter().map(|word| (*word).to_owned()).collect();
-        page(&params(raw), all, |word: &String| vec![word.clone()]).unwrap()
+        let page = page(&params(raw), all, |word: &String| vec![word.clone()]).unwrap();
+        (page.entries, page.cursor)
     }
 
     #[test]
@@ -80,6 +99,11 @@ mod tests {
             words("", &["b", "a"]),
             (vec!["b".to_owned(), "a".to_owned()], None)
         );
+        let all = vec!["a".to_owned(), "b".to_owned()];
+        let counted = page(&params("limit=1&total=true"), all, |word| {
+            vec![word.clone()]
+        });
+        assert_eq!(counted.unwrap().total, Some(2));
         for raw in [
             "cursor=",
             "cursor=x",

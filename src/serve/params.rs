@@ -2,7 +2,7 @@
 
 use super::error::ApiError;
 use crate::search::{self, Query, SearchError, Slice};
-use crate::store::{BadImageId, ContentHash, PartialDate};
+use crate::store::{BadImageId, ContentHash, Order, PartialDate};
 use crate::wire::{BadSearch, DEFAULT_LIMIT, MAX_LIMIT, read_limit};
 
 /// A name that a route knows.
@@ -58,6 +58,13 @@ pub(super) const LIMIT: Parameter = one(
     "limit",
     Value::Integer(1, MAX_LIMIT as i64),
     "Entries on a page.",
+);
+
+/// Whether a list is counted.
+pub(super) const TOTAL: Parameter = one(
+    "total",
+    Value::Flag,
+    "Whether all entries are counted, not only those of the page.",
 );
 
 /// Where a page begins.
@@ -140,8 +147,15 @@ impl Params {
         Ok(Slice {
             limit: self.limit()?,
             cursor: self.given("cursor"),
+            order: self.order()?,
+            total: self.flag("total")?,
             facets: self.flag("facets")?,
         })
+    }
+
+    fn order(&self) -> Result<Option<Order>, ApiError> {
+        let order = self.given("order").map(|text| text.parse());
+        Ok(order.transpose().map_err(BadSearch::Order)?)
     }
 
     fn date(&self, name: &str) -> Result<Option<PartialDate>, ApiError> {
@@ -149,7 +163,7 @@ impl Params {
         Ok(date.transpose().map_err(BadSearch::Date)?)
     }
 
-    fn flag(&self, name: &str) -> Result<bool, ApiError> {
+    pub(super) fn flag(&self, name: &str) -> Result<bool, ApiError> {
         match self.get(name) {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use warp::http::HeaderMap;
 use warp::hyper::body::Bytes;
 
 use super::Api;
@@ -16,6 +17,7 @@ pub(super) struct Request {
     pub(super) parts: Vec<String>,
     pub(super) params: Params,
     pub(super) body: Bytes,
+    pub(super) headers: HeaderMap,
     pub(super) asker: Asker,
     pub(super) shown: Shown,
     pub(super) who: Who,

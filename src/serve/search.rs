@@ -2,10 +2,10 @@
 
 use super::error::ApiError;
 use super::params::Value::{self, Text};
-use super::params::{CURSOR, Known, LIMIT, Parameter, list, one};
+use super::params::{CURSOR, Known, LIMIT, Parameter, TOTAL, list, one};
 use super::request::Request;
 use crate::search::{self, DuplicateCriterion, Query, SearchError};
-use crate::store;
+use crate::store::{self, Order};
 use crate::wire::{Answer, Duplicates, SearchRequest};
 
 type Result<T> = std::result::Result<T, ApiError>;
@@ -32,9 +32,15 @@ const WHICH: [Parameter; 5] = [
 ];
 
 /// Parameters that say which part of an answer.
-const PART: [Parameter; 3] = [
+const PART: [Parameter; 5] = [
     LIMIT,
     CURSOR,
+    TOTAL,
+    one(
+        "order",
+        Value::OneOf(Order::NAMES),
+        "The order, where only filters are given; `-` turns it round. `-added` where none is given.",
+    ),
     one(
         "facets",
         Value::Flag,
@@ -77,7 +83,7 @@ pub(super) const LIST: Known = &[&WHICH, &PART];
 pub(super) const RANKING: Known = &[&WHICH, &RANKED, &PART];
 
 /// A look for duplicates.
-pub(super) const DUPLICATES: Known = &[&ALIKE, &WHICH, &[LIMIT]];
+pub(super) const DUPLICATES: Known = &[&ALIKE, &WHICH, &[LIMIT, CURSOR]];
 
 pub(super) fn search(Request { api, params, .. }: &Request) -> Result<Answer> {
     let query = params.query()?;
@@ -104,9 +110,9 @@ pub(super) fn images(Request { api, params, .. }: &Request) -> Result<Answer> {
 
 pub(super) fn duplicates(Request { api, params, .. }: &Request) -> Result<Duplicates> {
     let likeness = likeness(params.get("by"), params.get("similarity"))?;
-    Ok(api
-        .search
-        .duplicates(likeness, &params.query()?, params.limit()?)?)
+    let (limit, cursor) = (params.limit()?, params.get("cursor"));
+    let query = params.query()?;
+    Ok(api.search.duplicates(likeness, &query, limit, cursor)?)
 }
 
 fn likeness(by: Option<&str>, similarity: Option<&str>) -> Result<DuplicateCriterion> {

@@ -2,7 +2,7 @@
 
 use super::Api;
 use super::error::ApiError;
-use super::paging::{PAGE, page};
+use super::paging::{PAGE, Page, page};
 use super::params::Known;
 use super::request::Request;
 use crate::upkeep::ReembeddingProgress;
@@ -62,11 +62,16 @@ pub(super) fn failures(Request { api, params, .. }: &Request) -> Result<Failures
     } = Failures::stored(&api.library.store)?;
     let failed = failures.into_iter().map(Left::Failed);
     let all = failed.chain(waiting.into_iter().map(Left::Waiting));
-    let (left, cursor) = page(params, all.collect(), Left::key)?;
+    let Page {
+        entries: left,
+        cursor,
+        total,
+    } = page(params, all.collect(), Left::key)?;
     let mut failures = Failures {
         failures: Vec::new(),
         waiting: Vec::new(),
         cursor,
+        total,
     };
     for file in left {
         match file {

@@ -35,7 +35,7 @@ pub(super) fn forget(request: &Request) -> Result<ForgetReport> {
     let Forget { path } = parse(request)?;
     let library = &request.api.library;
     let (report, images) = upkeep::forget(&library.store, &library.folder, &path, &library.stop)?;
-    library.index.remove(&images);
+    library.let_go(&images)?;
     library.tagger.tell_news();
     Ok(report)
 }

@@ -2,7 +2,9 @@
 //!
 //! Telling never waits: a reader that is too slow misses events and is told how many.
 
+use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use schemars::JsonSchema;
@@ -10,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use super::decisions::Decision;
+use super::hash::ContentHash;
 use super::images::ImageRow;
 use super::locked;
 use super::outbox::TagEvent;
@@ -17,6 +20,9 @@ use super::tags::{Tag, TagDifference};
 
 /// Events that a slow reader may be behind before it misses some.
 pub(super) const CAPACITY: usize = 1024;
+
+/// Who was cut off comes back within so long, or asks for all anew.
+const COMES_BACK_WITHIN: Duration = Duration::from_mins(5);
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -26,15 +32,59 @@ pub enum Event {
     Tag(TagEvent),
     /// A file was read and found to hold an image, which can now be searched for.
     Image(Indexed),
-    /// A label set was applied.
+    /// No file holds an image any more, or none that is believed to be there: it is found no more.
+    ImageGone {
+        /// Identity of its content.
+        image: ContentHash,
+    },
+    /// A label set was applied, or is gone: how many tags came of that, and how many went.
     LabelSet(SetApplied),
     /// A person decided, or took a decision back.
     Decision(Decision),
-    /// Events that are not told, since there were too many.
+    /// A file was read and holds no image.
+    Failure {
+        /// Where it lies.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A watched folder is away with all that it holds, or is back.
+    Root {
+        /// The folder.
+        path: String,
+        /// Whether it is there.
+        online: bool,
+    },
+    /// How far the reading of files is: once a second while there is something to do, and when all is done.
+    Progress {
+        /// Files that wait to be read, or are being read.
+        queued: usize,
+        /// Files that were found to hold an image, since the start.
+        indexed: usize,
+        /// Files that were found to hold none.
+        failed: usize,
+    },
+    /// The library went over to another model: all embeddings, scores and cursors are others.
+    Model {
+        /// As its owner named it.
+        name: String,
+        /// What tells its embeddings from those of other models.
+        fingerprint: String,
+    },
+    /// Events that are not told: there were too many for the reader or for the history, or the daemon was started anew.
     Missed {
-        /// How many.
+        /// How many; 0 where that is not known.
         count: usize,
     },
+}
+
+/// An event as it was told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// What comes after it is of a larger number.
+    number: u64,
+    /// What happened.
+    pub event: Event,
 }
 
 /// An image that was indexed.
@@ -75,8 +125,13 @@ impl Event {
         match self {
             Event::Tag(_) => "tag",
             Event::Image(_) => "image",
+            Event::ImageGone { .. } => "image_gone",
             Event::LabelSet(_) => "label_set",
             Event::Decision(_) => "decision",
+            Event::Failure { .. } => "failure",
+            Event::Root { .. } => "root",
+            Event::Progress { .. } => "progress",
+            Event::Model { .. } => "model",
             Event::Missed { .. } => "missed",
         }
     }
@@ -85,14 +140,30 @@ impl Event {
 /// Where events are told and heard.
 #[derive(Debug)]
 pub struct Feed {
-    events: broadcast::Sender<Event>,
+    /// Tells this run's events from those of others.
+    run: String,
+    events: broadcast::Sender<Told>,
+    history: Mutex<History>,
     waiting: Mutex<Vec<Sender<()>>>,
+}
+
+/// What was told last, for those who come back.
+#[derive(Debug, Default)]
+struct History {
+    /// Of the event to come.
+    next: u64,
+    last: VecDeque<Told>,
+    /// When somebody listened the last time.
+    heard: Option<Instant>,
 }
 
 impl Default for Feed {
     fn default() -> Feed {
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Feed {
+            run: format!("{:x}", since_1970.unwrap_or_default().as_millis()),
             events: broadcast::Sender::new(CAPACITY),
+            history: Mutex::default(),
             waiting: Mutex::default(),
         }
     }
@@ -101,18 +172,66 @@ impl Default for Feed {
 impl Feed {
     /// Tells all readers.
     pub fn tell(&self, event: Event) {
+        let mut history = locked(&self.history);
+        let told = Told {
+            number: history.next,
+            event,
+        };
+        history.next += 1;
+        if history.last.len() == CAPACITY {
+            history.last.pop_front();
+        }
+        history.last.push_back(told.clone());
         // Nobody reads: nobody is told.
-        let _ = self.events.send(event);
+        let _ = self.events.send(told);
     }
 
-    /// Whether anybody reads, so that nothing is looked up for nobody.
-    pub fn has_readers(&self) -> bool {
-        self.events.receiver_count() > 0
+    /// Whether anybody reads, or did a moment ago and may come back: nothing is looked up for nobody.
+    pub fn is_followed(&self) -> bool {
+        let mut history = locked(&self.history);
+        if self.events.receiver_count() > 0 {
+            history.heard = Some(Instant::now());
+        }
+        history
+            .heard
+            .is_some_and(|heard| heard.elapsed() < COMES_BACK_WITHIN)
     }
 
     /// Events from now on.
-    pub fn read(&self) -> broadcast::Receiver<Event> {
+    pub fn read(&self) -> broadcast::Receiver<Told> {
+        locked(&self.history).heard = Some(Instant::now());
         self.events.subscribe()
+    }
+
+    /// Events behind that with this id, and those from now on. What is not remembered any more is told as missed.
+    pub fn read_behind(&self, id: &str) -> (Vec<Told>, broadcast::Receiver<Told>) {
+        let mut history = locked(&self.history);
+        history.heard = Some(Instant::now());
+        let of_run = id.split_once('-').filter(|(run, _)| *run == self.run);
+        let number = of_run.and_then(|(_, number)| number.parse::<u64>().ok());
+        let after = number.filter(|number| *number < history.next);
+        let next = after.map_or(history.next, |number| number + 1);
+        let oldest = history
+            .last
+            .front()
+            .map_or(history.next, |told| told.number);
+        let missed = match after {
+            Some(_) if next >= oldest => None,
+            Some(_) => Some((oldest - next) as usize),
+            None => Some(0),
+        };
+        let missed = missed.map(|count| Told {
+            number: oldest.max(next).saturating_sub(1),
+            event: Event::Missed { count },
+        });
+        let behind = history.last.iter().filter(|told| told.number >= next);
+        let behind = missed.into_iter().chain(behind.cloned()).collect();
+        (behind, self.events.subscribe())
+    }
+
+    /// What an event is known by to who comes back.
+    pub fn id_of(&self, told: &Told) -> String {
+        format!("{}-{}", self.run, told.number)
     }
 
     /// Told whenever something was put into the outbox since it was last told.
@@ -140,13 +259,52 @@ mod tests {
     fn a_slow_reader_holds_nobody_up_and_learns_what_it_missed() {
         let feed = Feed::default();
         feed.tell(Event::Missed { count: 0 });
-        assert!(!feed.has_readers());
+        assert!(!feed.is_followed());
         let mut slow = feed.read();
+        assert!(feed.is_followed());
         for count in 0..CAPACITY + 3 {
             feed.tell(Event::Missed { count });
         }
         assert!(matches!(slow.try_recv(), Err(TryRecvError::Lagged(3))));
-        assert_eq!(slow.try_recv().unwrap(), Event::Missed { count: 3 });
+        assert_eq!(slow.try_recv().unwrap().event, Event::Missed { count: 3 });
+        drop(slow);
+        assert!(feed.is_followed(), "it may come back");
+    }
+
+    #[test]
+    fn who_comes_back_is_told_what_happened_meanwhile() {
+        let feed = Feed::default();
+        let mut first = feed.read();
+        let number = |event: &Told| event.number;
+        let tell = |counts: std::ops::Range<usize>| {
+            counts.for_each(|count| feed.tell(Event::Missed { count: count + 1 }));
+        };
+        tell(0..3);
+        let seen = feed.id_of(&first.try_recv().unwrap());
+        drop(first);
+        let (behind, mut next) = feed.read_behind(&seen);
+        assert_eq!(behind.iter().map(number).collect::<Vec<_>>(), [1, 2]);
+        tell(3..4);
+        assert_eq!(next.try_recv().unwrap().number, 3);
+        // Up to date; long ago; of another run, or of none.
+        let last = feed.id_of(&next_of(&feed, &seen));
+        assert!(feed.read_behind(&last).0.is_empty());
+        tell(4..CAPACITY + 10);
+        let (behind, _) = feed.read_behind(&seen);
+        assert_eq!(behind[0].event, Event::Missed { count: 9 });
+        assert_eq!((behind[1].number, behind.len()), (10, CAPACITY + 1));
+        for other in ["", "1-1", "x", &format!("{}-999999", feed.run)] {
+            let (behind, _) = feed.read_behind(other);
+            assert_eq!(behind.len(), 1, "{other}");
+            assert_eq!(behind[0].event, Event::Missed { count: 0 });
+            let (behind, _) = feed.read_behind(&feed.id_of(&behind[0]));
+            assert!(behind.is_empty(), "{other}");
+        }
+    }
+
+    /// The last of what is told behind an event.
+    fn next_of(feed: &Feed, id: &str) -> Told {
+        feed.read_behind(id).0.pop().unwrap()
     }
 
     #[test]

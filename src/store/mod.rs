@@ -26,6 +26,7 @@ mod label_sets;
 mod lock;
 mod models;
 mod names;
+mod order;
 mod outbox;
 mod paths;
 mod private;
@@ -60,7 +61,7 @@ pub use date::{BadDate, PartialDate};
 pub use decisions::{BadDecision, Decision, Verdict, WhichDecisions};
 pub use embeddings::KnownContent;
 pub use facets::{Count, Facets};
-pub use feed::{Event, Feed, Indexed, SetApplied};
+pub use feed::{Event, Feed, Indexed, SetApplied, Told};
 pub use file_state::{DecoderVerdict, FileStat, FileState, SidecarStamp};
 pub use files::{Failure, KnownFile};
 pub use filter::{Area, BadArea, BadSpan, Filter, Span, TooMuchFilter, VALUE_CHARACTERS};
@@ -74,6 +75,7 @@ pub use label_sets::{AppliedLabel, AppliedSet, LearnedState};
 pub use lock::{Lock, LockError, Owner};
 pub use models::KnownModel;
 pub use names::{LABEL_CHARACTERS, LabelName, LabelRef, NameError, SET_NAME_CHARACTERS, SetName};
+pub use order::{BadOrder, Order, Place};
 pub use outbox::{HookStatus, QueuedEvent, TagEvent};
 pub use purge::Purged;
 pub use record::{Content, FileRecord, Reading, Recorded};
@@ -377,6 +379,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../../migrations/0017_videos.sql")),
         M::up(include_str!("../../migrations/0018_companions.sql")),
         M::up(include_str!("../../migrations/0019_tokens.sql")),
+        M::up(include_str!("../../migrations/0020_orders.sql")),
     ])
 }
 

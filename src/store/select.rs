@@ -11,6 +11,7 @@ use super::date::PartialDate;
 use super::filter::{Area, Filter, Span};
 use super::ids::ImageId;
 use super::names::FILE_SET;
+use super::order::{Order, Place};
 use super::{Result, Store, StoreError, paths};
 use crate::formats::Format;
 use crate::spelling::{folded, spellings, spellings_of_path};
@@ -34,18 +35,27 @@ impl Store {
         })
     }
 
-    /// Up to `limit` of those images, newest row first, older than `before`.
+    /// Up to `limit` of those images in this order, behind a place of it, each with its own place.
     pub fn page(
         &self,
         filter: &Filter,
-        before: Option<ImageId>,
+        order: Order,
+        behind: Option<&Place>,
         limit: usize,
-    ) -> Result<Vec<ImageId>> {
+    ) -> Result<Vec<(ImageId, Place)>> {
         self.read(|db| {
             let mut conditions = conditions(db, filter)?;
             conditions.push(is_held());
-            conditions.extend(before.map(|id| ("id < ?".to_owned(), vec![Value::Integer(id.0)])));
-            select_ids(db, conditions, &format!("ORDER BY id DESC LIMIT {limit}"))
+            conditions.extend(behind.map(|place| (order.behind(), place.values())));
+            let (all, values) = joined(conditions, " AND ", "1");
+            let (key, order_by) = (order.key(), order.sql());
+            let mut select = db.prepare(&format!(
+                "SELECT id, {key} FROM images i WHERE {all} {order_by} LIMIT {limit}"
+            ))?;
+            let rows = select.query_map(params_from_iter(values), |row| {
+                Ok((row.get(0)?, Place::read(order, row)?))
+            })?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }
 
@@ -319,6 +329,28 @@ fn literal(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::store::{ContentHash, samples};
+
+    #[test]
+    fn lists_in_order_of_time_and_size_are_read_from_an_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        for name in ["taken", "-taken", "size", "-size", "added", "-added"] {
+            let order: Order = name.parse().unwrap();
+            let plan = store.read(|db| {
+                let (key, behind, order_by) = (order.key(), order.behind(), order.sql());
+                let mut explain = db.prepare(&format!(
+                    "EXPLAIN QUERY PLAN SELECT id, {key} FROM images i WHERE {behind} {order_by} LIMIT 9"
+                ))?;
+                let rows = explain.query_map(["2020", "7"], |row| row.get(3))?;
+                Ok(rows.collect::<rusqlite::Result<Vec<String>>>()?)
+            });
+            let plan = plan.unwrap().join(" ");
+            assert!(
+                plan.contains("SEARCH") && !plan.contains("TEMP B-TREE"),
+                "{name}: {plan}"
+            );
+        }
+    }
 
     /// The words in which `SQLite` says how it goes about a selection.
     fn plan(store: &Store, conditions: Vec<Condition>) -> String {

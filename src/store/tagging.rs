@@ -120,7 +120,7 @@ impl Store {
         let images = retagged.iter().map(|retagged| retagged.image);
         self.note_change(TagChange::Images(images.collect()));
         let count = changed.len();
-        for decision in changed.into_iter().filter(|_| self.feed().has_readers()) {
+        for decision in changed.into_iter().filter(|_| self.feed().is_followed()) {
             self.feed().tell(Event::Decision(decision));
         }
         Ok(count)
@@ -134,7 +134,7 @@ mod tests {
     use super::super::feed::CAPACITY;
     use super::super::tag_events::watched_tags;
     use super::*;
-    use crate::store::{ContentHash, Filter, TagCount, TagEvent, samples};
+    use crate::store::{ContentHash, Filter, Order, Place, TagCount, TagEvent, samples};
 
     /// A library of three images.
     fn library() -> (tempfile::TempDir, Store, Vec<ImageId>) {
@@ -274,10 +274,13 @@ mod tests {
             }),
             [images[1]]
         );
-        assert_eq!(
-            store.page(&Filter::default(), Some(images[2]), 1).unwrap(),
-            [images[1]]
-        );
+        let page = |behind: Option<&Place>| {
+            let order = Order::NEWEST_FIRST;
+            let mut page = store.page(&Filter::default(), order, behind, 1).unwrap();
+            page.pop().unwrap()
+        };
+        let (newest, place) = page(None);
+        assert_eq!((newest, page(Some(&place)).0), (images[2], images[1]));
     }
 
     /// Gives a set's one label, which names the hooks `x` and `y`, to these images.
@@ -314,7 +317,7 @@ mod tests {
             (event.decision, event.paths),
             (None, vec!["/photos/0/x".to_owned()])
         );
-        let told = serde_json::to_string(&told.try_recv().unwrap()).unwrap();
+        let told = serde_json::to_string(&told.try_recv().unwrap().event).unwrap();
         assert_eq!(told, first.event, "the stream says the same");
         assert_eq!(filled.try_iter().count(), 1);
         // The same again is no gain, and another image is.
@@ -378,7 +381,7 @@ mod tests {
         let mut last = None;
         loop {
             match told.try_recv() {
-                Ok(event) => last = Some(event),
+                Ok(told) => last = Some(told.event),
                 Err(tokio::sync::broadcast::error::TryRecvError::Lagged(_)) => {}
                 Err(_) => break,
             }

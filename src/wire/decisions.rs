@@ -14,6 +14,9 @@ pub struct Decisions {
     /// Where the next page begins, of a page that is not the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
+    /// Entries of all pages, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<usize>,
 }
 
 /// A decision on the image and the label that the address names.

@@ -13,6 +13,9 @@ pub struct Tags {
     /// Where the next page begins, of a page that is not the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
+    /// Entries of all pages, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<usize>,
 }
 
 /// Files that are not indexed.
@@ -25,6 +28,9 @@ pub struct Failures {
     /// Where the next page begins, of a page that is not the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
+    /// Entries of all pages, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<usize>,
 }
 
 /// A file that could not be read for the time being. Its image, where it had one, stays.
@@ -89,6 +95,7 @@ impl Failures {
             failures: store.failures()?.into_iter().map(failed).collect(),
             waiting: store.waiting()?.into_iter().map(waiting).collect(),
             cursor: None,
+            total: None,
         })
     }
 }

@@ -37,6 +37,27 @@ pub use upkeep::{Forget, Purge, Roots};
 mod tests {
     use super::*;
 
+    /// The names of all kinds of events, as their schema has them.
+    fn kinds() -> Vec<String> {
+        let schema = schemars::schema_for!(Event).to_value();
+        let kinds = schema["oneOf"].as_array().unwrap().iter();
+        let name = |kind: &serde_json::Value| kind["properties"]["event"]["const"].clone();
+        kinds
+            .map(|kind| name(kind).as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn the_page_about_events_tells_of_each() {
+        let page = include_str!("../../config/events.md");
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+        let mut told: Vec<&str> = rows.filter_map(|row| row.split('`').next()).collect();
+        let mut kinds = kinds();
+        told.sort_unstable();
+        kinds.sort_unstable();
+        assert_eq!(told, kinds);
+    }
+
     #[test]
     fn events_are_read_as_they_are_told() {
         let decision = Decision {
@@ -46,7 +67,11 @@ mod tests {
             verdict: None,
             decided_at: None,
         };
-        for event in [Event::Decision(decision), Event::Missed { count: 3 }] {
+        let root = Event::Root {
+            path: "/photos".to_owned(),
+            online: false,
+        };
+        for event in [Event::Decision(decision), root, Event::Missed { count: 3 }] {
             let told = serde_json::to_string(&event).unwrap();
             let read: Event = serde_json::from_str(&told).unwrap();
             assert_eq!(read, event, "{told}");

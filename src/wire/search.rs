@@ -13,7 +13,7 @@ use crate::search::{
     self, BadQuery, BadStrictness, MOST_TERMS, MOST_WEIGHT, Query, Slice, Term, Upload, What,
 };
 use crate::store::{
-    Area, BadArea, BadDate, ContentHash, Filter, PartialDate, Span, VALUE_CHARACTERS,
+    Area, BadArea, BadDate, BadOrder, ContentHash, Filter, PartialDate, Span, VALUE_CHARACTERS,
 };
 
 /// Hits when no `limit` is given.
@@ -38,6 +38,10 @@ pub struct SearchRequest {
     pub limit: Option<usize>,
     /// Where the page before ended, as its answer said.
     pub cursor: Option<String>,
+    /// The order, where only filters are given: `taken`, `added`, `name` or `size`, with a `-` before it the other way round.
+    pub order: Option<String>,
+    /// Whether all hits are counted.
+    pub total: bool,
     /// Whether all hits are counted, by tag, year and folder.
     pub facets: bool,
 }
@@ -130,6 +134,9 @@ pub enum BadSearch {
     /// A place that is none.
     #[error(transparent)]
     Area(#[from] BadArea),
+    /// An order that is none.
+    #[error(transparent)]
+    Order(#[from] BadOrder),
     /// A strictness that is none.
     #[error(transparent)]
     Strictness(#[from] BadStrictness),
@@ -165,6 +172,8 @@ impl SearchRequest {
         let slice = Slice {
             limit: self.limit.map_or(Ok(DEFAULT_LIMIT), read_limit)?,
             cursor: self.cursor,
+            order: self.order.map(|order| order.parse()).transpose()?,
+            total: self.total,
             facets: self.facets,
         };
         Ok((query, slice))

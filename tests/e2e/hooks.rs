@@ -7,6 +7,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use crate::events::Stream;
 use crate::lab::{DEADLINE, Daemon, Lab};
 
 /// A set in which every picture is `one`, and `two` only where a person says so.
@@ -108,36 +109,6 @@ fn put(daemon: &Daemon, text: &str) -> Value {
     let (status, answer) = daemon.send("PUT", "/api/v1/label-sets/set", &[], text);
     assert_eq!(status, 200, "{answer}");
     answer
-}
-
-/// The event stream.
-struct Stream(BufReader<TcpStream>);
-
-impl Stream {
-    /// Open when this returns: what happens from now on is on it.
-    fn open(daemon: &Daemon) -> Stream {
-        let mut stream = TcpStream::connect(&daemon.address).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        let head = "GET /api/v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n";
-        stream.write_all(head.as_bytes()).unwrap();
-        let mut stream = Stream(BufReader::new(stream));
-        assert!(stream.line().unwrap().contains("200"));
-        stream
-    }
-
-    fn line(&mut self) -> Option<String> {
-        let mut line = String::new();
-        let read = self.0.read_line(&mut line).unwrap();
-        (read > 0).then(|| line.trim().to_owned())
-    }
-
-    /// The data of the next event of this kind.
-    fn next(&mut self, event: &str) -> String {
-        let name = format!("event:{event}");
-        while self.line().unwrap() != name {}
-        let data = self.line().unwrap();
-        data.strip_prefix("data:").unwrap().to_owned()
-    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
-use crate::lab::{Daemon, Lab, limited};
+use crate::lab::{Daemon, Lab, jpeg, limited};
 
 fn lab() -> (Lab, Daemon, String) {
     let lab = Lab::new();
@@ -570,5 +570,98 @@ fn figures_are_told_in_the_words_of_prometheus() {
     assert!(
         !text.contains(&id) && !text.contains("zzz"),
         "no address is a figure of its own: {text}"
+    );
+}
+
+#[test]
+fn images_are_listed_in_every_order_page_by_page() {
+    let lab = Lab::new();
+    for (name, seed) in [("c.png", 1), ("a.png", 300), ("b.png", 7), ("d.png", 2)] {
+        lab.add(name, seed);
+    }
+    fs::write(lab.photo("e.jpg"), jpeg(1)).unwrap();
+    let daemon = lab.serve();
+    daemon.wait_for_images(5);
+    let all = daemon.images();
+    let text = |item: &Value, field: &str| item[field].as_str().unwrap_or_default().to_owned();
+    for order in ["taken", "added", "name", "size"] {
+        let pages = |order: &str| {
+            let (mut items, mut cursor) = (Vec::new(), String::new());
+            loop {
+                let path =
+                    format!("/api/v1/images?order={order}&limit=2&total=true&cursor={cursor}");
+                let (status, page) = daemon.get(&path);
+                assert_eq!((status, &page["total"]), (200, &5.into()), "{order}");
+                items.extend(page["items"].as_array().unwrap().clone());
+                match page["cursor"].as_str() {
+                    Some(next) => next.clone_into(&mut cursor),
+                    None => return items,
+                }
+            }
+        };
+        let (up, mut down) = (pages(order), pages(&format!("-{order}")));
+        down.reverse();
+        assert_eq!((up.len(), &up), (5, &down), "{order}");
+        let mut sorted = all.clone();
+        match order {
+            "taken" => sorted.sort_by_key(|item| text(item, "taken_at")),
+            "name" => sorted.sort_by_key(|item| text(item, "path")),
+            "size" => sorted.sort_by_key(|item| item["size_bytes"].as_i64()),
+            _ => sorted.reverse(),
+        }
+        let field = |items: &[Value]| -> Vec<String> {
+            let of = |item: &Value| match order {
+                "taken" => text(item, "taken_at"),
+                "size" => item["size_bytes"].to_string(),
+                _ => text(item, "path"),
+            };
+            items.iter().map(of).collect()
+        };
+        assert_eq!(field(&up), field(&sorted), "{order}");
+    }
+    let first = daemon.get("/api/v1/images?order=size&limit=2").1["cursor"].clone();
+    let other = format!(
+        "/api/v1/images?order=name&cursor={}",
+        first.as_str().unwrap()
+    );
+    assert_eq!(daemon.get(&other).1["code"], "bad_cursor");
+    assert_eq!(
+        daemon.get("/api/v1/images?order=score").1["code"],
+        "bad_order"
+    );
+    assert_eq!(
+        daemon.get("/api/v1/search?q=red&order=size").1["code"],
+        "bad_order"
+    );
+    let counted = daemon
+        .get("/api/v1/search?q=red+strictness:0&total=true&limit=1")
+        .1;
+    assert!(
+        counted["total"].as_u64().unwrap() >= 1 && counted["facets"].is_null(),
+        "{counted}"
+    );
+    // Groups page by page, the largest first.
+    for (copy, of) in [("c2.png", 1), ("c3.png", 1), ("a2.png", 300)] {
+        lab.add(copy, of);
+    }
+    daemon.wait_until(|daemon| daemon.get("/api/v1/duplicates?by=hash").1["total"] == 2);
+    let first = daemon.get("/api/v1/duplicates?by=hash&limit=1").1;
+    let next = format!(
+        "/api/v1/duplicates?by=hash&limit=1&cursor={}",
+        first["cursor"].as_str().unwrap()
+    );
+    let second = daemon.get(&next).1;
+    assert_ne!(
+        first["groups"][0]["images"][0]["id"],
+        second["groups"][0]["images"][0]["id"]
+    );
+    assert!(second["cursor"].is_null());
+    assert_eq!(
+        daemon.get("/api/v1/duplicates?cursor=x").1["code"],
+        "bad_cursor"
+    );
+    assert_eq!(
+        daemon.get("/api/v1/tags?total=true&limit=1").1["total"].as_u64(),
+        Some(0)
     );
 }

@@ -16,6 +16,7 @@ mod decisions;
 mod deleted;
 mod demo;
 mod eval;
+mod events;
 mod examples;
 mod figures;
 #[cfg(target_os = "linux")]

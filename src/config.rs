@@ -43,6 +43,8 @@ pub struct Config {
     pub token: String,
     /// Filter of the log.
     pub log: String,
+    /// How that is written.
+    pub log_format: LogFormat,
     /// From a path to a stored image.
     pub ingest: IngestConfig,
     /// Limits on what is decoded.
@@ -55,6 +57,9 @@ pub struct Config {
     pub http: HttpConfig,
     /// Who hears that an image gained a label, by the name that labels know it by.
     pub hooks: BTreeMap<String, HookConfig>,
+    /// What is to be told of settings that mean nothing any more.
+    #[serde(skip)]
+    pub notes: Vec<String>,
 }
 
 /// Where the model runs.
@@ -83,6 +88,16 @@ pub enum Precision {
     Int16,
     /// 8-bit integers, the fastest; moves embeddings visibly. Needs AVX512-VNNI.
     Int8,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON document a line.
+    Json,
 }
 
 impl IngestConfig {
@@ -292,6 +307,13 @@ impl HookConfig {
 /// More frames of one video are not looked at: each takes as much room and time as a picture.
 const MOST_FRAMES: usize = 256;
 
+/// Settings of the release before, which mean nothing any more, and what takes their place. They are told and left out for one
+/// release, and then refused as any unknown one.
+const GONE: &[(&str, &str)] = &[(
+    "http.allow_remote",
+    "give other machines tokens with `pixdex token add NAME`, or set http.allow_anonymous",
+)];
+
 impl Config {
     /// Merges defaults, `file`, the variables in `environment` that start with `PIXDEX_`, and `flags`, then checks all.
     ///
@@ -304,10 +326,25 @@ impl Config {
         let mut table: Table = DEFAULTS
             .parse()
             .context("the built-in defaults are not TOML. This is a bug.")?;
+        let mut notes = Vec::new();
         if let Some(path) = file {
-            merge(&mut table, read_file(path)?);
+            let mut of_file = read_file(path)?;
+            let place = path.display();
+            notes.extend(GONE.iter().filter_map(|(key, instead)| {
+                take(&mut of_file, key)?;
+                Some(format!(
+                    "`{key}` in `{place}` means nothing any more: {instead}"
+                ))
+            }));
+            merge(&mut table, of_file);
         }
         for (key, value) in environment.filter_map(environment_setting) {
+            if let Some((key, instead)) = GONE.iter().find(|(gone, _)| *gone == key) {
+                notes.push(format!(
+                    "`{key}` in the environment means nothing any more: {instead}"
+                ));
+                continue;
+            }
             let value = like_default(&table, &key, value)?;
             set(&mut table, &key, value);
         }
@@ -320,7 +357,7 @@ impl Config {
         };
         let config: Config = table.try_into().map_err(wrong)?;
         config.check()?;
-        Ok(config)
+        Ok(Config { notes, ..config })
     }
 
     /// The library's folder: `data_dir`, or the user's data folder where that is empty.
@@ -444,6 +481,14 @@ fn merge(base: &mut Table, over: Table) {
 fn environment_setting((name, value): (String, String)) -> Option<(String, String)> {
     let key = name.strip_prefix(ENVIRONMENT_PREFIX)?;
     Some((key.to_lowercase().replace("__", "."), value))
+}
+
+/// Takes a dotted key out of a file's settings.
+fn take(table: &mut Table, key: &str) -> Option<Value> {
+    match key.split_once('.') {
+        None => table.remove(key),
+        Some((section, rest)) => take(table.get_mut(section)?.as_table_mut()?, rest),
+    }
 }
 
 /// The environment knows only text: reads it as the type that the key's default has.
@@ -573,6 +618,35 @@ mod tests {
             error.contains("bf16") && error.contains("`int16`"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn what_a_release_took_away_is_told_and_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pixdex.toml");
+        std::fs::write(&file, "[http]\nallow_remote = true\nmax_requests = 3\n").unwrap();
+        let config = load(
+            Some(&file),
+            &[("PIXDEX_HTTP__ALLOW_REMOTE", "true")],
+            vec![],
+        )
+        .unwrap();
+        assert_eq!(
+            (config.http.max_requests, config.http.allow_anonymous),
+            (3, false)
+        );
+        let [of_file, of_environment] = &config.notes[..] else {
+            panic!("{:?}", config.notes);
+        };
+        assert!(of_file.contains("pixdex.toml") && of_file.contains("pixdex token add"));
+        assert!(of_environment.contains("in the environment"));
+        for (key, _) in GONE {
+            let known = DEFAULTS.parse::<Table>().unwrap();
+            assert!(
+                like_default(&known, key, String::new()).is_err(),
+                "{key} is a setting"
+            );
+        }
     }
 
     #[test]

@@ -45,15 +45,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 use serde::Serialize;
 use thiserror::Error;
 use toml::Value;
+use tracing::warn;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
-use crate::config::{Config, Device, Precision};
+use crate::config::{Config, Device, LogFormat, Precision};
 use crate::shown::shown;
 
 /// Watches picture folders, tags every picture with your labels and finds it by description.
@@ -93,6 +94,15 @@ struct Settings {
     /// What is logged to standard error: error, warn, info, debug, trace, or a filter
     #[arg(long, global = true, value_name = "FILTER")]
     log: Option<String>,
+    /// How it is logged: for people, or one JSON document a line
+    #[arg(long, global = true)]
+    log_format: Option<LogFormat>,
+    /// Log more: what is done; twice: all of it
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with_all = ["log", "quiet"])]
+    verbose: u8,
+    /// Log less: warnings alone; twice: errors alone
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "log")]
+    quiet: u8,
 }
 
 #[derive(Debug, Subcommand)]
@@ -202,7 +212,10 @@ impl Cli {
             .chain(self.command.flags())
             .collect();
         let config = Config::load(self.settings.config.as_deref(), environment(), flags)?;
-        start_log(&config.log)?;
+        start_log(&config.log, config.log_format)?;
+        for note in &config.notes {
+            warn!("{note}");
+        }
         ensure!(
             config.server.is_empty() || self.command.asks(),
             "this command works on a library of this machine: leave out --server (and `server` in the settings)"
@@ -296,6 +309,17 @@ impl Settings {
         Ok(())
     }
 
+    fn log_filter(&self) -> Option<String> {
+        let filter = match (self.quiet, self.verbose) {
+            (0, 0) => return self.log.clone(),
+            (0, 1) => "info,pixdex=debug",
+            (0, _) => "info,pixdex=trace",
+            (1, _) => "warn",
+            _ => "error",
+        };
+        Some(filter.to_owned())
+    }
+
     fn flags(&self) -> Vec<(&'static str, Value)> {
         let path = |path: &PathBuf| Value::String(path.to_string_lossy().into_owned());
         let flags = [
@@ -305,7 +329,8 @@ impl Settings {
             ("device", self.device.and_then(setting)),
             ("precision", self.precision.and_then(setting)),
             ("server", self.server.clone().map(Value::String)),
-            ("log", self.log.clone().map(Value::String)),
+            ("log", self.log_filter().map(Value::String)),
+            ("log_format", self.log_format.and_then(setting)),
         ];
         flags
             .into_iter()
@@ -345,17 +370,23 @@ fn log_field(
 }
 
 /// The log goes to standard error: standard output is the answer.
-fn start_log(filter: &str) -> Result<()> {
+fn start_log(filter: &str, format: LogFormat) -> Result<()> {
     // notify warns of each folder that it watched and that is gone, which is no news; the others tell where they were built.
     let filter = EnvFilter::try_new(format!(
         "notify=error,hnsw_rs=warn,rusqlite_migration=warn,{filter}"
     ))?;
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
-        .with_ansi(output::has_colours())
-        .fmt_fields(debug_fn(log_field).delimited(" "))
-        .with_writer(output::log_writer)
-        .init();
+        .with_writer(output::log_writer);
+    match format {
+        LogFormat::Text => {
+            let fields = debug_fn(log_field).delimited(" ");
+            log.with_ansi(output::has_colours())
+                .fmt_fields(fields)
+                .init();
+        }
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
     Ok(())
 }

@@ -15,10 +15,12 @@ mod query;
 mod ranking;
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use tracing::info;
 
 use crate::embed::{EmbedError, Embedder, TooLong};
 use crate::index::Index;
@@ -85,6 +87,9 @@ pub enum SearchError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+/// A search that takes longer is told, with what it took the time for.
+const SLOW: Duration = Duration::from_millis(500);
 
 /// Which part of the ranking is wanted, and what of the whole.
 #[derive(Debug, Clone)]
@@ -175,12 +180,28 @@ impl Search {
             return Err(SearchError::Ranked);
         }
         let cursor = self.cursor(query, slice)?;
+        let started = Instant::now();
         let ranking = self.rank(query, cursor.as_ref())?;
+        let ranked = Instant::now();
         let found = match cursor {
             None if !slice.is_of_all() => self.first(query, &ranking, slice.limit),
             cursor => self.part(query, &ranking, cursor.as_ref(), slice),
         };
-        self.answer(query, slice, &ranking, found)
+        let compared = Instant::now();
+        let answer = self.answer(query, slice, &ranking, found);
+        let total = started.elapsed();
+        if total > SLOW {
+            let ms = |duration: Duration| duration.as_millis() as u64;
+            info!(
+                total_ms = ms(total),
+                filter_and_embed_ms = ms(ranked - started),
+                compare_ms = ms(compared - ranked),
+                read_ms = ms(compared.elapsed()),
+                terms = query.terms.len(),
+                "slow search"
+            );
+        }
+        answer
     }
 
     fn cursor(&self, query: &Query, slice: &Slice) -> Result<Option<Cursor>, SearchError> {

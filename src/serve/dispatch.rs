@@ -2,19 +2,21 @@
 //! before anything is held in memory for it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::{Stream, TryStreamExt};
 use percent_encoding::percent_decode_str;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
+use tracing::{Instrument, Span, debug, info, info_span};
 use warp::Buf;
 use warp::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CONTENT_LENGTH, CONTENT_TYPE,
-    VARY,
+    IF_MATCH, IF_NONE_MATCH, VARY,
 };
-use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use warp::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use warp::hyper::body::Bytes;
 use warp::reply::Response;
 
@@ -27,7 +29,7 @@ use super::form;
 use super::live::Live;
 use super::params::Params;
 use super::request::Request;
-use super::routes::{self, Body, Handler, Route, Work};
+use super::routes::{self, Body, Handler, Route, Verb, Work};
 use crate::store::Scope;
 
 type Result<T> = std::result::Result<T, ApiError>;
@@ -43,6 +45,12 @@ const BODY_WITHIN: Duration = Duration::from_mins(2);
 
 /// What must be answered is answered within this time, or not well.
 const VITAL_WITHIN: Duration = Duration::from_secs(5);
+
+/// What takes longer is told.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// What a request is known by in the log.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A longer address, or more of headers, is not read.
 const MOST_ADDRESS_BYTES: usize = 16 << 10;
@@ -79,8 +87,38 @@ pub(super) struct Head {
     pub(super) peer: Peer,
 }
 
-/// Answers a request.
+/// Answers a request, which has a number in its answer and in the log: that of the proxy, if it gave one.
 pub(super) async fn answer<S, B>(live: Live, head: Head, body: S) -> Response
+where
+    S: Stream<Item = std::result::Result<B, warp::Error>>,
+    B: Buf,
+{
+    let id = id_of(&head.headers);
+    let span = info_span!("request", id);
+    let mut response = numbered(live, head, body).instrument(span).await;
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+fn id_of(headers: &HeaderMap) -> String {
+    let is_plain = |id: &&str| {
+        let mut characters = id.chars();
+        (1..=64).contains(&id.len())
+            && characters.all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+    };
+    let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    given.filter(is_plain).map_or_else(new_id, str::to_owned)
+}
+
+/// No two of a run are the same.
+fn new_id() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    format!("{:08x}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+async fn numbered<S, B>(live: Live, head: Head, body: S) -> Response
 where
     S: Stream<Item = std::result::Result<B, warp::Error>>,
     B: Buf,
@@ -103,7 +141,15 @@ where
             .find(|route| route.method.name() == head.method);
         let method = method.map_or("other", |route| route.method.name());
         let requests = &live.now().clients.requests;
-        requests.count(method, route.path, response.status(), started.elapsed());
+        let took = started.elapsed();
+        requests.count(method, route.path, response.status(), took);
+        let (status, duration_ms) = (response.status().as_u16(), took.as_millis() as u64);
+        let path = route.path;
+        if took > SLOW {
+            info!(method, path, status, duration_ms, "slow request");
+        } else {
+            debug!(method, path, status, duration_ms, "request");
+        }
     }
     with_rules_for_browsers(response)
 }
@@ -171,19 +217,26 @@ where
         shown,
         who,
     };
-    let answer = worked(route, request, live, &room).await?;
+    let seen = routes.iter().find(|route| route.method == Verb::Get);
+    let answer = worked(route, seen.map(|route| route.run), request, live, &room).await?;
     form::give(answer, &head.method, &head.headers)
 }
 
-/// Runs a handler where it may do what it does.
-async fn worked(route: &Route, request: Request, live: &Live, room: &Room) -> Result<Answer> {
+/// Runs a handler where it may do what it does. Whoever reads the same address sees what `seen` answers.
+async fn worked(
+    route: &Route,
+    seen: Option<Handler>,
+    request: Request,
+    live: &Live,
+    room: &Room,
+) -> Result<Answer> {
     let handler = route.run;
     match route.work {
         Work::AtOnce => handler(&request),
         Work::Reading => blocking(&room.slots, move || handler(&request)).await,
         Work::Changing => {
             let live = live.clone();
-            blocking(&room.slots, move || change(handler, request, &live)).await
+            blocking(&room.slots, move || change(handler, seen, request, &live)).await
         }
         Work::Vital => {
             let answered = blocking(&room.vital, move || handler(&request));
@@ -194,10 +247,43 @@ async fn worked(route: &Route, request: Request, live: &Live, room: &Room) -> Re
 }
 
 /// What changes the library changes the one that is served then, and not the one before it.
-fn change(handler: Handler, mut request: Request, live: &Live) -> Result<Answer> {
+fn change(
+    handler: Handler,
+    seen: Option<Handler>,
+    mut request: Request,
+    live: &Live,
+) -> Result<Answer> {
     let _held = live.hold();
     request.api = live.now();
+    let is_conditional = [IF_MATCH, IF_NONE_MATCH]
+        .iter()
+        .any(|name| request.headers.contains_key(name));
+    if !is_conditional {
+        return handler(&request);
+    }
+    // Between the look and the change nobody else who looks first changes anything.
+    let _one_at_a_time = live.hold_conditional();
+    check_conditions(&request.headers, seen.and_then(|seen| seen(&request).ok()))?;
     handler(&request)
+}
+
+/// Whether a change is about what is there (RFC 9110, 13.1.1 and 13.1.2).
+fn check_conditions(headers: &HeaderMap, there: Option<Answer>) -> Result<()> {
+    let tag = there.map(|answer| form::tag_of(&answer.content, answer.tag));
+    let names = |header: &HeaderName| {
+        let text = headers.get(header)?.to_str().unwrap_or("?");
+        let is_it = |tag: &String| {
+            // Packed or not, it is the same to whoever changes it.
+            let either = [format!("\"{tag}\""), format!("\"{tag}-gzip\"")];
+            let mut named = text.split(',').map(str::trim);
+            named.any(|name| name == "*" || either.iter().any(|tag| tag == name))
+        };
+        Some(tag.as_ref().is_some_and(is_it))
+    };
+    if names(&IF_MATCH) == Some(false) || names(&IF_NONE_MATCH) == Some(true) {
+        return Err(ApiError::condition_failed());
+    }
+    Ok(())
 }
 
 /// Runs `work` where it may wait, if there is room for one more.
@@ -208,9 +294,10 @@ async fn blocking(
     let Ok(slot) = slots.clone().try_acquire_owned() else {
         return Err(ApiError::busy());
     };
+    let span = Span::current();
     let done = tokio::task::spawn_blocking(move || {
         let _slot = slot;
-        work()
+        span.in_scope(work)
     });
     done.await.map_err(ApiError::internal)?
 }
@@ -276,7 +363,9 @@ async fn known(
         return Ok((who, shown));
     }
     let asker = asker.clone();
+    let span = Span::current();
     let looked_up = tokio::task::spawn_blocking(move || {
+        let _request = span.entered();
         let who = api.clients.access.who(&asker, &shown, &api.library.store)?;
         Ok::<_, ApiError>((who, shown))
     });
@@ -362,7 +451,7 @@ fn add_rules_for_origin(response: &mut Response, origin: HeaderValue) {
         ),
         (
             ACCESS_CONTROL_EXPOSE_HEADERS,
-            "accept-ranges, content-disposition, content-range, etag, retry-after",
+            "accept-ranges, content-disposition, content-range, etag, retry-after, x-request-id",
         ),
         (ACCESS_CONTROL_MAX_AGE, "600"),
     ] {

@@ -124,6 +124,11 @@ impl ApiError {
         )
     }
 
+    pub(super) fn condition_failed() -> ApiError {
+        let message = "what is there is not what the request is about: look at it again";
+        ApiError::new(StatusCode::PRECONDITION_FAILED, "condition_failed", message)
+    }
+
     pub(super) fn unsatisfiable(message: String) -> ApiError {
         ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, "no_such_part", message)
     }

@@ -70,10 +70,7 @@ pub(super) fn give(
         content => content,
     };
     let is_packed = is_text(media_type) && takes_gzip(asked) && is_long(&content);
-    let tag = match (&content, tag) {
-        (Content::Bytes(bytes), None) => blake3::hash(bytes).to_hex()[..32].to_owned(),
-        (_, tag) => tag.unwrap_or_default(),
-    };
+    let tag = tag_of(&content, tag);
     // Packed it is another representation, and a strong tag is of one.
     let tag = format!("\"{tag}{}\"", if is_packed { "-gzip" } else { "" });
     let tag: ETag = tag.parse().map_err(ApiError::internal)?;
@@ -111,6 +108,14 @@ pub(super) fn give(
         }
     }
     Ok(with_cache(response, cache))
+}
+
+/// What tells this content from any other.
+pub(super) fn tag_of(content: &Content, given: Option<String>) -> String {
+    match (content, given) {
+        (Content::Bytes(bytes), None) => blake3::hash(bytes).to_hex()[..32].to_owned(),
+        (_, given) => given.unwrap_or_default(),
+    }
 }
 
 fn with_cache(mut response: Response, cache: Cache) -> Response {

@@ -1,7 +1,7 @@
 //! What the handlers work with at the moment: when a library goes over to another model, its successor takes its place between two
 //! requests.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use super::Api;
 
@@ -11,6 +11,8 @@ pub(crate) struct Live {
     api: Arc<RwLock<Arc<Api>>>,
     /// Held by whoever changes the library through what is served.
     changes: Arc<RwLock<()>>,
+    /// Held by whoever looks whether to change something.
+    conditional: Arc<Mutex<()>>,
 }
 
 impl Live {
@@ -19,6 +21,7 @@ impl Live {
         Live {
             api: Arc::new(RwLock::new(Arc::new(api))),
             changes: Arc::default(),
+            conditional: Arc::default(),
         }
     }
 
@@ -31,6 +34,13 @@ impl Live {
     /// While this lives, nothing takes the place of what is served.
     pub(super) fn hold(&self) -> RwLockReadGuard<'_, ()> {
         self.changes.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// While this lives, nobody else looks whether to change something.
+    pub(super) fn hold_conditional(&self) -> MutexGuard<'_, ()> {
+        self.conditional
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Serves what `make` makes from now on. Who only asks is answered all the while; who changes something waits.

@@ -20,7 +20,8 @@ const REFUSALS_OF_BODIES: &[u16] = &[408, 413, 415];
 const ABOUT: &str = "\
 Errors are `{\"error\": \"<sentence>\", \"code\": \"<stable_snake_case>\"}`. Every GET answers HEAD too, has a strong `ETag` and takes \
 `If-None-Match`; every address answers OPTIONS with what it takes. Texts are packed with gzip for whoever unpacks them. Within `v1`, \
-answers only ever gain fields, and requests only fields that may be left out.
+answers only ever gain fields, and requests only fields that may be left out. What changes takes `If-Match` with the `ETag` of what was \
+read there, and `If-None-Match: *` for what must not be there yet. `X-Request-Id` is what a request is known by in the log.
 
 Whoever asks from the machine itself needs no token, unless its owner closed that too. A token is of a scope: `read`, `label` or `admin`; \
 each may do what those before it may.
@@ -242,6 +243,7 @@ fn describe(status: u16) -> &'static str {
         406 => "It is not given in a type that the request takes.",
         408 => "The body did not come in time.",
         409 => "It does not go with what is there; the sentence says why.",
+        412 => "What is there is not what `If-Match` or `If-None-Match` says.",
         413 => "The body is too long.",
         414 => "The address is too long. From 64 KiB on there is no body.",
         415 => "The body is of another type.",

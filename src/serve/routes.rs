@@ -449,7 +449,7 @@ pub(super) static ROUTES: &[Route] = &[
         in_json!(label_sets::put),
     )
     .with(TOML)
-    .refusing(&[409]),
+    .refusing(&[409, 412]),
     change(
         Verb::Delete,
         SET,
@@ -457,7 +457,7 @@ pub(super) static ROUTES: &[Route] = &[
         "Deletes a label set's file, and its tags with it.",
         in_json!(label_sets::delete),
     )
-    .refusing(&[409]),
+    .refusing(&[409, 412]),
     change(
         Verb::Post,
         "/api/v1/label-sets/{set}/preview",

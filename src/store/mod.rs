@@ -51,7 +51,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::{
     Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior,
 };
-use rusqlite_migration::{M, Migrations};
+use rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead;
+use rusqlite_migration::{Error as MigrationError, M, Migrations};
 use thiserror::Error;
 
 pub use absence::SeenFile;
@@ -123,12 +124,19 @@ pub enum StoreError {
         "`{0}` is the database of another program: move it away, or put the library elsewhere with --data-dir"
     )]
     Foreign(PathBuf),
+    /// A database that a later version brought up to date.
+    #[error(
+        "`{0}` was written by a newer pixdex than this one ({version}): take that one, or put a backup of before back with \
+         `pixdex restore FILE`",
+        version = env!("CARGO_PKG_VERSION")
+    )]
+    Newer(PathBuf),
     /// The schema could not be brought up to date.
     #[error("failed to bring the database `{path}` up to date: {source}")]
     Migrate {
         /// The database.
         path: PathBuf,
-        /// The cause; a database of a newer pixdex says so here.
+        /// The cause.
         source: rusqlite_migration::Error,
     },
     /// The library's folder could not be made or read.
@@ -217,9 +225,14 @@ impl Store {
     fn with(mut writer: Connection, path: PathBuf, flags: OpenFlags) -> Result<Store> {
         migrations()
             .to_latest(&mut writer)
-            .map_err(|source| StoreError::Migrate {
-                path: path.clone(),
-                source,
+            .map_err(|source| match source {
+                MigrationError::MigrationDefinition(DatabaseTooFarAhead) => {
+                    StoreError::Newer(path.clone())
+                }
+                source => StoreError::Migrate {
+                    path: path.clone(),
+                    source,
+                },
             })?;
         let shared = Shared {
             path,
@@ -403,6 +416,26 @@ mod tests {
     #[test]
     fn migrations_are_valid() {
         migrations().validate().unwrap();
+    }
+
+    #[test]
+    fn a_library_of_a_newer_version_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Store::open(folder.path()).unwrap());
+        let path = folder.path().join(DATABASE);
+        let newer = Connection::open(&path).unwrap();
+        newer.pragma_update(None, "user_version", 999).unwrap();
+        drop(newer);
+        for open in [Store::open, Store::open_existing] {
+            let error = open(folder.path()).unwrap_err().to_string();
+            assert!(
+                error.contains("newer pixdex") && error.contains("pixdex restore"),
+                "{error}"
+            );
+        }
+        let after = Connection::open(&path).unwrap();
+        let version = after.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
+        assert_eq!(version.unwrap(), 999);
     }
 
     #[test]

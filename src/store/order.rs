@@ -55,12 +55,14 @@ impl Order {
         }
     }
 
-    /// The condition that an image comes behind a place, for what stands at the place.
+    /// The condition that an image comes behind a place, with placeholders for what [`Place::values`] gives. Its first comparison is
+    /// one that an index can begin at, which it cannot at a pair.
     pub(super) fn behind(self) -> String {
         let than = if self.is_descending { '<' } else { '>' };
+        let key = self.key();
         match self.by {
-            By::Added => format!("0 = ? AND id {than} ?"),
-            _ => format!("({}, id) {than} (?, ?)", self.key()),
+            By::Added => format!("id {than} ?"),
+            _ => format!("{key} {than}= ? AND ({key} <> ? OR id {than} ?)"),
         }
     }
 
@@ -136,7 +138,11 @@ impl Place {
     }
 
     pub(super) fn values(&self) -> Vec<Value> {
-        vec![self.key.clone(), Value::Integer(self.image.0)]
+        let (key, id) = (&self.key, Value::Integer(self.image.0));
+        match self.order.by {
+            By::Added => vec![id],
+            _ => vec![key.clone(), key.clone(), id],
+        }
     }
 }
 

@@ -341,7 +341,8 @@ mod tests {
                 let mut explain = db.prepare(&format!(
                     "EXPLAIN QUERY PLAN SELECT id, {key} FROM images i WHERE {behind} {order_by} LIMIT 9"
                 ))?;
-                let rows = explain.query_map(["2020", "7"], |row| row.get(3))?;
+                let values = vec!["7"; behind.matches('?').count()];
+                let rows = explain.query_map(params_from_iter(values), |row| row.get(3))?;
                 Ok(rows.collect::<rusqlite::Result<Vec<String>>>()?)
             });
             let plan = plan.unwrap().join(" ");

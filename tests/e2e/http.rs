@@ -665,3 +665,61 @@ fn images_are_listed_in_every_order_page_by_page() {
         Some(0)
     );
 }
+
+#[test]
+fn who_changes_what_another_changed_meanwhile_is_told() {
+    let (_lab, daemon, _) = lab();
+    let set = |name: &str| format!("/api/v1/label-sets/{name}");
+    let text = |label: &str| format!("[[labels]]\nname = '{label}'\n");
+    let put = |name: &str, condition: (&str, &str), label: &str| {
+        let answer = ask(&daemon, "PUT", &set(name), &[condition], &text(label));
+        let code = if answer.status == 200 {
+            String::new()
+        } else {
+            answer.code()
+        };
+        (answer.status, code)
+    };
+    let fine = (200, String::new());
+    let failed = (412, "condition_failed".to_owned());
+    let seen = get(&daemon, &set("set"), &[]).header("etag").to_owned();
+    assert_eq!(put("set", ("if-match", &seen), "two"), fine);
+    assert_eq!(put("set", ("if-match", &seen), "three"), failed);
+    let now = get(&daemon, &set("set"), &[]);
+    assert!(String::from_utf8(now.body.clone()).unwrap().contains("two"));
+    let packed = now
+        .header("etag")
+        .replacen('"', "", 1)
+        .replace('"', "-gzip\"");
+    let either = format!("\"other\", \"{packed}");
+    assert_eq!(put("set", ("if-match", &either), "four"), fine);
+    assert_eq!(put("set", ("if-match", "*"), "five"), fine);
+    assert_eq!(put("set", ("if-none-match", "*"), "six"), failed);
+    assert_eq!(put("new", ("if-match", "*"), "six"), failed);
+    assert_eq!(put("new", ("if-none-match", "*"), "six"), fine);
+    let gone = ask(
+        &daemon,
+        "DELETE",
+        &set("new"),
+        &[("if-match", "\"other\"")],
+        "",
+    );
+    assert_eq!(gone.status, 412);
+    let tag = get(&daemon, &set("new"), &[]).header("etag").to_owned();
+    let gone = ask(&daemon, "DELETE", &set("new"), &[("if-match", &tag)], "");
+    assert_eq!(gone.status, 200);
+}
+
+#[test]
+fn a_request_has_a_number_which_its_proxy_may_give() {
+    let (_lab, daemon, _) = lab();
+    let number = |given: &[(&str, &str)]| {
+        let answer = get(&daemon, "/api/v1/tags", given);
+        answer.header("x-request-id").to_owned()
+    };
+    assert_eq!(number(&[("x-request-id", "proxy-17.a")]), "proxy-17.a");
+    let (first, second) = (number(&[]), number(&[("x-request-id", "a b;c")]));
+    assert!(first != second && first.len() == 8, "{first} {second}");
+    let refused = get(&daemon, "/none", &[("x-request-id", "x")]);
+    assert_eq!((refused.status, refused.header("x-request-id")), (404, "x"));
+}

@@ -44,6 +44,7 @@ mod terminal;
 mod transfer;
 #[cfg(target_os = "linux")]
 mod trouble;
+mod upgrades;
 mod videos;
 mod watch;
 #[cfg(target_os = "linux")]

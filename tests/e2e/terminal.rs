@@ -227,3 +227,29 @@ fn a_terminal_gets_colours_unless_its_owner_wants_none() {
         );
     }
 }
+
+#[test]
+fn the_log_is_as_loud_as_is_asked_for_and_of_the_form() {
+    let lab = Lab::new();
+    lab.add("a\nb.png", 1);
+    let photos = lab.photos();
+    let log = |flags: &[&str]| {
+        let indexed = lab.run(&[&["index", photos.to_str().unwrap()], flags].concat());
+        assert!(indexed.status.success(), "{flags:?}");
+        String::from_utf8(indexed.stderr).unwrap()
+    };
+    let json = log(&["--log-format", "json", "-v"]);
+    assert!(json.lines().count() > 3, "{json}");
+    for line in json.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(
+            line["message"].is_string() && line["level"].is_string(),
+            "{line}"
+        );
+    }
+    assert!(json.contains("a\\nb.png"), "{json}");
+    assert!(json.contains("\"DEBUG\"") && !log(&[]).contains("DEBUG"));
+    assert!(!log(&["-q"]).contains("INFO") && log(&["-qq"]).is_empty());
+    let both = lab.run(&["index", "-v", "-q", photos.to_str().unwrap()]);
+    assert!(!both.status.success());
+}

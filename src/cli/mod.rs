@@ -16,6 +16,7 @@ mod check;
 mod client;
 mod decisions;
 pub mod demo;
+mod doctor;
 mod duplicates;
 mod embed;
 mod eval;
@@ -139,6 +140,8 @@ enum Command {
     Purge(purge::Purge),
     /// Check the library, and mend it
     Check(check::Check),
+    /// Look over this machine, and say what stands in the way and what helps
+    Doctor(doctor::Doctor),
     /// Write what cannot be made again into one file
     Backup(backup::Backup),
     /// Put a backup back
@@ -236,6 +239,7 @@ impl Cli {
             Command::Forget(command) => command.run(&config),
             Command::Purge(command) => command.run(&config),
             Command::Check(command) => command.run(&config),
+            Command::Doctor(command) => command.run(&config),
             Command::Backup(command) => command.run(&config),
             Command::Restore(command) => command.run(&config),
             Command::Token(command) => command.run(&config),
@@ -272,6 +276,7 @@ impl Command {
             | Command::Export(_)
             | Command::Import(_)
             | Command::Check(_)
+            | Command::Doctor(_)
             | Command::Backup(_)
             | Command::Restore(_)
             | Command::Model(_)

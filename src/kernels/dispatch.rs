@@ -9,6 +9,19 @@ use super::format::NumberFormat;
 use super::panels::Panels;
 use super::product::{Sink, Strided};
 
+/// What the widest vector instructions of this processor are called.
+pub(crate) fn widest() -> &'static str {
+    match Arch::new() {
+        #[cfg(target_arch = "x86_64")]
+        Arch::V4(_) => "AVX-512",
+        #[cfg(target_arch = "x86_64")]
+        Arch::V3(_) => "AVX2",
+        #[cfg(target_arch = "aarch64")]
+        Arch::Neon(_) => "NEON",
+        _ => "no vector instructions",
+    }
+}
+
 impl NumberFormat {
     /// Whether this processor has the instructions.
     pub(crate) fn is_available(self) -> bool {

@@ -23,6 +23,7 @@ mod product;
 mod weights;
 
 pub(crate) use codes::{CODE_LANES, CODE_ZERO, CodeQuery, dot_codes, dot_rows, prefetch_row};
+pub(crate) use dispatch::widest;
 pub(crate) use dot::dot;
 pub(crate) use f32::{PackedF32, StridedRows};
 pub(crate) use format::NumberFormat;

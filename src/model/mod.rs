@@ -145,6 +145,17 @@ impl Debug for Model {
     }
 }
 
+/// Whether a model is on this machine, so that the hub need not be asked.
+pub fn is_here(source: &ModelSource) -> bool {
+    match source {
+        ModelSource::Bundled => true,
+        ModelSource::Folder(folder) => folder.is_dir(),
+        ModelSource::Hub { repo, revision } => {
+            hub::cached(repo, revision.as_deref(), &HubSettings::from_env()).is_some()
+        }
+    }
+}
+
 /// Fetches a hub model into the cache, asking the hub also when some revision of it is there already, and lists the
 /// model's files. The bundled model has none.
 pub fn pull(

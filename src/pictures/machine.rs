@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 /// Bytes of memory for this process and all that share its limits; none where the system tells nothing.
-pub(super) fn memory_bytes() -> Option<u64> {
+pub(crate) fn memory_bytes() -> Option<u64> {
     memory_below(Path::new("/"))
 }
 

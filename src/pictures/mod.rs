@@ -35,6 +35,7 @@ pub(crate) use budget::{BudgetReport, Bytes};
 pub(crate) use ffmpeg::FfmpegError;
 pub use file::FileStat;
 pub(crate) use file::{FileError, OriginalFile, open_regular};
+pub(crate) use machine::memory_bytes;
 pub(crate) use original::{Original, PictureBytes};
 pub(crate) use thumbnails::{
     Thumbnail, Thumbnails, is_whole_thumbnail, kept_thumbnails, thumbnail_size,

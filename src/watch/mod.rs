@@ -115,3 +115,8 @@ impl Watch {
         self.folders.report()
     }
 }
+
+/// The name of the file system that a folder lies on, where that tells nothing of what others change in it.
+pub(crate) fn silent_file_system(folder: &Path) -> Option<String> {
+    mounts::Mounts::open().silent_at(folder).map(str::to_owned)
+}

@@ -1,5 +1,7 @@
 //! The command line: commands ask the daemon where there is one, and mistakes are told.
 
+use std::fs;
+
 use serde_json::Value;
 
 use crate::lab::{COLOURS, Lab};
@@ -9,7 +11,7 @@ fn commands_answer_alike_with_and_without_a_daemon() {
     let lab = Lab::new();
     lab.write_labels("colours", COLOURS);
     (0..5).for_each(|seed| drop(lab.add(&format!("{seed}.png"), seed)));
-    std::fs::write(lab.photo("bad.png"), "no picture").unwrap();
+    fs::write(lab.photo("bad.png"), "no picture").unwrap();
     lab.index();
     let commands: [&[&str]; 4] = [
         &["search", "something red", "--limit", "3"],
@@ -47,16 +49,16 @@ fn a_library_that_cannot_be_written_is_searched_and_looked_at() {
     (0..3).for_each(|seed| drop(lab.add(&format!("{seed}.png"), seed)));
     lab.index();
     let allow = |path: &std::path::Path, mode| {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     };
-    for entry in std::fs::read_dir(lab.data()).unwrap() {
+    for entry in fs::read_dir(lab.data()).unwrap() {
         let entry = entry.unwrap();
         let is_folder = entry.file_type().unwrap().is_dir();
         allow(&entry.path(), if is_folder { 0o555 } else { 0o444 });
     }
     allow(&lab.data(), 0o555);
     allow(lab.data().parent().unwrap(), 0o755);
-    let is_root = std::fs::write(lab.data().join("root"), "").is_ok();
+    let is_root = fs::write(lab.data().join("root"), "").is_ok();
     let commands: [&[&str]; 5] = [
         &["search", "something red"],
         &["tags"],
@@ -156,4 +158,59 @@ fn raw_embeddings_are_unit_vectors_that_understand() {
         (&"bundled".into(), Some(image.len() as u64))
     );
     assert_eq!(info["device"], "cpu");
+}
+
+#[test]
+fn the_doctor_says_what_stands_in_the_way_and_what_helps() {
+    let lab = Lab::new();
+    lab.add("a.png", 1);
+    lab.index();
+    let look = || {
+        let output = lab.run(&["doctor", "--json"]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (
+            output.status.success(),
+            report["findings"].as_array().unwrap().clone(),
+        )
+    };
+    let of = |findings: &[Value], what: &str| {
+        let found = findings.iter().find(|finding| finding["what"] == what);
+        found
+            .unwrap_or_else(|| panic!("{what}: {findings:?}"))
+            .clone()
+    };
+    let (is_well, findings) = look();
+    assert!(is_well, "{findings:?}");
+    assert_eq!(of(&findings, "model")["state"], "note");
+    assert_eq!(
+        of(&findings, "database")["is"],
+        "1 images; `pixdex check` looks at all of it"
+    );
+    assert_eq!(of(&findings, "daemon")["is"], "none runs on this library");
+    for what in [
+        "processor",
+        "memory",
+        "clock",
+        "disk",
+        "library",
+        "pictures",
+        "labels",
+    ] {
+        of(&findings, what);
+    }
+    let daemon = lab.serve();
+    let said = of(&look().1, "daemon")["is"].to_string();
+    assert!(said.contains(&daemon.address), "{said}");
+    drop(daemon);
+    fs::remove_dir_all(lab.photos()).unwrap();
+    let (is_well, findings) = look();
+    let pictures = of(&findings, "pictures");
+    assert!(
+        !is_well && pictures["state"] == "wrong" && pictures["helps"].is_string(),
+        "{pictures}"
+    );
+    fs::write(lab.data().join("library.db"), "no database").unwrap();
+    assert_eq!(of(&look().1, "database")["state"], "wrong");
+    let words = lab.run(&["doctor"]);
+    assert!(String::from_utf8_lossy(&words.stdout).contains("WRONG"));
 }

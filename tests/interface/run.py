@@ -10,10 +10,11 @@ list for a struct.
 """
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
+
+from demo import Demo
 
 CHECKS = [
     "not_a_server_error",
@@ -28,31 +29,16 @@ CHECKS = [
 ]
 
 
-def address_of(demo: subprocess.Popen) -> str:
-    """Where the demo answers, once its pictures are there."""
-    for line in demo.stdout:
-        if found := re.match(r"Open +(http://\S+?)/?$", line.strip()):
-            return found[1]
-    sys.exit("the demo ended before it answered")
-
-
 def main() -> int:
     pixdex, options = sys.argv[1], sys.argv[2:]
     here = Path(__file__).parent
-    demo = subprocess.Popen(
-        [pixdex, "demo", "--listen", "127.0.0.1:0"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PIXDEX_LOG": "error"},
-    )
-    try:
-        address = address_of(demo)
+    with Demo(pixdex) as demo:
         # A stream of events never ends, and is read by tests of its own.
         asked = subprocess.run(
             [
                 Path(sys.executable).parent / "st",
                 "run",
-                f"{address}/api/v1/openapi.json",
+                f"{demo.address}/api/v1/openapi.json",
                 "--checks",
                 ",".join(CHECKS),
                 "--exclude-path",
@@ -69,12 +55,7 @@ def main() -> int:
             ],
             env=os.environ | {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(here)},
         )
-        if demo.poll() is not None:
-            sys.exit(f"the demo ended with {demo.returncode}")
-        return asked.returncode
-    finally:
-        demo.terminate()
-        demo.wait(timeout=60)
+    return asked.returncode
 
 
 if __name__ == "__main__":

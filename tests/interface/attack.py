@@ -152,7 +152,7 @@ def main():
         image = ask(demo.address, "images?limit=1")["items"][0]["id"]
         names = "MAP evil.example 127.0.0.1, MAP rebound.example 127.0.0.1"
         browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", f"--host-resolver-rules={names}"]
+            executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage", f"--host-resolver-rules={names}"]
         )
         page = browser.new_page()
         by_a_name_that_was_rebound(page, demo.address)

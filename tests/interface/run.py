@@ -49,6 +49,9 @@ def main() -> int:
                 "25",
                 "--workers",
                 "2",
+                # The same requests every time: what a change brings is then seen with that change.
+                "--seed",
+                "1",
                 "--continue-on-failure",
                 "--no-color",
                 *options,

@@ -37,7 +37,7 @@ mod tokens;
 mod upkeep;
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crossbeam_channel::Sender;
 use tracing::warn;
@@ -55,7 +55,11 @@ use crate::store::Secret;
 use crate::upkeep::{KeepDays, ReembeddingProgress};
 use crate::watch::Watch;
 pub(crate) use live::Live;
+use reference::Reference;
 pub(crate) use socket::Listeners;
+
+/// What the interface is, made when it is first asked for.
+static REFERENCE: LazyLock<Reference> = LazyLock::new(|| Reference::of(&openapi::document()));
 
 /// What the handlers work with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -83,6 +87,7 @@ struct Clients {
     requests: metrics::Requests,
     most_connections: usize,
     streams: events::Streams,
+    reference: &'static LazyLock<Reference>,
 }
 
 impl Api {
@@ -105,6 +110,7 @@ impl Api {
             requests: metrics::Requests::new(),
             most_connections: config.http.max_connections,
             streams: events::Streams::new(stop.clone()),
+            reference: &REFERENCE,
         };
         Api::answering(clients, library, ingest, labels)
     }

@@ -1,37 +1,44 @@
 //! The interface as a document for programs, and as a page to read, which asks no other host.
 
 use std::fmt::Write;
-use std::sync::LazyLock;
 
 use serde_json::Value as Json;
 
 use super::answer::{Answer, JSON};
 use super::error::ApiError;
-use super::openapi;
 use super::page::HTML;
 use super::request::Request;
 
-/// It is the same as long as the program runs.
-static DOCUMENT: LazyLock<Json> = LazyLock::new(openapi::document);
+/// Both forms of it.
+#[derive(Debug)]
+pub(super) struct Reference {
+    text: String,
+    page: String,
+}
 
-static TEXT: LazyLock<String> = LazyLock::new(|| DOCUMENT.to_string());
-
-static PAGE: LazyLock<String> = LazyLock::new(|| page_of(&DOCUMENT));
-
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "handlers are of one shape, so that the document is made of their types"
-)]
-pub(super) fn document(_: &Request) -> Result<Answer, ApiError> {
-    Ok(Answer::text(JSON, &TEXT))
+impl Reference {
+    pub(super) fn of(document: &Json) -> Reference {
+        Reference {
+            text: document.to_string(),
+            page: page_of(document),
+        }
+    }
 }
 
 #[expect(
     clippy::unnecessary_wraps,
     reason = "handlers are of one shape, so that the document is made of their types"
 )]
-pub(super) fn page(_: &Request) -> Result<Answer, ApiError> {
-    Ok(Answer::text(HTML, &PAGE))
+pub(super) fn document(Request { api, .. }: &Request) -> Result<Answer, ApiError> {
+    Ok(Answer::text(JSON, &api.clients.reference.text))
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "handlers are of one shape, so that the document is made of their types"
+)]
+pub(super) fn page(Request { api, .. }: &Request) -> Result<Answer, ApiError> {
+    Ok(Answer::text(HTML, &api.clients.reference.page))
 }
 
 /// Every route with what it takes and gives, then every type.

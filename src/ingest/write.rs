@@ -58,8 +58,13 @@ impl Writer {
     }
 
     fn tell_progress(&self, queued: usize) {
+        let feed = self.library.store.feed();
+        // It is of no use to whoever comes later, and would take the place of what is.
+        if !feed.is_followed() {
+            return;
+        }
         let report = self.progress.report();
-        self.library.store.feed().tell(Event::Progress {
+        feed.tell(Event::Progress {
             queued,
             indexed: report.indexed,
             failed: report.failed,

@@ -12,6 +12,7 @@ use warp::http::HeaderMap;
 
 use super::asker::Asker;
 use super::error::ApiError;
+use super::slowed::Slowed;
 use crate::config::HttpConfig;
 use crate::store::{Scope, Secret, Store, StoreError, Token};
 
@@ -28,7 +29,7 @@ pub(super) struct Access {
     loopback_needs_token: bool,
     /// What commands of the library's owner show: they read it where only the owner can.
     of_run: Secret,
-    slowed: Arc<super::slowed::Slowed>,
+    slowed: Arc<Slowed>,
     marked: Arc<Mutex<HashMap<String, Instant>>>,
 }
 

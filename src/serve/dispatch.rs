@@ -1,8 +1,9 @@
 //! From a request as it comes to the answer that goes: whoever may not ask, and whatever does not fit its route, is refused on the way,
 //! before anything is held in memory for it.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::{Stream, TryStreamExt};
@@ -64,6 +65,28 @@ pub(super) struct Room {
     /// The same for what must be answered however much there is to do.
     vital: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
+    /// Handlers at once for one client from elsewhere: half of all, so that nobody takes the room of everybody.
+    most_each: usize,
+    held: Arc<Mutex<HashMap<Peer, usize>>>,
+}
+
+/// While it lives, a client has one handler more at work.
+#[derive(Debug)]
+struct Held {
+    peer: Peer,
+    held: Arc<Mutex<HashMap<Peer, usize>>>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = held.get_mut(&self.peer) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(&self.peer);
+            }
+        }
+    }
 }
 
 impl Room {
@@ -72,7 +95,26 @@ impl Room {
             slots: Arc::new(Semaphore::new(most_requests)),
             vital: Arc::new(Semaphore::new(4)),
             bodies: Arc::new(Semaphore::new(BODIES_BYTES / PIECE_BYTES)),
+            most_each: most_requests.div_ceil(2),
+            held: Arc::default(),
         }
+    }
+
+    /// Room for one handler more of this client. This machine's own may take all there is: many share one address there.
+    fn share(&self, asker: &Asker) -> Result<Option<Held>> {
+        if asker.is_local {
+            return Ok(None);
+        }
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = held.entry(asker.peer).or_default();
+        if *count >= self.most_each {
+            return Err(ApiError::busy());
+        }
+        *count += 1;
+        Ok(Some(Held {
+            peer: asker.peer,
+            held: self.held.clone(),
+        }))
     }
 }
 
@@ -233,10 +275,21 @@ async fn worked(
     let handler = route.run;
     match route.work {
         Work::AtOnce => handler(&request),
-        Work::Reading => blocking(&room.slots, move || handler(&request)).await,
+        Work::Reading => {
+            let held = room.share(&request.asker)?;
+            let work = move || {
+                let _held = held;
+                handler(&request)
+            };
+            blocking(&room.slots, work).await
+        }
         Work::Changing => {
-            let live = live.clone();
-            blocking(&room.slots, move || change(handler, seen, request, &live)).await
+            let (live, held) = (live.clone(), room.share(&request.asker)?);
+            let work = move || {
+                let _held = held;
+                change(handler, seen, request, &live)
+            };
+            blocking(&room.slots, work).await
         }
         Work::Vital => {
             let answered = blocking(&room.vital, move || handler(&request));
@@ -483,6 +536,27 @@ fn with_rules_for_browsers(mut response: Response) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_from_elsewhere_takes_half_of_the_room_and_this_machine_all() {
+        let room = Room::new(5);
+        let asker = |last: u8, is_local| Asker {
+            peer: Peer(Some([10, 0, 0, last].into())),
+            is_local,
+            is_https: false,
+            host: None,
+        };
+        let mut greedy: Vec<_> = (0..3)
+            .map(|_| room.share(&asker(1, false)).unwrap())
+            .collect();
+        assert!(room.share(&asker(1, false)).is_err());
+        let other = room.share(&asker(2, false)).unwrap();
+        assert!((0..9).all(|_| room.share(&asker(1, true)).unwrap().is_none()));
+        greedy.pop();
+        greedy.push(room.share(&asker(1, false)).unwrap());
+        drop((greedy, other));
+        assert!(room.held.lock().unwrap().is_empty());
+    }
 
     #[tokio::test]
     async fn a_body_takes_no_more_memory_than_there_is_room_for() {

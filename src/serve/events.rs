@@ -104,6 +104,12 @@ impl Streams {
     }
 }
 
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.store.feed().leave();
+    }
+}
+
 impl Stream {
     async fn next(mut self) -> Option<(Result<sse::Event, Infallible>, Stream)> {
         let (id, event) = match self.behind.pop_front() {

@@ -197,6 +197,11 @@ impl Feed {
             .is_some_and(|heard| heard.elapsed() < COMES_BACK_WITHIN)
     }
 
+    /// Somebody listens no more, and may come back.
+    pub fn leave(&self) {
+        locked(&self.history).heard = Some(Instant::now());
+    }
+
     /// Events from now on.
     pub fn read(&self) -> broadcast::Receiver<Told> {
         locked(&self.history).heard = Some(Instant::now());
@@ -269,6 +274,12 @@ mod tests {
         assert_eq!(slow.try_recv().unwrap().event, Event::Missed { count: 3 });
         drop(slow);
         assert!(feed.is_followed(), "it may come back");
+        // However long it listened before it went.
+        let long_ago = Instant::now().checked_sub(2 * COMES_BACK_WITHIN);
+        locked(&feed.history).heard = long_ago;
+        assert!(!feed.is_followed());
+        feed.leave();
+        assert!(feed.is_followed());
     }
 
     #[test]

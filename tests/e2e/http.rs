@@ -515,6 +515,8 @@ fn who_is_not_ready_says_what_is_wrong() {
         database.execute_batch(&rename).unwrap();
     };
     rename("files", "away");
+    // It is looked at again in a moment.
+    daemon.wait_until(|_| ready().status == 503);
     let refused = ready();
     assert_eq!(
         (refused.status, refused.code().as_str()),
@@ -524,7 +526,7 @@ fn who_is_not_ready_says_what_is_wrong() {
     assert_eq!(refused.header("retry-after"), "1");
     assert_eq!(get(&daemon, "/health/live", &[]).status, 200);
     rename("away", "files");
-    assert_eq!(ready().status, 200);
+    daemon.wait_until(|_| ready().status == 200);
 }
 
 #[test]
@@ -567,6 +569,19 @@ fn figures_are_told_in_the_words_of_prometheus() {
         text.contains("pixdex_decoding_memory_bytes ")
             && text.contains("pixdex_folder_online{folder=")
     );
+    // Rules and the board ask for what there is.
+    let asked = concat!(
+        include_str!("../../config/alerts.yml"),
+        include_str!("../../config/grafana.json")
+    );
+    let names = asked.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let names: Vec<&str> = names.filter(|name| name.starts_with("pixdex_")).collect();
+    assert!(names.len() > 20, "{names:?}");
+    for name in names {
+        // Of hooks there are none here.
+        let is_told = text.contains(&format!("\n{name}")) || name.starts_with("pixdex_hook_");
+        assert!(is_told, "{name}: {text}");
+    }
     assert!(
         !text.contains(&id) && !text.contains("zzz"),
         "no address is a figure of its own: {text}"

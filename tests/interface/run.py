@@ -12,6 +12,7 @@ list for a struct.
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from demo import Demo
@@ -31,12 +32,13 @@ CHECKS = [
 
 def main() -> int:
     pixdex, options = sys.argv[1], sys.argv[2:]
-    here = Path(__file__).parent
-    with Demo(pixdex) as demo:
+    here = Path(__file__).parent.absolute()
+    # It keeps what it learns where it runs.
+    with Demo(pixdex) as demo, tempfile.TemporaryDirectory() as folder:
         # A stream of events never ends, and is read by tests of its own.
         asked = subprocess.run(
             [
-                Path(sys.executable).parent / "st",
+                Path(sys.executable).parent.absolute() / "st",
                 "run",
                 f"{demo.address}/api/v1/openapi.json",
                 "--checks",
@@ -56,6 +58,7 @@ def main() -> int:
                 "--no-color",
                 *options,
             ],
+            cwd=folder,
             env=os.environ | {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(here)},
         )
     return asked.returncode

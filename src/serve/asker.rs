@@ -1,7 +1,7 @@
 //! Who asks: where from, and through which proxies (RFC 7239, and what proxies said before it).
 //!
-//! Anybody can say anything in a header. Only what a proxy says that the owner named is believed, and what comes through any other
-//! is of nobody known, wherever that proxy stands.
+//! Anybody can say anything in a header. Only what a proxy says that the owner named is believed, and what says that it came through any
+//! other is of nobody known, wherever that proxy stands. A proxy on this machine that adds no header cannot be told from a user of it.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -31,8 +31,8 @@ const FEW_WATCHES: u64 = 65_536;
 /// Connections, pictures and the database need them.
 const FEW_FILES: u64 = 1_024;
 
-/// No clock that is right shows an earlier time: this is when the check was written, in seconds since 1970.
-const PAST_S: u64 = 1_795_824_000;
+/// No clock that is right shows an earlier time: the beginning of 2025, when there was no pixdex, in seconds since 1970.
+const PAST_S: u64 = 1_735_689_600;
 
 /// Look over this machine: model, device, memory, disk, watches, permissions, mounts; and say what helps.
 ///

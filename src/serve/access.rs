@@ -126,7 +126,7 @@ impl Access {
         token.ok_or_else(|| {
             let address = address.map(tracing::field::display);
             warn!(address, "somebody shows a token that there is not");
-            ApiError::unauthorized("this token is not known, or was taken back".to_owned())
+            ApiError::token_unknown()
         })
     }
 
@@ -137,6 +137,8 @@ impl Access {
             .get(&token.name)
             .is_some_and(|marked| marked.elapsed() < MARKED_EVERY);
         if !is_marked {
+            // Tokens that are gone since are not remembered for ever.
+            marked.retain(|_, marked| marked.elapsed() < MARKED_EVERY);
             marked.insert(token.name.clone(), Instant::now());
             let (store, name) = (store.clone(), token.name.clone());
             tokio::task::spawn_blocking(move || {

@@ -1,21 +1,18 @@
 //! From a request as it comes to the answer that goes: whoever may not ask, and whatever does not fit its route, is refused on the way,
 //! before anything is held in memory for it.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::{Stream, TryStreamExt};
+use futures_util::Stream;
 use percent_encoding::percent_decode_str;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tracing::{Instrument, Span, debug, info, info_span};
 use warp::Buf;
 use warp::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CONTENT_LENGTH, CONTENT_TYPE,
-    IF_MATCH, IF_NONE_MATCH, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CONTENT_TYPE, IF_MATCH,
+    IF_NONE_MATCH, VARY,
 };
 use warp::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use warp::hyper::body::Bytes;
@@ -30,22 +27,14 @@ use super::form;
 use super::live::Live;
 use super::params::Params;
 use super::request::Request;
+use super::room::{Room, whole};
 use super::routes::{self, Body, Handler, Route, Verb, Work};
 use crate::store::Scope;
 
 type Result<T> = std::result::Result<T, ApiError>;
 
-/// Memory for the bodies of all requests together.
-const BODIES_BYTES: usize = 256 << 20;
-
-/// Memory is handed out in such pieces.
-const PIECE_BYTES: usize = 16 << 10;
-
 /// Nobody waits longer for a body.
 const BODY_WITHIN: Duration = Duration::from_mins(2);
-
-/// What must be answered is answered within this time, or not well.
-const VITAL_WITHIN: Duration = Duration::from_secs(5);
 
 /// What takes longer is told.
 const SLOW: Duration = Duration::from_secs(1);
@@ -56,67 +45,6 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A longer address, or more of headers, is not read.
 const MOST_ADDRESS_BYTES: usize = 16 << 10;
 const MOST_HEADERS_BYTES: usize = 64 << 10;
-
-/// Room for what requests take.
-#[derive(Debug, Clone)]
-pub(super) struct Room {
-    /// Handlers that may wait, at once.
-    slots: Arc<Semaphore>,
-    /// The same for what must be answered however much there is to do.
-    vital: Arc<Semaphore>,
-    bodies: Arc<Semaphore>,
-    /// Handlers at once for one client from elsewhere: half of all, so that nobody takes the room of everybody.
-    most_each: usize,
-    held: Arc<Mutex<HashMap<Peer, usize>>>,
-}
-
-/// While it lives, a client has one handler more at work.
-#[derive(Debug)]
-struct Held {
-    peer: Peer,
-    held: Arc<Mutex<HashMap<Peer, usize>>>,
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = held.get_mut(&self.peer) {
-            *count -= 1;
-            if *count == 0 {
-                held.remove(&self.peer);
-            }
-        }
-    }
-}
-
-impl Room {
-    pub(super) fn new(most_requests: usize) -> Room {
-        Room {
-            slots: Arc::new(Semaphore::new(most_requests)),
-            vital: Arc::new(Semaphore::new(4)),
-            bodies: Arc::new(Semaphore::new(BODIES_BYTES / PIECE_BYTES)),
-            most_each: most_requests.div_ceil(2),
-            held: Arc::default(),
-        }
-    }
-
-    /// Room for one handler more of this client. This machine's own may take all there is: many share one address there.
-    fn share(&self, asker: &Asker) -> Result<Option<Held>> {
-        if asker.is_local {
-            return Ok(None);
-        }
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = held.entry(asker.peer).or_default();
-        if *count >= self.most_each {
-            return Err(ApiError::busy());
-        }
-        *count += 1;
-        Ok(Some(Held {
-            peer: asker.peer,
-            held: self.held.clone(),
-        }))
-    }
-}
 
 /// A request without its body.
 pub(super) struct Head {
@@ -276,26 +204,15 @@ async fn worked(
     match route.work {
         Work::AtOnce => handler(&request),
         Work::Reading => {
-            let held = room.share(&request.asker)?;
-            let work = move || {
-                let _held = held;
-                handler(&request)
-            };
-            blocking(&room.slots, work).await
+            let asker = request.asker.clone();
+            room.run(&asker, move || handler(&request)).await
         }
         Work::Changing => {
-            let (live, held) = (live.clone(), room.share(&request.asker)?);
-            let work = move || {
-                let _held = held;
-                change(handler, seen, request, &live)
-            };
-            blocking(&room.slots, work).await
+            let (live, asker) = (live.clone(), request.asker.clone());
+            let work = move || change(handler, seen, request, &live);
+            room.run(&asker, work).await
         }
-        Work::Vital => {
-            let answered = blocking(&room.vital, move || handler(&request));
-            let late = |_| ApiError::not_ready("it takes too long to answer".to_owned());
-            timeout(VITAL_WITHIN, answered).await.map_err(late)?
-        }
+        Work::Vital => room.run_vital(move || handler(&request)).await,
     }
 }
 
@@ -337,22 +254,6 @@ fn check_conditions(headers: &HeaderMap, there: Option<Answer>) -> Result<()> {
         return Err(ApiError::condition_failed());
     }
     Ok(())
-}
-
-/// Runs `work` where it may wait, if there is room for one more.
-async fn blocking(
-    slots: &Arc<Semaphore>,
-    work: impl FnOnce() -> Result<Answer> + Send + 'static,
-) -> Result<Answer> {
-    let Ok(slot) = slots.clone().try_acquire_owned() else {
-        return Err(ApiError::busy());
-    };
-    let span = Span::current();
-    let done = tokio::task::spawn_blocking(move || {
-        let _slot = slot;
-        span.in_scope(work)
-    });
-    done.await.map_err(ApiError::internal)?
 }
 
 /// The address knows others: which, is told to whoever asks for that, and to whoever asked wrong.
@@ -452,45 +353,6 @@ fn decoded(part: &str) -> Result<String> {
     Ok(text.map_err(wrong)?.into_owned())
 }
 
-/// Reads a body as it comes, up to so many bytes, and only while there is memory for it.
-async fn whole<S, B>(
-    body: S,
-    most_bytes: usize,
-    headers: &HeaderMap,
-    room: &Room,
-) -> Result<(Bytes, Vec<OwnedSemaphorePermit>)>
-where
-    S: Stream<Item = std::result::Result<B, warp::Error>>,
-    B: Buf,
-{
-    let said = headers.get(CONTENT_LENGTH);
-    let said = said.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if said.is_some_and(|length| length > most_bytes) {
-        return Err(ApiError::too_large(most_bytes));
-    }
-    let mut body = std::pin::pin!(body);
-    let (mut bytes, mut held) = (Vec::new(), Vec::new());
-    let broken = |_| ApiError::bad_request("bad_request", "the request's body breaks off");
-    while let Some(mut piece) = body.try_next().await.map_err(broken)? {
-        if bytes.len() + piece.remaining() > most_bytes {
-            return Err(ApiError::too_large(most_bytes));
-        }
-        let wanted = (bytes.len() + piece.remaining()).div_ceil(PIECE_BYTES);
-        let more = u32::try_from(wanted.saturating_sub(held.len())).unwrap_or(u32::MAX);
-        for _ in 0..more {
-            let piece = room.bodies.clone().try_acquire_owned();
-            held.push(piece.map_err(|_| ApiError::busy())?);
-        }
-        while piece.has_remaining() {
-            let chunk = piece.chunk();
-            bytes.extend_from_slice(chunk);
-            let len = chunk.len();
-            piece.advance(len);
-        }
-    }
-    Ok((bytes.into(), held))
-}
-
 /// What pages of a site that the owner named may do with an answer. Cookies are not for them: they show a token.
 fn add_rules_for_origin(response: &mut Response, origin: HeaderValue) {
     let headers = response.headers_mut();
@@ -531,53 +393,4 @@ fn with_rules_for_browsers(mut response: Response) -> Response {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_client_from_elsewhere_takes_half_of_the_room_and_this_machine_all() {
-        let room = Room::new(5);
-        let asker = |last: u8, is_local| Asker {
-            peer: Peer(Some([10, 0, 0, last].into())),
-            is_local,
-            is_https: false,
-            host: None,
-        };
-        let mut greedy: Vec<_> = (0..3)
-            .map(|_| room.share(&asker(1, false)).unwrap())
-            .collect();
-        assert!(room.share(&asker(1, false)).is_err());
-        let other = room.share(&asker(2, false)).unwrap();
-        assert!((0..9).all(|_| room.share(&asker(1, true)).unwrap().is_none()));
-        greedy.pop();
-        greedy.push(room.share(&asker(1, false)).unwrap());
-        drop((greedy, other));
-        assert!(room.held.lock().unwrap().is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_body_takes_no_more_memory_than_there_is_room_for() {
-        let room = Room::new(1);
-        let pieces = |count| {
-            let pieces = (0..count).map(|_| Ok(Bytes::from(vec![1; 10_000])));
-            futures_util::stream::iter(pieces)
-        };
-        let headers = HeaderMap::new();
-        let (bytes, held) = whole(pieces(5), 50_000, &headers, &room).await.unwrap();
-        assert_eq!((bytes.len(), held.len()), (50_000, 4));
-        assert!(whole(pieces(6), 50_000, &headers, &room).await.is_err());
-        let others = room
-            .bodies
-            .clone()
-            .acquire_many_owned(16_379)
-            .await
-            .unwrap();
-        assert!(whole(pieces(5), 50_000, &headers, &room).await.is_err());
-        drop(others);
-        assert!(whole(pieces(5), 50_000, &headers, &room).await.is_ok());
-        drop(held);
-    }
 }

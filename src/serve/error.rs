@@ -48,6 +48,11 @@ impl ApiError {
         ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
     }
 
+    /// They showed one that opens nothing.
+    pub(super) fn token_unknown() -> ApiError {
+        ApiError::unauthorized("this token is not known, or was taken back".to_owned())
+    }
+
     /// They said so, and may not.
     pub(super) fn beyond_scope(needed: Scope, scope: Scope) -> ApiError {
         let message = format!(

@@ -31,6 +31,13 @@ pub(super) fn open(request: &Request) -> Result<Answer, ApiError> {
     let last = last.and_then(|id| id.to_str().ok());
     let streams = &api.clients.streams;
     let stream = streams.open(&api.library.store, last, who.token.clone())?;
+    // Taken back since it was looked at, it is heard of by no stream that was not open yet.
+    if let Some(token) = &who.token {
+        let tokens = api.library.store.tokens()?;
+        if !tokens.iter().any(|one| one.name == *token) {
+            return Err(ApiError::token_unknown());
+        }
+    }
     Ok(Answer {
         cache: Cache::Never,
         ..Answer::new(MEDIA_TYPE, Content::Response(stream))

@@ -28,6 +28,7 @@ mod paging;
 mod params;
 mod reference;
 mod request;
+mod room;
 mod routes;
 mod search;
 mod slowed;
@@ -83,7 +84,7 @@ struct Clients {
     access: access::Access,
     trusted_proxies: Arc<[Network]>,
     guard: Arc<guard::Guard>,
-    room: dispatch::Room,
+    room: room::Room,
     requests: metrics::Requests,
     readiness: health::Readiness,
     most_connections: usize,
@@ -107,7 +108,7 @@ impl Api {
             trusted_proxies: config.http.trusted_proxies.clone().into(),
             keep_days: KeepDays::of(config),
             guard: Arc::new(guard::Guard::new(&config.http.hosts, &config.http.origins)),
-            room: dispatch::Room::new(config.http.max_requests),
+            room: room::Room::new(config.http.max_requests),
             requests: metrics::Requests::new(),
             readiness: health::Readiness::default(),
             most_connections: config.http.max_connections,

@@ -625,7 +625,7 @@ pub(super) static ROUTES: &[Route] = &[
         (events::open, None),
     )
     .giving(events::MEDIA_TYPE)
-    .doing(Work::AtOnce),
+    .doing(Work::Vital),
 ];
 
 /// The routes of an address, and the parts of it that people chose, as they stand there.

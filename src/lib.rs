@@ -38,6 +38,7 @@
 //! | [`decode`] | what picture do these bytes hold, and what do they say about it? |
 //! | `pictures` | what becomes of files and uploads, one large picture at a time? |
 //! | [`store`] | what is known? `SQLite`, the truth |
+//! | [`import`] | what do other photo programs know of which pictures? |
 //! | [`index`] | which images are nearest to this embedding? |
 //! | `watch` | which paths are worth a look? |
 //! | [`tag`] | which labels does an image carry? |
@@ -115,6 +116,8 @@ pub mod decode;
 pub(crate) mod pictures;
 
 pub mod store;
+
+pub mod import;
 
 pub mod index;
 

@@ -15,7 +15,7 @@ use super::vectors::{self, Shape};
 use crate::config::Config;
 use crate::decode::DateSource;
 use crate::store::{
-    ContentHash, Decision, Filter, ImageId, KnownModel, ModelId, Store, WhichDecisions,
+    ContentHash, Decision, Filter, ImageId, KnownModel, ModelId, Source, Store, WhichDecisions,
 };
 use crate::wire::Item;
 
@@ -50,6 +50,31 @@ enum Format {
     Jsonl,
     /// Comma-separated values; lists are JSON within their cells
     Csv,
+    /// A file a line, with its tags, in the words of Immich's API: a script looks each up there by `originalPath` and tags it
+    Immich,
+}
+
+/// A file as Immich's API tells of it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Asset<'a> {
+    original_path: &'a str,
+    original_file_name: &'a str,
+    exif_info: ExifInfo,
+    tags: Vec<AssetTag<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExifInfo {
+    file_size_in_byte: i64,
+}
+
+#[derive(Serialize)]
+struct AssetTag<'a> {
+    name: &'a str,
+    /// The name behind that of its set, which stands above it.
+    value: String,
 }
 
 #[derive(Serialize)]
@@ -140,6 +165,13 @@ fn write_lines(store: &Store, format: Format, out: &mut impl Write) -> Result<us
             serde_json::to_writer(&mut *out, &line)?;
             Ok(writeln!(out)?)
         }),
+        Format::Immich => each_line(store, |line| {
+            for asset in assets(&line.item) {
+                serde_json::to_writer(&mut *out, &asset)?;
+                writeln!(out)?;
+            }
+            Ok(())
+        }),
         Format::Csv => {
             let mut csv = csv::Writer::from_writer(out);
             let written = each_line(store, |line| Ok(csv.serialize(cells(&line)?)?))?;
@@ -147,6 +179,28 @@ fn write_lines(store: &Store, format: Format, out: &mut impl Write) -> Result<us
             Ok(written)
         }
     }
+}
+
+/// Each file of a picture, with the tags of that.
+fn assets(item: &Item) -> impl Iterator<Item = Asset<'_>> {
+    item.paths.iter().map(|path| Asset {
+        original_path: path,
+        original_file_name: path.rsplit(['/', '\\']).next().unwrap_or(path),
+        exif_info: ExifInfo {
+            file_size_in_byte: item.size_bytes,
+        },
+        tags: item
+            .tags
+            .iter()
+            .map(|tag| AssetTag {
+                name: &tag.label,
+                value: match tag.source {
+                    Source::File => tag.label.clone(),
+                    _ => format!("{}/{}", tag.set, tag.label),
+                },
+            })
+            .collect(),
+    })
 }
 
 fn cells(line: &Line) -> Result<Cells<'_>> {

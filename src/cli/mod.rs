@@ -126,7 +126,8 @@ enum Command {
     Decisions(decisions::Decisions),
     /// Write what is known about each picture, and the embeddings, for other programs
     Export(export::Export),
-    /// Read embeddings that were made elsewhere with the same model
+    /// Take over what was made or said elsewhere: embeddings, and the words of other photo programs
+    #[command(subcommand)]
     Import(import::Import),
     /// Show how the library stands
     Status(status::Status),

@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::absence::SeenFile;
 use super::file_state::{DecoderVerdict, FileStat, FileState, SidecarStamp, stat};
+use super::hash::ContentHash;
 use super::ids::{self, FileId, ImageId, ModelId, RootId};
 use super::waiting::Waiting;
 use super::{Result, Store, paths, taken, waiting};
@@ -34,6 +35,17 @@ pub struct KnownFile {
     pub absent_since: Option<i64>,
     /// What it waits for.
     pub waiting: Option<Waiting>,
+}
+
+/// A file with the image that stands for its shot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShotFile {
+    /// Where it lies, or lay when its root was there.
+    pub path: PathBuf,
+    /// Its size in bytes when it was read.
+    pub size_bytes: i64,
+    /// The image.
+    pub image: ContentHash,
 }
 
 /// A file that could not be indexed.
@@ -133,6 +145,23 @@ impl Store {
             let mut select =
                 db.prepare_cached("SELECT state, count(*) FROM files GROUP BY state")?;
             let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// All files that hold an image or accompany one.
+    pub fn shot_files(&self) -> Result<Vec<ShotFile>> {
+        self.read(|db| {
+            let mut select = db.prepare(
+                "SELECT s.path, f.size_bytes, i.hash FROM shot_files s JOIN files f ON f.id = s.id JOIN images i ON i.id = s.image_id",
+            )?;
+            let rows = select.query_map([], |row| {
+                Ok(ShotFile {
+                    path: paths::from_bytes(row.get(0)?),
+                    size_bytes: row.get(1)?,
+                    image: row.get(2)?,
+                })
+            })?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }

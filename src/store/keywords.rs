@@ -1,4 +1,5 @@
-//! The table `keywords`: words that files carry, in themselves or in the sidecars beside them.
+//! The table `keywords`: words that files carry, in themselves or in the sidecars beside them. Those that other programs keep stand
+//! beside them in answers.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -44,7 +45,9 @@ pub(super) fn of_images(
         "WITH files_of AS (
              SELECT id, image_id FROM live_files WHERE image_id IN (SELECT value FROM json_each(?1)) UNION ALL
              SELECT id, image_id FROM companion_files WHERE image_id IN (SELECT value FROM json_each(?1)))
-         SELECT DISTINCT f.image_id, k.keyword FROM files_of f JOIN keywords k ON k.file_id = f.id ORDER BY k.keyword",
+         SELECT f.image_id, k.keyword FROM files_of f JOIN keywords k ON k.file_id = f.id UNION
+         SELECT i.id, g.keyword FROM images i JOIN given_keywords g ON g.hash = i.hash WHERE i.id IN (SELECT value FROM json_each(?1))
+         ORDER BY 2",
     )?;
     let mut rows = select.query([images])?;
     let mut keywords: HashMap<ImageId, Vec<String>> = HashMap::new();

@@ -38,7 +38,35 @@ pub struct AppliedLabel {
     pub hooks: Vec<String>,
 }
 
+/// A label with its set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedLabel {
+    /// What decisions know its set by.
+    pub set_key: String,
+    /// Name of its set.
+    pub set: String,
+    /// Its name.
+    pub label: String,
+}
+
 impl Store {
+    /// The labels of all sets as they were last applied, by set and name.
+    pub fn named_labels(&self) -> Result<Vec<NamedLabel>> {
+        self.read(|db| {
+            let mut select = db.prepare_cached(
+                "SELECT set_key, set_name, name FROM named_labels ORDER BY set_name, name",
+            )?;
+            let rows = select.query_map([], |row| {
+                Ok(NamedLabel {
+                    set_key: row.get(0)?,
+                    set: row.get(1)?,
+                    label: row.get(2)?,
+                })
+            })?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
     /// The label sets as they were last applied, by name.
     pub fn label_sets(&self) -> Result<BTreeMap<String, AppliedSet>> {
         self.read(|db| {

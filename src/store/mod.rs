@@ -17,6 +17,7 @@ mod files;
 mod filter;
 mod forget;
 mod frames;
+mod given;
 mod hash;
 mod ids;
 mod images;
@@ -64,15 +65,16 @@ pub use embeddings::KnownContent;
 pub use facets::{Count, Facets};
 pub use feed::{Event, Feed, Indexed, SetApplied, Told};
 pub use file_state::{DecoderVerdict, FileStat, FileState, SidecarStamp};
-pub use files::{Failure, KnownFile};
+pub use files::{Failure, KnownFile, ShotFile};
 pub use filter::{Area, BadArea, BadSpan, Filter, Span, TooMuchFilter, VALUE_CHARACTERS};
 pub use forget::ForgettableFile;
+pub use given::Given;
 pub use hash::{BadImageId, ContentHash};
 pub use ids::{FileId, FrameId, HookId, ImageId, LabelId, ModelId, RootId};
 pub use images::ImageRow;
 pub use journal::JournalDifference;
 pub use keywords::FileKeywords;
-pub use label_sets::{AppliedLabel, AppliedSet, LearnedState};
+pub use label_sets::{AppliedLabel, AppliedSet, LearnedState, NamedLabel};
 pub use lock::{Lock, LockError, Owner};
 pub use models::KnownModel;
 pub use names::{LABEL_CHARACTERS, LabelName, LabelRef, NameError, SET_NAME_CHARACTERS, SetName};
@@ -393,6 +395,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../../migrations/0018_companions.sql")),
         M::up(include_str!("../../migrations/0019_tokens.sql")),
         M::up(include_str!("../../migrations/0020_orders.sql")),
+        M::up(include_str!("../../migrations/0021_given_keywords.sql")),
     ])
 }
 

@@ -208,13 +208,15 @@ fn tagged(tags: &[impl AsRef<str>]) -> Condition {
               SELECT l.id FROM named_labels l
               WHERE l.name IN ({places}) OR l.set_name || '/' || l.name IN ({places}))
           UNION ALL SELECT f.image_id FROM keywords k JOIN shot_files f ON f.id = k.file_id
-          WHERE k.keyword IN ({places})))"
+          WHERE k.keyword IN ({places})
+          UNION ALL SELECT g.id FROM given_keywords k JOIN images g ON g.hash = k.hash WHERE k.keyword IN ({places})))"
     );
     let names = || tags.iter().map(text);
     let of_files = format!("{FILE_SET}/");
     let keyword = |tag: &str| text(tag.strip_prefix(&of_files).unwrap_or(tag));
     let keywords = tags.iter().map(|tag| keyword(tag.as_ref()));
-    (carries, names().chain(names()).chain(keywords).collect())
+    let values = names().chain(names()).chain(keywords.clone());
+    (carries, values.chain(keywords).collect())
 }
 
 /// Files of older libraries have their names as they were spelt.

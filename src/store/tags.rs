@@ -145,7 +145,9 @@ impl Store {
                  SELECT l.set_name, l.name, (SELECT count(*) FROM tags WHERE label_id = l.id) - coalesce(d.images, 0)
                  FROM named_labels l LEFT JOIN dead_tags d ON d.label_id = l.id
                  UNION ALL
-                 SELECT ?1, keyword, count(DISTINCT f.image_id) FROM keywords k JOIN shot_files f ON f.id = k.file_id
+                 SELECT ?1, keyword, count(DISTINCT image_id) FROM (
+                     SELECT k.keyword, f.image_id FROM keywords k JOIN shot_files f ON f.id = k.file_id UNION ALL
+                     SELECT g.keyword, i.id FROM given_keywords g JOIN images i ON i.hash = g.hash WHERE i.id NOT IN dead)
                  GROUP BY keyword
                  ORDER BY 3 DESC, 1, 2",
             )?;

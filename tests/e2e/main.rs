@@ -24,6 +24,7 @@ mod fuse;
 mod hooks;
 mod http;
 mod hub;
+mod imports;
 mod index;
 mod inspect;
 mod interface;

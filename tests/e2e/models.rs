@@ -235,7 +235,7 @@ fn an_import_leaves_the_model_as_it_is() {
     second.index();
     let model = || second.json(&["status"])["model"]["fingerprint"].clone();
     let before = model();
-    let import = with_model(second.command(&["import", file]), &other).output();
+    let import = with_model(second.command(&["import", "embeddings", file]), &other).output();
     let import = import.unwrap();
     let said = String::from_utf8_lossy(&import.stdout);
     assert!(said.starts_with("1 of 1 embeddings imported"), "{said}");

@@ -99,7 +99,7 @@ fn embeddings_go_to_another_library_and_are_not_made_again() {
     let second = Lab::new();
     second.add("0.png", 0);
     second.index();
-    let report = second.json(&["import", text(&file)]);
+    let report = second.json(&["import", "embeddings", text(&file)]);
     assert_eq!(
         (&report["embeddings"], &report["imported"]),
         (&5.into(), &4.into())
@@ -116,7 +116,7 @@ fn embeddings_go_to_another_library_and_are_not_made_again() {
         .count();
     assert_eq!(widths, 5, "metadata are read all the same");
     assert_eq!(rows(&fs::read(&again).unwrap()), rows(&bytes));
-    let report = second.json(&["import", text(&file)]);
+    let report = second.json(&["import", "embeddings", text(&file)]);
     assert_eq!(report["imported"], 0);
 }
 
@@ -148,7 +148,7 @@ fn what_does_not_fit_is_refused_by_its_reason() {
     let sound = fs::read(&file).unwrap();
     let refused = |bytes: &[u8]| {
         fs::write(&file, bytes).unwrap();
-        error(&lab.run(&["import", text(&file)]))
+        error(&lab.run(&["import", "embeddings", text(&file)]))
     };
     let header = 8 + u64::from_le_bytes(sound[..8].try_into().unwrap()) as usize;
     let changed = |from: &str, to: &str| {
@@ -178,7 +178,7 @@ fn what_does_not_fit_is_refused_by_its_reason() {
     fs::write(&file, &sound).unwrap();
     let daemon = lab.serve();
     daemon.wait_for_images(5);
-    let error = error(&lab.run(&["import", text(&file)]));
+    let error = error(&lab.run(&["import", "embeddings", text(&file)]));
     assert!(
         error.contains("in use") || error.contains(&daemon.address),
         "{error}"
@@ -216,7 +216,7 @@ fn nothing_is_kept_of_a_file_that_is_wrong_at_its_end() {
         ];
         let tensors = tensors.map(|(name, tensor)| (name, tensor.unwrap()));
         fs::write(&file, serialize(tensors, about.metadata().clone()).unwrap()).unwrap();
-        lab.run(&["import", text(&file)])
+        lab.run(&["import", "embeddings", text(&file)])
     };
     let good = embeddings.clone();
     let last = embeddings.len() - 4;

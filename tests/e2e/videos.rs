@@ -246,7 +246,7 @@ fn an_imported_vector_does_not_stand_for_a_videos_frames() {
     let file = first.data().with_extension("safetensors");
     first.json(&["export", "--embeddings", file.to_str().unwrap()]);
     second.index();
-    let mut import = second.command(&["import", file.to_str().unwrap()]);
+    let mut import = second.command(&["import", "embeddings", file.to_str().unwrap()]);
     let imported = import.env("PIXDEX_MODEL", &other).output().unwrap();
     assert!(String::from_utf8_lossy(&imported.stdout).starts_with("1 of 1 embeddings imported"));
     index(&second);

@@ -1,4 +1,4 @@
-//! `pixdex import`: embeddings that were made elsewhere, so that their pictures need not be embedded here.
+//! `pixdex import embeddings`: embeddings that were made elsewhere, so that their pictures need not be embedded here.
 
 use std::path::PathBuf;
 
@@ -6,8 +6,8 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde::Serialize;
 
-use super::output;
-use super::vectors::{Reader, Shape};
+use super::super::output;
+use super::super::vectors::{Reader, Shape};
 use crate::config::Config;
 use crate::embed::Embedder;
 use crate::library::{self, Taken};
@@ -20,7 +20,7 @@ const BATCH: usize = 1024;
 ///
 /// The library must not be in use: stop the daemon first.
 #[derive(Debug, Args)]
-pub(super) struct Import {
+pub(in crate::cli) struct Embeddings {
     /// The file, as `pixdex export --embeddings FILE.safetensors` writes it
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -37,8 +37,8 @@ struct Report {
     imported: usize,
 }
 
-impl Import {
-    pub(super) fn run(self, config: &Config) -> Result<()> {
+impl Embeddings {
+    pub(in crate::cli) fn run(self, config: &Config) -> Result<()> {
         // Which model is in force is not for this command to change.
         let taken = Taken::take(config)?;
         let store = &taken.store;

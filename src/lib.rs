@@ -24,6 +24,7 @@
 //! | `priority` | who gives way to whom? |
 //! | [`stop`] | how do all who work in the background end, and in time? |
 //! | [`random`] | which random numbers are the same in every run? |
+//! | `figures` | how often was what done, and how long did it take? |
 //! | `pause` | when is what failed tried again? |
 //! | `child` | how does a program that was started end in time? |
 //! | `ownership` | what stays of a file that another takes the place of? |
@@ -88,6 +89,8 @@ pub(crate) mod priority;
 pub mod stop;
 
 pub mod random;
+
+pub(crate) mod figures;
 
 pub(crate) mod pause;
 

@@ -13,6 +13,7 @@ use super::job::{Job, Returned, ReturnedSender};
 use super::read::{Facts, Outcome, Read};
 use crate::config::IngestConfig;
 use crate::embed::{EmbedError, Embedded, Embedder, Shot};
+use crate::figures::FIGURES;
 use crate::store::DecoderVerdict;
 
 /// Files written in one transaction even where none of them has to be embedded.
@@ -85,6 +86,7 @@ impl Batcher {
         for (job, outcome) in read {
             match outcome {
                 Outcome::Known(facts, embedded) => {
+                    FIGURES.embeddings.add("known", 1);
                     findings.push((job, Found::Image(Box::new(facts), embedded)));
                 }
                 Outcome::Failed(verdict) => findings.push((job, Found::Failed(verdict))),
@@ -127,7 +129,11 @@ impl Batcher {
             Err(error) => return Err((jobs, error.to_string())),
         };
         self.breaker.succeed(Stage::Embed);
-        let duration_ms = started.elapsed().as_millis() as u64;
+        let took = started.elapsed();
+        FIGURES.stages.add("embed", took);
+        FIGURES.batches.observe(jobs.len() as f64);
+        FIGURES.embeddings.add("model", jobs.len());
+        let duration_ms = took.as_millis() as u64;
         info!(pictures = jobs.len(), duration_ms, "batch embedded");
         let found = |(facts, embedded): (Facts, Result<Embedded, EmbedError>)| match embedded {
             Ok(embedded) => Found::Image(Box::new(facts), embedded),

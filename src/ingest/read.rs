@@ -1,11 +1,14 @@
 //! The first stage: a file's bytes, read once, to its hash and, where that is new, to the model's input.
 
+use std::time::Instant;
+
 use crossbeam_channel::{Receiver, Sender, select};
 
 use super::breaker::{Breaker, Stage};
 use super::job::{Job, Returned, ReturnedSender};
 use crate::decode::{Description, Metadata};
 use crate::embed::{Embedded, Shot};
+use crate::figures::FIGURES;
 use crate::library::Library;
 use crate::pictures::{FfmpegError, FileError, PictureError};
 use crate::priority;
@@ -65,7 +68,10 @@ impl Reader {
                 recv(jobs) -> job => job,
             };
             let Ok(job) = job else { return };
-            let is_sent = match self.read(&job) {
+            let started = Instant::now();
+            let read_now = self.read(&job);
+            FIGURES.stages.add("decode", started.elapsed());
+            let is_sent = match read_now {
                 Ok(outcome) => {
                     // Of a file that waits, neither its bytes nor the library may have been asked.
                     if !matches!(outcome, Outcome::Waiting(_)) {

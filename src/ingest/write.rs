@@ -13,6 +13,7 @@ use super::batch::{Finding, Found};
 use super::breaker::{Breaker, Stage};
 use super::job::{Job, Returned, ReturnedSender};
 use super::{Progress, count};
+use crate::figures::FIGURES;
 use crate::library::Library;
 use crate::store::{Content, Event, FileRecord, Reading, Recorded, StoreError};
 use crate::tag::{Sets, TagError};
@@ -48,7 +49,9 @@ impl Writer {
             self.being_written.fetch_sub(files, Ordering::Relaxed);
             self.library.tagger.tell_news();
             let queued = self.progress.queued();
-            let duration_ms = started.elapsed().as_millis() as u64;
+            let took = started.elapsed();
+            FIGURES.stages.add("write", took);
+            let duration_ms = took.as_millis() as u64;
             info!(files, queued, duration_ms, "batch written");
             if queued == 0 || told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
                 told = Some(Instant::now());

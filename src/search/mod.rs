@@ -23,6 +23,7 @@ use thiserror::Error;
 use tracing::info;
 
 use crate::embed::{EmbedError, Embedder, TooLong};
+use crate::figures::FIGURES;
 use crate::index::Index;
 use crate::pictures::{PictureError, Pictures};
 use crate::store::{
@@ -189,6 +190,14 @@ impl Search {
         };
         let compared = Instant::now();
         let answer = self.answer(query, slice, &ranking, found);
+        let read = compared.elapsed();
+        for (part, took) in [
+            ("filter_and_embed", ranked - started),
+            ("compare", compared - ranked),
+            ("read", read),
+        ] {
+            FIGURES.search_parts.add(part, took);
+        }
         let total = started.elapsed();
         if total > SLOW {
             let ms = |duration: Duration| duration.as_millis() as u64;
@@ -196,7 +205,7 @@ impl Search {
                 total_ms = ms(total),
                 filter_and_embed_ms = ms(ranked - started),
                 compare_ms = ms(compared - ranked),
-                read_ms = ms(compared.elapsed()),
+                read_ms = ms(read),
                 terms = query.terms.len(),
                 "slow search"
             );

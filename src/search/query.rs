@@ -133,6 +133,22 @@ impl Query {
         }
     }
 
+    /// What is asked for, in a word.
+    pub(crate) fn kind(&self) -> &'static str {
+        let mut kinds = self.terms.iter().map(|term| match term.what {
+            What::Text(_) => "description",
+            What::Image(_) | What::Upload(_) => "picture",
+        });
+        let Some(first) = kinds.next() else {
+            return "filter";
+        };
+        if kinds.all(|kind| kind == first) {
+            first
+        } else {
+            "mixed"
+        }
+    }
+
     /// Whether it is small enough to be answered; asked before anything of it is looked up or embedded.
     pub(super) fn check(&self) -> Result<(), SearchError> {
         for term in &self.terms {

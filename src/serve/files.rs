@@ -7,6 +7,7 @@ use super::answer::{Answer, Cache, Content};
 use super::error::ApiError;
 use super::params::{Known, Value, image_hash, one};
 use super::request::Request;
+use crate::figures::FIGURES;
 use crate::pictures::{self, FileError, PictureError, Thumbnail};
 use crate::store::ImageRow;
 use crate::wire::Item;
@@ -126,7 +127,10 @@ pub(super) fn thumbnail(request: &Request) -> Result<Answer> {
     };
     let what = Thumbnail { size, time_ms };
     let image = row.hash.to_string();
-    let bytes = if let Some(kept) = api.thumbnails.kept(&image, what) {
+    let kept = api.thumbnails.kept(&image, what);
+    let from = if kept.is_some() { "kept" } else { "made" };
+    FIGURES.thumbnails.add(from, 1);
+    let bytes = if let Some(kept) = kept {
         kept
     } else {
         let mut made = Err(offline());

@@ -14,14 +14,10 @@ use super::answer::{Answer, Cache, Content};
 use super::error::ApiError;
 use super::request::Request;
 use super::status::status;
+use crate::figures::{FIGURES, SECONDS};
 use crate::wire::{RunningStatus, Status};
 
 pub(super) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// Seconds up to which requests are counted together: from a list out of memory to a look at the whole library.
-const SECONDS: [f64; 11] = [
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0,
-];
 
 type Labels = Vec<(&'static str, String)>;
 
@@ -55,6 +51,7 @@ impl Requests {
 pub(super) fn metrics(request: &Request) -> Result<Answer, ApiError> {
     let mut registry = Registry::with_prefix("pixdex");
     add_library(&mut registry, &status(request)?);
+    FIGURES.register(&mut registry);
     let Requests(requests) = request.api.clients.requests.clone();
     let help = "Requests by address and status, with the time to the head of the answer";
     registry.register_with_unit("http_request", help, Unit::Seconds, requests);

@@ -1,10 +1,14 @@
 //! Pictures that are looked for: by a query, by a filter, or because they are the same.
 
+use std::time::Instant;
+
+use super::Api;
 use super::error::ApiError;
 use super::params::Value::{self, Text};
 use super::params::{CURSOR, Known, LIMIT, Parameter, TOTAL, list, one};
 use super::request::Request;
-use crate::search::{self, DuplicateCriterion, Query, SearchError};
+use crate::figures::FIGURES;
+use crate::search::{self, DuplicateCriterion, Query, SearchError, Slice};
 use crate::store::{self, Order};
 use crate::wire::{Answer, Duplicates, SearchRequest};
 
@@ -92,20 +96,27 @@ pub(super) fn search(Request { api, params, .. }: &Request) -> Result<Answer> {
             "say what to look for: a description or filters in `q`, or an image in `similar`";
         return Err(ApiError::bad_request("empty_query", message));
     }
-    Ok(api.search.run(&query, &params.slice()?)?)
+    answered(api, &query, &params.slice()?)
 }
 
 pub(super) fn form(Request { api, body, .. }: &Request) -> Result<Answer> {
     let bad = |error| ApiError::bad_request("bad_query", format!("the body is wrong: {error}"));
     let request: SearchRequest = serde_json::from_slice(body).map_err(bad)?;
     let (query, slice) = request.read()?;
-    Ok(api.search.run(&query, &slice)?)
+    answered(api, &query, &slice)
 }
 
 pub(super) fn images(Request { api, params, .. }: &Request) -> Result<Answer> {
     let query = params.query()?;
     query.only_filter()?;
-    Ok(api.search.run(&query, &params.slice()?)?)
+    answered(api, &query, &params.slice()?)
+}
+
+fn answered(api: &Api, query: &Query, slice: &Slice) -> Result<Answer> {
+    let started = Instant::now();
+    let answer = api.search.run(query, slice)?;
+    FIGURES.searches.add(query.kind(), started.elapsed());
+    Ok(answer)
 }
 
 pub(super) fn duplicates(Request { api, params, .. }: &Request) -> Result<Duplicates> {

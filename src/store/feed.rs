@@ -17,6 +17,7 @@ use super::images::ImageRow;
 use super::locked;
 use super::outbox::TagEvent;
 use super::tags::{Tag, TagDifference};
+use crate::figures::FIGURES;
 
 /// Events that a slow reader may be behind before it misses some.
 pub(super) const CAPACITY: usize = 1024;
@@ -172,6 +173,7 @@ impl Default for Feed {
 impl Feed {
     /// Tells all readers.
     pub fn tell(&self, event: Event) {
+        FIGURES.events.add(event.name(), 1);
         let mut history = locked(&self.history);
         let told = Told {
             number: history.next,

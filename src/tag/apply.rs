@@ -15,6 +15,7 @@ use super::plan::Action;
 use super::score::score_library;
 use super::set::{Label, LabelSet};
 use super::state::State;
+use crate::figures::FIGURES;
 use crate::priority;
 use crate::store::{AppliedLabel, AppliedSet, Event, LabelId, SetApplied, TagDifference};
 
@@ -26,6 +27,7 @@ pub(super) fn apply(
 ) -> Result<Vec<SetApplied>, TagError> {
     let mut applied = Vec::new();
     for action in actions {
+        let started = Instant::now();
         let (set, difference) = match action {
             Action::Remove { name } => {
                 let difference = remove(state, &name)?;
@@ -41,6 +43,9 @@ pub(super) fn apply(
             }
         };
         if let Some(difference) = difference {
+            FIGURES.stages.add("label_set", started.elapsed());
+            FIGURES.tags.add("added", difference.added);
+            FIGURES.tags.add("removed", difference.removed);
             let change = SetApplied { set, difference };
             state.store.feed().tell(Event::LabelSet(change.clone()));
             applied.push(change);

@@ -534,10 +534,14 @@ fn figures_are_told_in_the_words_of_prometheus() {
     let (_lab, daemon, id) = lab();
     for path in [
         format!("/api/v1/images/{id}"),
+        format!("/api/v1/images/{id}/thumbnail"),
+        format!("/api/v1/images/{id}/thumbnail"),
+        "/api/v1/search?q=red".to_owned(),
+        format!("/api/v1/search?q=red&similar={id}"),
         "/api/v1/images/zzz".to_owned(),
         "/zzz/x".to_owned(),
     ] {
-        daemon.get(&path);
+        get(&daemon, &path, &[]);
     }
     let answer = get(
         &daemon,
@@ -561,10 +565,19 @@ fn figures_are_told_in_the_words_of_prometheus() {
         "pixdex_trouble 0",
         "pixdex_label_sets 1",
         "pixdex_http_request_seconds_count{method=\"GET\",path=\"/api/v1/images/{image}\",status=\"400\"} 1",
+        "pixdex_stage_seconds_count{stage=\"decode\"} 1",
+        "pixdex_stage_seconds_count{stage=\"write\"} 1",
+        "pixdex_batch_pictures_sum 1.0",
+        "pixdex_embeddings_total{from=\"model\"} 1",
+        "pixdex_search_seconds_count{kind=\"description\"} 1",
+        "pixdex_search_seconds_count{kind=\"mixed\"} 1",
+        "pixdex_thumbnails_total{from=\"made\"} 1",
+        "pixdex_thumbnails_total{from=\"kept\"} 1",
         "# EOF",
     ] {
         assert!(text.lines().any(|told| told == line), "{line}: {text}");
     }
+    assert!(text.contains("pixdex_search_part_seconds_count{part=\"compare\"} "));
     assert!(
         text.contains("pixdex_decoding_memory_bytes ")
             && text.contains("pixdex_folder_online{folder=")

@@ -303,6 +303,9 @@ impl Search {
         hits: &[(ImageId, f32)],
         frames: &BTreeMap<ImageId, FrameId>,
     ) -> Result<Vec<Item>, SearchError> {
+        if hits.is_empty() {
+            return Ok(Vec::new());
+        }
         let ids: Vec<ImageId> = hits.iter().map(|hit| hit.0).collect();
         let rows = self.store.images(&ids)?;
         let frame_of = |image: &ImageId| frames.get(image).copied();

@@ -205,6 +205,10 @@ async fn worked(
         Work::AtOnce => handler(&request),
         Work::Reading => {
             let asker = request.asker.clone();
+            room.run_in_turn(&asker, move || handler(&request)).await
+        }
+        Work::Long => {
+            let asker = request.asker.clone();
             room.run(&asker, move || handler(&request)).await
         }
         Work::Changing => {

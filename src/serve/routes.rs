@@ -99,8 +99,10 @@ pub(super) struct Link {
 pub(super) enum Work {
     /// It waits for nothing.
     AtOnce,
-    /// It reads from the disk or asks the model.
+    /// It reads from the database or asks the model, and is soon done.
     Reading,
+    /// It may take long: it looks at the whole library, or at a file on a drive that sleeps.
+    Long,
     /// It changes the library.
     Changing,
     /// It is answered however much there is to do.
@@ -388,6 +390,7 @@ pub(super) static ROUTES: &[Route] = &[
         "The original file, or a part of it.",
         (files::original, None),
     )
+    .doing(Work::Long)
     .giving(files::ORIGINAL)
     .refusing(&[416]),
     get(
@@ -396,6 +399,7 @@ pub(super) static ROUTES: &[Route] = &[
         "A small picture of it, upright and in sRGB.",
         (files::thumbnail, None),
     )
+    .doing(Work::Long)
     .giving(files::JPEG)
     .taking(files::THUMBNAIL, "size=320")
     .refusing(&[422]),
@@ -428,6 +432,7 @@ pub(super) static ROUTES: &[Route] = &[
         "Groups of images that are the same, or look the same, the largest first.",
         in_json!(search::duplicates),
     )
+    .doing(Work::Long)
     .taking(search::DUPLICATES, "similarity=0.97&limit=2"),
     get(
         "/api/v1/label-sets",
@@ -467,6 +472,7 @@ pub(super) static ROUTES: &[Route] = &[
     )
     .with(TOML)
     .asking()
+    .doing(Work::Long)
     .refusing(&[409]),
     get(
         "/api/v1/tags",
@@ -704,7 +710,8 @@ mod tests {
             .iter()
             .filter(|route| route.scope == Some(Scope::Read))
         {
-            let is_read = route.method == Verb::Get || route.work == Work::Reading;
+            let is_read =
+                route.method == Verb::Get || matches!(route.work, Work::Reading | Work::Long);
             assert!(is_read, "{}", route.path);
         }
     }

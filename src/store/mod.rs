@@ -90,8 +90,9 @@ pub use tags::{Source, Tag, TagCount, TagDifference};
 pub use tokens::{BadTokenName, NoRandomness, Scope, Secret, Token, TokenError, TokenName};
 pub use waiting::{Waiting, WaitingFile, WaitingGroup};
 
-/// Connections kept for readers. More may be open at a time; these are kept for the next reader.
-const IDLE_READERS: usize = 8;
+/// Connections kept for readers, more than are at work mostly. More may be open at a time; these are kept for the next reader, as
+/// one that is opened reads the whole schema.
+const IDLE_READERS: usize = 32;
 
 /// The name of the database inside the library's folder.
 const DATABASE: &str = "library.db";

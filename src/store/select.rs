@@ -49,7 +49,7 @@ impl Store {
             conditions.extend(behind.map(|place| (order.behind(), place.values())));
             let (all, values) = joined(conditions, " AND ", "1");
             let (key, order_by) = (order.key(), order.sql());
-            let mut select = db.prepare(&format!(
+            let mut select = db.prepare_cached(&format!(
                 "SELECT id, {key} FROM images i WHERE {all} {order_by} LIMIT {limit}"
             ))?;
             let rows = select.query_map(params_from_iter(values), |row| {
@@ -115,7 +115,8 @@ fn select_ids(
     tail: &str,
 ) -> Result<Vec<ImageId>> {
     let (select, values) = selection(conditions, tail);
-    let mut select = db.prepare(&select)?;
+    // People filter in few ways, and to read a statement takes longer than to look up what it asks for.
+    let mut select = db.prepare_cached(&select)?;
     let rows = select.query_map(params_from_iter(values), |row| row.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

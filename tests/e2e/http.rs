@@ -375,10 +375,20 @@ fn browsers_are_told_to_keep_it_to_themselves() {
     assert_eq!(get(&daemon, "/", &visit).status, 200);
 }
 
+/// The connections of this end are files too.
+#[cfg(unix)]
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let current = maximum;
+    setrlimit(Resource::Nofile, Rlimit { current, maximum }).unwrap();
+}
+
 /// Whoever only holds connections keeps nobody out, and no reader of events either.
 #[cfg(unix)]
 #[test]
 fn many_idle_connections_leave_room_for_others() {
+    allow_many_files();
     let lab = Lab::new();
     lab.add("a.png", 1);
     let serve = lab.command(&["serve", "--listen", "127.0.0.1:0"]);
@@ -395,7 +405,7 @@ fn many_idle_connections_leave_room_for_others() {
     }
     // Some say nothing, and some never end what they say.
     let mut idle = Vec::new();
-    for at in 0..600 {
+    for at in 0..1000 {
         let mut stream = connect().unwrap();
         if at % 2 == 0 {
             let _ = stream.write_all(b"GET /api/v1/tags HTTP/1.1\r\nhost: ");

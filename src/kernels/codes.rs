@@ -16,10 +16,15 @@ pub(crate) const CODE_LANES: usize = 64;
 pub(crate) const CODE_ZERO: u8 = 128;
 
 /// Rows scored together, so that the query is loaded once for all of them.
+#[cfg(target_arch = "x86_64")]
 const TOGETHER: usize = 4;
 
 /// A query as 15-bit whole numbers, so that nothing worth telling is lost on its side of the product.
 #[derive(Debug, Clone, Default)]
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "signed bytes are for the kernels of x86-64")
+)]
 pub(crate) struct CodeQuery {
     values: Vec<i16>,
     /// `values = 128 * high + low`, in signed bytes.

@@ -96,3 +96,32 @@ fn the_unit_is_sound_and_allows_little() {
         String::from_utf8_lossy(&scored.stdout)
     );
 }
+
+#[test]
+fn the_package_for_debian_has_what_its_unit_starts_and_all_of_it_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    let package = &manifest["package"]["metadata"]["deb"];
+    let unit = fs::read_to_string(root.join("config/pixdex.service")).unwrap();
+    assert!(unit.contains("ExecStart=/usr/bin/pixdex "));
+    let assets = package["assets"].as_array().unwrap();
+    let mut has_program = false;
+    for asset in assets {
+        let [from, to] = [0, 1].map(|at| asset[at].as_str().unwrap());
+        has_program |= from == "target/release/pixdex" && to == "usr/bin/";
+        // What the build makes is there once it is built.
+        assert!(
+            from.starts_with("target/") || root.join(from).exists(),
+            "{from}"
+        );
+    }
+    assert!(has_program);
+    for script in ["postinst", "prerm"] {
+        let script = root
+            .join(package["maintainer-scripts"].as_str().unwrap())
+            .join(script);
+        let checked = Command::new("sh").arg("-n").arg(&script).status().unwrap();
+        assert!(checked.success(), "{}", script.display());
+    }
+}

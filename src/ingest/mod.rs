@@ -25,6 +25,7 @@ use anyhow::Result;
 use crossbeam_channel::{Sender, bounded};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
 use crate::library::Library;
 use crate::stop::Threads;
@@ -85,10 +86,13 @@ fn forget_files(
     library: &Library,
     files: &[PathBuf],
 ) -> std::result::Result<Vec<PathBuf>, StoreError> {
-    let (orphaned, parted) = library.store.mark_gone(files)?;
-    library.let_go(&orphaned)?;
+    let left = library.store.mark_gone(files)?;
+    library.let_go(&left.orphaned)?;
+    if let Err(error) = library.tagger.hand_on(&left.heirs) {
+        warn!(%error, "what was decided about a picture that is gone does not count for the rest of its shot");
+    }
     library.tagger.tell_news();
-    Ok(parted)
+    Ok(left.parted)
 }
 
 /// What has been done since the start. Cheap to clone; every clone counts the same.

@@ -117,8 +117,8 @@ impl Writer {
             warn!(%error, "the event stream is not told of images");
         }
         // The batch is written and told, and stays so.
-        if let Err(error) = self.library.tagger.hand_on(&recorded.joined) {
-            warn!(%error, "what was decided about companions does not count for the pictures that stand for them");
+        if let Err(error) = self.library.tagger.hand_on(&recorded.heirs) {
+            warn!(%error, "what was decided about files of one shot does not count for the one that stands for them");
         }
         Ok(())
     }

@@ -85,6 +85,8 @@ pub(super) struct Relinked {
     pub(super) joined: Vec<(ImageId, ImageId)>,
     /// Files that stand for themselves again, and are to be read once more.
     pub(super) parted: Vec<PathBuf>,
+    /// The images that stood for these, each with that which stands for itself now.
+    pub(super) inherited: Vec<(ImageId, ImageId)>,
 }
 
 /// The start of a path up to the dot before its ending: what files of one shot have in common.
@@ -123,6 +125,7 @@ fn link_files(db: &Transaction<'_>, stem: &[u8], relinked: &mut Relinked) -> Res
     }
     let members: Vec<Member> = files.iter().map(|file| file.member.clone()).collect();
     let mut update = db.prepare_cached("UPDATE files SET main_id = ?2 WHERE id = ?1")?;
+    let mut held = db.prepare_cached("SELECT image_id FROM files WHERE id = ?1")?;
     let mut part =
         db.prepare_cached("UPDATE files SET main_id = NULL, read_by = 0 WHERE id = ?1")?;
     for (file, main) in files.iter().zip(mains(&members)) {
@@ -134,7 +137,11 @@ fn link_files(db: &Transaction<'_>, stem: &[u8], relinked: &mut Relinked) -> Res
                 let images = (file.member.image, main.member.image);
                 relinked.joined.push(images);
             }
-            (_, None) => {
+            (before, None) => {
+                let stood: Option<Option<ImageId>> =
+                    held.query_row([before], |row| row.get(0)).optional()?;
+                let images = stood.flatten().map(|stood| (stood, file.member.image));
+                relinked.inherited.extend(images);
                 part.execute([file.id])?;
                 let path = paths::from_bytes(file.path.clone());
                 relinked.parted.push(path);

@@ -129,16 +129,18 @@ impl Store {
         })
     }
 
-    /// What was decided about the first of each pair and not about the second, as decisions on the second.
-    pub fn decisions_of_companions(&self, pairs: &[(ImageId, ImageId)]) -> Result<Vec<Decision>> {
+    /// What was decided about the first of each pair, and nothing since about the second, as decisions on the second.
+    pub fn decisions_to_inherit(&self, pairs: &[(ImageId, ImageId)]) -> Result<Vec<Decision>> {
         let pairs: Vec<_> = pairs.iter().map(|(of, on)| (of.0, on.0)).collect();
         let pairs = serde_json::json!(pairs).to_string();
         self.read(|db| {
             let mut select = db.prepare_cached(
-                "SELECT main.hash, d.label_set, d.label, d.verdict, d.decided_at FROM json_each(?1) pair
-                 JOIN images companion ON companion.id = pair.value ->> 0 JOIN images main ON main.id = pair.value ->> 1
-                 JOIN decisions d ON d.hash = companion.hash
-                 WHERE NOT EXISTS (SELECT 1 FROM decisions WHERE hash = main.hash AND label_set = d.label_set AND label = d.label)",
+                "SELECT heir.hash, d.label_set, d.label, d.verdict, d.decided_at FROM json_each(?1) pair
+                 JOIN images first ON first.id = pair.value ->> 0 JOIN images heir ON heir.id = pair.value ->> 1
+                 JOIN decisions d ON d.hash = first.hash
+                 WHERE NOT EXISTS (
+                     SELECT 1 FROM decisions
+                     WHERE hash = heir.hash AND label_set = d.label_set AND label = d.label AND decided_at > d.decided_at)",
             )?;
             let rows = select.query_map([pairs], decision)?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)

@@ -81,7 +81,7 @@ pub use names::{LABEL_CHARACTERS, LabelName, LabelRef, NameError, SET_NAME_CHARA
 pub use order::{BadOrder, Order, Place};
 pub use outbox::{HookStatus, QueuedEvent, TagEvent};
 pub use purge::Purged;
-pub use record::{Content, FileRecord, Reading, Recorded};
+pub use record::{Content, FileRecord, Left, Reading, Recorded};
 pub use roots::Root;
 pub use salvage::Salvaged;
 pub use sidecars::{TaggedFile, Written};

@@ -79,8 +79,19 @@ pub struct Recorded {
     pub orphaned: Vec<ImageId>,
     /// Files that stand for themselves again, and are to be read once more.
     pub parted: Vec<PathBuf>,
-    /// The images of files that have become companions, each with that of the file which stands for it now.
-    pub joined: Vec<(ImageId, ImageId)>,
+    /// Images that are no longer shown for themselves, each with the one that what was decided about it counts for now.
+    pub heirs: Vec<(ImageId, ImageId)>,
+}
+
+/// What became of files that are gone.
+#[derive(Debug, Default)]
+pub struct Left {
+    /// Images that lost their last file.
+    pub orphaned: Vec<ImageId>,
+    /// Files that stand for themselves again, and are to be read once more.
+    pub parted: Vec<PathBuf>,
+    /// Images that are no longer shown, each with the one that what was decided about it counts for now.
+    pub heirs: Vec<(ImageId, ImageId)>,
 }
 
 impl Store {
@@ -104,9 +115,14 @@ impl Store {
             let held = recorded.images.iter().copied().flatten();
             taken::derive(db, held.chain(replaced.iter().copied()))?;
             let changed = records.iter().map(|record| record.file.path.as_path());
-            let Relinked { joined, parted } = companions::link(db, changed)?;
+            let Relinked {
+                joined,
+                parted,
+                inherited,
+            } = companions::link(db, changed)?;
             replaced.extend(joined.iter().map(|(companion, _)| companion));
-            (recorded.joined, recorded.parted) = (joined, parted);
+            recorded.parted = parted;
+            recorded.heirs = [joined, inherited].concat();
             for (image, record) in recorded.images.iter().zip(records) {
                 if let (Some(image), Some(content)) = (image, record.reading.content()) {
                     tag(db, *image, content, &mut new_tags)?;
@@ -116,24 +132,28 @@ impl Store {
             recorded.orphaned = files::orphans(db, replaced)?;
             Ok((recorded, new_tags))
         })?;
-        let joined = recorded.joined.iter().map(|(companion, _)| companion);
-        let images = recorded.images.iter().flatten().chain(joined);
+        let left = recorded.heirs.iter().map(|(left, _)| left);
+        let images = recorded.images.iter().flatten().chain(left);
         self.note_change(TagChange::Images(images.copied().collect()));
         Ok(recorded)
     }
 
-    /// Marks files as no longer there, and returns the images that lost their last one, and the files that stand for themselves
-    /// again and are to be read once more.
-    pub fn mark_gone(&self, files: &[PathBuf]) -> Result<(Vec<ImageId>, Vec<PathBuf>)> {
-        let (gone, orphaned, parted) = self.write(|db| {
+    /// Marks files as no longer there.
+    pub fn mark_gone(&self, files: &[PathBuf]) -> Result<Left> {
+        let (gone, left) = self.write(|db| {
             let images = files::mark_gone(db, files)?;
             let gone: BTreeSet<ImageId> = images.iter().copied().collect();
             let changed = files.iter().map(PathBuf::as_path);
-            let Relinked { parted, .. } = companions::link(db, changed)?;
-            Ok((gone, files::orphans(db, images)?, parted))
+            let relinked = companions::link(db, changed)?;
+            let left = Left {
+                orphaned: files::orphans(db, images)?,
+                parted: relinked.parted,
+                heirs: relinked.inherited,
+            };
+            Ok((gone, left))
         })?;
         self.note_change(TagChange::Images(gone));
-        Ok((orphaned, parted))
+        Ok(left)
     }
 }
 
@@ -290,11 +310,19 @@ mod tests {
         library.record("/photos/b", Ok(1));
         assert_eq!(library.record("/photos/a", Ok(2)).orphaned, []);
         assert_eq!(
-            library.store.mark_gone(&["/photos/b".into()]).unwrap().0,
+            library
+                .store
+                .mark_gone(&["/photos/b".into()])
+                .unwrap()
+                .orphaned,
             [image]
         );
         assert_eq!(
-            library.store.mark_gone(&["/photos/b".into()]).unwrap().0,
+            library
+                .store
+                .mark_gone(&["/photos/b".into()])
+                .unwrap()
+                .orphaned,
             []
         );
         assert_eq!(library.paths(), [[PathBuf::from("/photos/a")]]);

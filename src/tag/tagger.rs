@@ -323,13 +323,13 @@ impl Tagger {
         Ok(changed)
     }
 
-    /// What was decided about an image counts for the one that stands for it from now on, unless something else was decided about
-    /// that.
-    pub fn hand_on(&self, joined: &[(ImageId, ImageId)]) -> Result<(), TagError> {
-        if joined.is_empty() {
+    /// What was decided about the first of each pair counts for the second from now on, unless something else was decided about that
+    /// since.
+    pub fn hand_on(&self, heirs: &[(ImageId, ImageId)]) -> Result<(), TagError> {
+        if heirs.is_empty() {
             return Ok(());
         }
-        let decisions = self.state.store.decisions_of_companions(joined)?;
+        let decisions = self.state.store.decisions_to_inherit(heirs)?;
         if !decisions.is_empty() {
             self.decide(&decisions)?;
         }

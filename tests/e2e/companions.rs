@@ -180,7 +180,7 @@ fn a_library_made_before_companions_were_known_finds_them_itself() {
 }
 
 #[test]
-fn what_was_decided_and_written_beside_a_raw_goes_over_to_the_jpeg_that_comes_later() {
+fn what_was_decided_beside_a_raw_goes_over_to_the_jpeg_that_comes_later_and_back_when_it_goes() {
     let lab = Lab::new();
     lab.write_labels("colours", COLOURS);
     fs::write(lab.photo("IMG_1.CR2"), raw(1)).unwrap();
@@ -220,4 +220,20 @@ fn what_was_decided_and_written_beside_a_raw_goes_over_to_the_jpeg_that_comes_la
     let exported = lab.run(&["decisions", "export"]).stdout;
     let exported = String::from_utf8(exported).unwrap();
     assert_eq!(exported.lines().count(), 4, "of both pictures: {exported}");
+
+    // What was decided while it stood for the shot goes back to the RAW when it stands alone again.
+    let of_jpeg = id(&daemon);
+    for (label, decision) in [("blue", "rejected"), ("red", "confirmed")] {
+        let path = format!("/api/v1/images/{of_jpeg}/decisions/colours/{label}");
+        let body = json!({ "decision": decision }).to_string();
+        assert_eq!(daemon.send("PUT", &path, &[], &body).0, 200);
+    }
+    fs::remove_file(lab.photo("IMG_1.JPG")).unwrap();
+    daemon.wait_until(|daemon| {
+        let all = all(daemon);
+        let tags = &all[0]["tags"];
+        all[0]["id"] == of_raw.as_str()
+            && tags.as_array().is_some_and(|tags| tags.len() == 1)
+            && (&tags[0]["label"], &tags[0]["decision"]) == (&json!("red"), &json!("confirmed"))
+    });
 }

@@ -28,7 +28,8 @@ use super::live::Live;
 use super::params::Params;
 use super::request::Request;
 use super::room::{Room, whole};
-use super::routes::{self, Body, Handler, Route, Verb, Work};
+use super::route::{Body, Handler, Route, Verb, Work};
+use super::routes;
 use crate::store::Scope;
 
 type Result<T> = std::result::Result<T, ApiError>;

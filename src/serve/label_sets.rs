@@ -11,15 +11,11 @@ use crate::wire::{Applied, LabelSetReport, LabelSets, Preview, Tags};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "handlers are of one shape, so that the document is made of their types"
-)]
-pub(super) fn list(Request { api, .. }: &Request) -> Result<LabelSets> {
+pub(super) fn list(Request { api, .. }: &Request) -> LabelSets {
     let status = api.library.tagger.status().into_iter();
-    Ok(LabelSets {
+    LabelSets {
         label_sets: status.map(|(name, status)| (name, status.into())).collect(),
-    })
+    }
 }
 
 pub(super) fn one(request: &Request) -> Result<LabelSetReport> {

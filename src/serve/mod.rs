@@ -29,6 +29,7 @@ mod params;
 mod reference;
 mod request;
 mod room;
+mod route;
 mod routes;
 mod search;
 mod slowed;

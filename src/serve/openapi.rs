@@ -7,7 +7,8 @@ use serde_json::{Map, Value as Json, json};
 use super::access;
 use super::answer::JSON;
 use super::params::{Parameter, Value};
-use super::routes::{Body, ROUTES, Route};
+use super::route::{Body, Route};
+use super::routes::ROUTES;
 use crate::store::{ContentHash, LabelName, Scope, SetName, TokenName};
 use crate::wire::{ErrorBody, Event};
 

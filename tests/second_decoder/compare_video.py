@@ -8,6 +8,7 @@ size, and differ by two of 255 in the mean at most. Ends with 1 where one is wro
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,9 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 MOST = 2.0
 RATE = 25
+
+# The encoder of AV1 tells of itself for each clip otherwise.
+os.environ.setdefault("SVT_LOG", "1")
 
 
 def picture(at, width, height):

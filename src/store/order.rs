@@ -43,35 +43,69 @@ impl Order {
         is_descending: true,
     };
 
-    /// What is compared, in SQL, before the number of the row.
-    pub(super) fn key(self) -> &'static str {
-        match self.by {
-            By::Taken => "coalesce(taken_at, '')",
-            By::Added => "0",
-            By::Name => {
-                "coalesce((SELECT min(f.name) FROM live_files f WHERE f.image_id = i.id), '')"
-            }
-            By::Size => "size_bytes",
+    /// How a list of images is made, of all of them or of those that pass a filter.
+    pub(super) fn listed(self, all: bool) -> Listed {
+        let (from, key) = match self.by {
+            By::Taken => (IMAGES, "coalesce(taken_at, '')"),
+            By::Added => (IMAGES, "0"),
+            By::Size => (IMAGES, "size_bytes"),
+            // Of all images the files are walked in the order of their names; few images are sorted sooner.
+            By::Name if all => (FIRST_FILES, "f.name"),
+            By::Name => (IMAGES, FIRST_NAME),
+        };
+        Listed {
+            order: self,
+            from,
+            key,
         }
+    }
+}
+
+const IMAGES: &str = "images i";
+
+const FIRST_NAME: &str =
+    "coalesce((SELECT min(f.name) FROM live_files f WHERE f.image_id = i.id), '')";
+
+/// Images by that of their files which is called what comes first.
+const FIRST_FILES: &str = "live_files f CROSS JOIN images i ON i.id = f.image_id AND f.id = (
+    SELECT g.id FROM live_files g WHERE g.image_id = i.id ORDER BY g.name, g.id LIMIT 1)";
+
+/// A list in some order, in SQL.
+pub(super) struct Listed {
+    order: Order,
+    /// Where its rows come from.
+    pub(super) from: &'static str,
+    /// What is compared before the number of the row.
+    pub(super) key: &'static str,
+}
+
+impl Listed {
+    /// Whether its rows come from files, so that each image of it is held by one.
+    pub(super) fn is_of_files(&self) -> bool {
+        self.from != IMAGES
     }
 
     /// The condition that an image comes behind a place, with placeholders for what [`Place::values`] gives. Its first comparison is
     /// one that an index can begin at, which it cannot at a pair.
-    pub(super) fn behind(self) -> String {
-        let than = if self.is_descending { '<' } else { '>' };
-        let key = self.key();
-        match self.by {
-            By::Added => format!("id {than} ?"),
-            _ => format!("{key} {than}= ? AND ({key} <> ? OR id {than} ?)"),
+    pub(super) fn behind(&self) -> String {
+        let than = if self.order.is_descending { '<' } else { '>' };
+        let key = self.key;
+        match self.order.by {
+            By::Added => format!("i.id {than} ?"),
+            _ => format!("{key} {than}= ? AND ({key} <> ? OR i.id {than} ?)"),
         }
     }
 
-    /// The order in SQL.
-    pub(super) fn sql(self) -> String {
-        let way = if self.is_descending { "DESC" } else { "ASC" };
-        match self.by {
-            By::Added => format!("ORDER BY id {way}"),
-            _ => format!("ORDER BY {} {way}, id {way}", self.key()),
+    /// The order.
+    pub(super) fn order_by(&self) -> String {
+        let way = if self.order.is_descending {
+            "DESC"
+        } else {
+            "ASC"
+        };
+        match self.order.by {
+            By::Added => format!("ORDER BY i.id {way}"),
+            _ => format!("ORDER BY {} {way}, i.id {way}", self.key),
         }
     }
 }

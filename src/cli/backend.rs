@@ -143,7 +143,7 @@ impl Backend<'_> {
             }
             Backend::Own { config, .. } => {
                 let library = Library::open_read_only(config, &output::download())?;
-                Ok(library.tagger.preview(set, text)?)
+                Ok(library.tagger.preview(set, text, None)?)
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::decode::{Metadata, Purpose};
 use crate::embed::resize;
 
 /// Longest sides in pixels. Few, so that the folder holds few of each picture.
-const SIZES: [u32; 4] = [160, 320, 640, 1280];
+const SIZES: [u32; 5] = [160, 320, 640, 1280, 2048];
 
 /// JPEG quality: small files without blocks that a person sees.
 const QUALITY: u8 = 82;

@@ -32,7 +32,7 @@ impl Search {
                 What::Text(_) => texts.next().ok_or(EmbedError::Stopped)?,
                 What::Image(hash) => {
                     let (image, vector) = self.image(*hash)?;
-                    images.push(image);
+                    images.extend(image);
                     vector
                 }
                 What::Upload(upload) => self.embed_upload(upload)?,
@@ -66,14 +66,17 @@ impl Search {
         Ok(embeddings.map(Embedding::into_vec).collect())
     }
 
-    fn image(&self, hash: ContentHash) -> Result<(ImageId, Vec<f32>), SearchError> {
-        let known = self.store.image_by_hash(&hash)?;
-        let image = known.ok_or(SearchError::UnknownImage(hash))?;
+    /// One of the library, or one that was brought.
+    fn image(&self, hash: ContentHash) -> Result<(Option<ImageId>, Vec<f32>), SearchError> {
+        let Some(image) = self.store.image_by_hash(&hash)? else {
+            let brought = self.uploads.get(&hash);
+            return Ok((None, brought.ok_or(SearchError::UnknownImage(hash))?));
+        };
         let vector = self.index.vectors().embedding(image);
-        Ok((image, vector.ok_or(SearchError::NotEmbedded(hash))?))
+        Ok((Some(image), vector.ok_or(SearchError::NotEmbedded(hash))?))
     }
 
-    fn embed_upload(&self, Upload(bytes): &Upload) -> Result<Vec<f32>, SearchError> {
+    pub(super) fn embed_upload(&self, Upload(bytes): &Upload) -> Result<Vec<f32>, SearchError> {
         let (pixels, _) = self.pictures.pixels(&self.pictures.upload(bytes)?)?;
         let embedding = self.embedder.embed_images(vec![pixels])?.pop();
         Ok(embedding.ok_or(EmbedError::Stopped)?.into_vec())

@@ -7,12 +7,16 @@ mod cursor;
 mod cutoff;
 mod duplicates;
 mod embedded_query;
+mod facets;
 #[cfg(fuzzing)]
 pub(crate) mod fuzz;
 mod item;
 mod parse;
+mod parts;
 mod query;
 mod ranking;
+mod terms;
+mod uploads;
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -34,10 +38,13 @@ use cutoff::{Cut, Cutoff};
 pub use duplicates::{DuplicateCriterion, Duplicates, Group, LEAST_SIMILARITY};
 pub use item::Item;
 pub use parse::{BadQuery, MOST_QUERY_CHARACTERS, Mistake, parse};
+pub use parts::{Part, PartKind, parts};
 pub use query::{
     BadStrictness, MOST_TERMS, MOST_WEIGHT, NEGATIVE_WEIGHT, Query, Strictness, Term, Upload, What,
 };
 use ranking::{Ranking, RankingPart};
+pub use terms::TermScore;
+use uploads::Uploads;
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
@@ -141,7 +148,7 @@ pub struct Answer {
     /// All hits, where they were asked for to be counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<usize>,
-    /// What they have in common.
+    /// What they have in common; values of a kind that is filtered by are counted as if it was not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub facets: Option<Facets>,
 }
@@ -154,6 +161,7 @@ pub struct Search {
     embedder: Embedder,
     pictures: Pictures,
     cutoff: Cutoff,
+    uploads: Uploads,
 }
 
 impl Search {
@@ -165,6 +173,7 @@ impl Search {
             index,
             embedder,
             pictures,
+            uploads: Uploads::default(),
         }
     }
 
@@ -189,7 +198,7 @@ impl Search {
             cursor => self.part(query, &ranking, cursor.as_ref(), slice),
         };
         let compared = Instant::now();
-        let answer = self.answer(query, slice, &ranking, found);
+        let answer = self.answer(query, slice, ranking, found);
         let read = compared.elapsed();
         for (part, took) in [
             ("filter_and_embed", ranked - started),
@@ -231,18 +240,18 @@ impl Search {
         &self,
         query: &Query,
         slice: &Slice,
-        ranking: &Ranking,
+        ranking: Ranking,
         found: RankingPart,
     ) -> Result<Answer, SearchError> {
         let cursor = match found.hits.last() {
-            Some(last) if !found.is_last => Some(self.cursor_at(query, ranking, found.cut, *last)),
+            Some(last) if !found.is_last => Some(self.cursor_at(query, &ranking, found.cut, *last)),
             _ => None,
         };
         let mut items = Vec::new();
         if slice.cursor.is_none() {
-            items = self.named_items(ranking)?;
+            items = self.named_items(&ranking)?;
         }
-        items.extend(self.items(ranking, &found.hits, &found.frames)?);
+        items.extend(self.items(&ranking, &found.hits, &found.frames)?);
         let all = found.all.map(|all| [&ranking.named[..], &all].concat());
         Ok(Answer {
             items,
@@ -250,13 +259,11 @@ impl Search {
             fits: found.cut.fits,
             cursor,
             total: all.as_ref().map(Vec::len),
-            facets: self.facets(all.filter(|_| slice.facets))?,
+            facets: match all.filter(|_| slice.facets) {
+                Some(all) => Some(self.facets(query, Some(ranking), &all)?),
+                None => None,
+            },
         })
-    }
-
-    fn facets(&self, images: Option<Vec<ImageId>>) -> Result<Option<Facets>, SearchError> {
-        let count = |images: Vec<ImageId>| self.store.facets(&images);
-        Ok(images.map(count).transpose()?)
     }
 
     fn cursor_at(
@@ -358,7 +365,10 @@ impl Search {
             fits: None,
             cursor: last.map(|place| place.to_string()),
             total: counted.as_ref().map(Vec::len),
-            facets: self.facets(counted.filter(|_| slice.facets))?,
+            facets: match counted.filter(|_| slice.facets) {
+                Some(all) => Some(self.facets(query, None, &all)?),
+                None => None,
+            },
         })
     }
 }

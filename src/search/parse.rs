@@ -8,6 +8,8 @@
 //! `name:value` is a filter. Within quotes `\"` is a quote and `\\` a backslash. Whatever is neither is an error that points at
 //! the character.
 
+use std::str::FromStr;
+
 use thiserror::Error;
 
 use super::query::{BadStrictness, MOST_TERMS, MOST_WEIGHT, NEGATIVE_WEIGHT, Query, Term, What};
@@ -15,8 +17,7 @@ use crate::formats::{Format, UnknownFormat};
 use crate::store::{BadArea, BadDate, BadImageId, BadSpan, Span};
 
 /// What may stand in front of a colon.
-const NAMES: &str =
-    "tag, path, after, before, format, camera, width, height, size, area, image and strictness";
+const NAMES: &str = "tag, path, taken, after, before, format, camera, width, height, size, area, image and strictness";
 
 /// The longest short form: more descriptions than a query may have, each longer than people type.
 pub const MOST_QUERY_CHARACTERS: usize = 10_000;
@@ -53,7 +54,9 @@ pub enum Mistake {
     #[error("a weight is a number above 0 and up to {MOST_WEIGHT}, not `{0}`")]
     Weight(String),
     /// A sign where there is nothing to want more or less.
-    #[error("a sign cannot stand in front of `{0}:`; it can in front of `tag:` (-) and `image:`")]
+    #[error(
+        "a sign cannot stand in front of `{0}:`; it can in front of `image:`, and a - in front of `tag:`, `path:`, `taken:`, `format:` and `camera:`"
+    )]
     Sign(String),
     /// No filter has this name.
     #[error(
@@ -84,15 +87,15 @@ pub enum Mistake {
 }
 
 /// A part of the query, up to the next space outside of quotes.
-struct Word {
+pub(super) struct Word {
     /// Place of its first character, from 1.
-    at: usize,
-    chars: Vec<char>,
+    pub(super) at: usize,
+    pub(super) chars: Vec<char>,
 }
 
 /// What stands in front of a word.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Sign {
+pub(super) enum Sign {
     None,
     Plus,
     Minus,
@@ -121,7 +124,8 @@ pub fn parse(text: &str) -> Result<Query, BadQuery> {
     Ok(query)
 }
 
-fn words(text: &str) -> Result<Vec<Word>, BadQuery> {
+/// What stands between spaces that no quotes hold together.
+pub(super) fn words(text: &str) -> Result<Vec<Word>, BadQuery> {
     let mut words: Vec<Word> = Vec::new();
     let mut quote = None;
     let mut is_escaped = false;
@@ -199,13 +203,7 @@ impl Word {
         name: &str,
         value_at: usize,
     ) -> Result<(), BadQuery> {
-        let chars = &self.chars[value_at..];
-        let values = if is_list(name) {
-            list(chars)
-        } else {
-            unquoted(chars).map(|value| vec![value])
-        };
-        let values = values.map_err(self.at(value_at))?;
+        let values = self.values(Some(name), value_at)?;
         let Some(value) = values.first().filter(|value| !value.is_empty()) else {
             return Err(self.at(value_at)(Mistake::NoValue(name.to_owned())));
         };
@@ -214,10 +212,7 @@ impl Word {
                 let what = What::Image(image);
                 query.terms.push(Term { what, weight });
             }),
-            ("tag", Sign::Minus) => {
-                query.filter.no_tags.extend(values);
-                Ok(())
-            }
+            (_, Sign::Minus) if is_list(name) => exclude(query, name, values),
             (_, Sign::None) => set(query, name, value, &values),
             _ => Err(Mistake::Sign(name.to_owned())),
         };
@@ -232,13 +227,24 @@ impl Word {
         })
     }
 
+    /// What stands behind a name, or the text of a description, without quotes.
+    pub(super) fn values(&self, name: Option<&str>, at: usize) -> Result<Vec<String>, BadQuery> {
+        let chars = &self.chars[at..];
+        let values = if name.is_some_and(is_list) {
+            list(chars)
+        } else {
+            unquoted(chars).map(|value| vec![value])
+        };
+        values.map_err(self.at(at))
+    }
+
     /// A mistake so many characters into the word.
-    fn at(&self, offset: usize) -> impl Fn(Mistake) -> BadQuery + use<> {
+    pub(super) fn at(&self, offset: usize) -> impl Fn(Mistake) -> BadQuery + use<> {
         let at = self.at + offset;
         move |mistake| BadQuery { at, mistake }
     }
 
-    fn sign(&self) -> (Sign, usize) {
+    pub(super) fn sign(&self) -> (Sign, usize) {
         match self.chars.first() {
             Some('+') => (Sign::Plus, 1),
             Some('-') => (Sign::Minus, 1),
@@ -247,7 +253,7 @@ impl Word {
     }
 
     /// The weight, and where what it belongs to begins. Only a sign makes a number a weight.
-    fn weight(&self, sign: Sign, start: usize) -> Result<(f32, usize), Mistake> {
+    pub(super) fn weight(&self, sign: Sign, start: usize) -> Result<(f32, usize), Mistake> {
         let default = if sign == Sign::Minus {
             NEGATIVE_WEIGHT
         } else {
@@ -270,7 +276,7 @@ impl Word {
     }
 
     /// The name in front of a colon, and where its value begins.
-    fn name(&self, start: usize) -> Option<(String, usize)> {
+    pub(super) fn name(&self, start: usize) -> Option<(String, usize)> {
         let letters = self.chars[start..]
             .iter()
             .take_while(|c| c.is_ascii_alphabetic())
@@ -316,7 +322,7 @@ fn quoted(chars: &[char]) -> Option<(String, &[char])> {
 
 /// Whether several values may stand behind a name.
 fn is_list(name: &str) -> bool {
-    ["tag", "format"].contains(&name)
+    ["tag", "path", "taken", "format", "camera"].contains(&name)
 }
 
 /// The values between commas. One in quotes stands as it is, with the commas in it.
@@ -340,19 +346,35 @@ fn list(mut chars: &[char]) -> Result<Vec<String>, Mistake> {
     }
 }
 
+/// Leaves out what one of these values is about.
+fn exclude(query: &mut Query, name: &str, values: Vec<String>) -> Result<(), Mistake> {
+    let filter = &mut query.filter;
+    match name {
+        "tag" => filter.no_tags.extend(values),
+        "path" => filter.not.paths.extend(values),
+        "taken" => filter.not.taken.extend(all(&values)?),
+        "format" => filter.not.formats.extend(all::<Format>(&values)?),
+        "camera" => filter.not.cameras.extend(values),
+        name => return Err(Mistake::UnknownName(name.to_owned())),
+    }
+    Ok(())
+}
+
+/// All values, each read.
+fn all<T: FromStr>(values: &[String]) -> Result<Vec<T>, T::Err> {
+    values.iter().map(|value| value.parse()).collect()
+}
+
 /// Sets what a name stands for: a value, or the first of several.
 fn set(query: &mut Query, name: &str, value: &str, values: &[String]) -> Result<(), Mistake> {
     let filter = &mut query.filter;
     match name {
         "tag" if values.len() > 1 => filter.any_tags.push(values.to_vec()),
         "tag" => filter.all_tags.push(value.to_owned()),
-        "path" => filter.paths.push(value.to_owned()),
-        "camera" => filter.camera = Some(value.to_owned()),
-        "format" => {
-            let formats: Result<Vec<Format>, _> =
-                values.iter().map(|value| value.parse()).collect();
-            filter.formats.extend(formats?);
-        }
+        "path" => filter.paths.extend(values.iter().cloned()),
+        "taken" => filter.taken.extend(all(values)?),
+        "camera" => filter.cameras.extend(values.iter().cloned()),
+        "format" => filter.formats.extend(all::<Format>(values)?),
         "after" => filter.after = Some(value.parse()?),
         "before" => filter.before = Some(value.parse()?),
         "width" => filter.width = Span::of_pixels(value)?,
@@ -368,7 +390,7 @@ fn set(query: &mut Query, name: &str, value: &str, values: &[String]) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{ContentHash, Filter};
+    use crate::store::{ContentHash, Excluded, Filter};
 
     fn texts(query: &str) -> Vec<(String, f32)> {
         let terms = parse(query).unwrap().terms.into_iter();
@@ -455,8 +477,8 @@ mod tests {
 
     #[test]
     fn every_filter_is_read() {
-        let text = r#"tag:a tag:set/b,c -tag:d,e path:2019/ path:"my trip/*.png" after:2020 before:2021-02-03T04
-                      format:JPG,png camera:"K5 Mark" width:800.. height:..600 size:10kb..2mb area:-10,170,5.5,-170 strictness:70"#;
+        let text = r#"tag:a tag:set/b,c -tag:d,e path:2019/ path:"my trip/*.png" taken:2020,2021-02 -taken:2020-12-24 after:2020 before:2021-02-03T04
+                      format:JPG,png camera:"K5 Mark",Lumora -path:"a, b",c -format:gif -camera:phone width:800.. height:..600 size:10kb..2mb area:-10,170,5.5,-170 strictness:70"#;
         let query = parse(text).unwrap();
         let span = |from, to| Span { from, to };
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
@@ -468,11 +490,18 @@ mod tests {
             after: Some("2020".parse().unwrap()),
             before: Some("2021-02-03T04".parse().unwrap()),
             formats: vec![Format::Jpeg, Format::Png],
-            camera: Some("K5 Mark".to_owned()),
+            taken: vec!["2020".parse().unwrap(), "2021-02".parse().unwrap()],
+            cameras: owned(&["K5 Mark", "Lumora"]),
             width: span(Some(800), None),
             height: span(None, Some(600)),
             size_bytes: span(Some(10_000), Some(2_000_000)),
             area: Some([-10.0, 170.0, 5.5, -170.0].try_into().unwrap()),
+            not: Excluded {
+                paths: owned(&["a, b", "c"]),
+                taken: vec!["2020-12-24".parse().unwrap()],
+                formats: vec![Format::Gif],
+                cameras: owned(&["phone"]),
+            },
         };
         assert_eq!(query.filter, expected);
         assert_eq!(query.strictness, Some("70".parse().unwrap()));
@@ -557,7 +586,9 @@ mod tests {
             ("+99:night", 2, "up to 10"),
             ("+0.5:", 1, "a description is missing"),
             ("tag:", 5, "has no value"),
-            ("dog -path:2019", 5, "a sign cannot stand"),
+            ("dog -after:2019", 5, "a sign cannot stand"),
+            ("dog +path:2019", 5, "a sign cannot stand"),
+            ("-taken:soon", 8, "`soon` is not a date"),
             (
                 "red format:jpog",
                 12,

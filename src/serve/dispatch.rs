@@ -364,7 +364,10 @@ fn add_rules_for_origin(response: &mut Response, origin: HeaderValue) {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.append(VARY, HeaderValue::from_static("origin"));
     for (name, value) in [
-        (ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, PUT, DELETE"),
+        (
+            ACCESS_CONTROL_ALLOW_METHODS,
+            "GET, HEAD, POST, PUT, PATCH, DELETE",
+        ),
         (
             ACCESS_CONTROL_ALLOW_HEADERS,
             "authorization, content-type, if-match, if-none-match, if-range, last-event-id, range",
@@ -391,7 +394,8 @@ fn with_rules_for_browsers(mut response: Response) -> Response {
         (
             "content-security-policy",
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self'; \
-             connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+             connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'; \
+             require-trusted-types-for 'script'; trusted-types lit-html",
         ),
     ] {
         let headers = response.headers_mut();

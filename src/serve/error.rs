@@ -10,7 +10,7 @@ use warp::reply::{self, Reply, Response};
 use super::guard::Refused;
 use crate::pictures::PictureError;
 use crate::search::SearchError;
-use crate::store::{NameError, Scope, StoreError, TokenError};
+use crate::store::{NameError, SaveError, Scope, StoreError, TokenError};
 use crate::tag::TagError;
 use crate::upkeep::ForgetError;
 use crate::wire::{BadSearch, ErrorBody};
@@ -252,6 +252,17 @@ impl From<BadSearch> for ApiError {
             | BadSearch::Weight => "bad_query",
         };
         ApiError::bad_request(code, error.to_string())
+    }
+}
+
+impl From<SaveError> for ApiError {
+    fn from(error: SaveError) -> ApiError {
+        let message = error.to_string();
+        match error {
+            SaveError::Name => ApiError::bad_request("bad_name", message),
+            SaveError::TooMany => ApiError::conflict("too_many_searches", message),
+            SaveError::Store(_) => ApiError::internal(message),
+        }
     }
 }
 

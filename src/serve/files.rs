@@ -9,8 +9,9 @@ use super::params::{Known, Value, image_hash, one};
 use super::request::Request;
 use crate::figures::FIGURES;
 use crate::pictures::{self, FileError, PictureError, Thumbnail};
+use crate::search::{self, SearchError};
 use crate::store::ImageRow;
-use crate::wire::Item;
+use crate::wire::{ImageScores, Item};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
@@ -21,6 +22,26 @@ pub(super) const ORIGINAL: &str = "*/*";
 
 pub(super) fn image(request: &Request) -> Result<Item> {
     Ok(row(&request.api, request.part(0))?.into())
+}
+
+/// A query that the image is compared with.
+pub(super) const SCORES: Known = &[&[one(
+    "q",
+    Value::Text(search::MOST_QUERY_CHARACTERS),
+    "A query in its short form, whose terms are told one by one.",
+)]];
+
+/// How the image stands with every label, and with each term of a query.
+pub(super) fn scores(request: &Request) -> Result<ImageScores> {
+    let Request { api, params, .. } = request;
+    let id = request.part(0);
+    row(api, id)?;
+    let image = image_hash(id)?;
+    let query = search::parse(params.get("q").unwrap_or_default()).map_err(SearchError::from)?;
+    Ok(ImageScores {
+        labels: api.library.tagger.scores_of(image)?,
+        terms: api.search.terms_of(image, &query)?,
+    })
 }
 
 fn row(api: &Api, id: &str) -> Result<ImageRow> {

@@ -4,10 +4,11 @@ use warp::hyper::body::Bytes;
 
 use super::error::ApiError;
 use super::paging::{PAGE, Page, page};
-use super::params::Known;
+use super::params::{Known, LIMIT, Value, one};
 use super::request::Request;
-use crate::store::TagCount;
-use crate::wire::{Applied, LabelSetReport, LabelSets, Preview, Tags};
+use crate::store::{LABEL_CHARACTERS, SetName, TagCount};
+use crate::tag::{Closer, EditError, LabelSet, SetEdit};
+use crate::wire::{Applied, EditText, Edited, LabelSetReport, LabelSets, Preview, Review, Tags};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
@@ -18,7 +19,7 @@ pub(super) fn list(Request { api, .. }: &Request) -> LabelSets {
     }
 }
 
-pub(super) fn one(request: &Request) -> Result<LabelSetReport> {
+pub(super) fn by_name(request: &Request) -> Result<LabelSetReport> {
     let tagger = &request.api.library.tagger;
     let name = request.part(0).parse()?;
     let text = tagger.text(&name)?;
@@ -29,11 +30,15 @@ pub(super) fn one(request: &Request) -> Result<LabelSetReport> {
 }
 
 pub(super) fn put(request: &Request) -> Result<Applied> {
-    let tagger = &request.api.library.tagger;
     let name = request.part(0).parse()?;
-    let applied = Applied::sum(&tagger.put(&name, text(&request.body)?)?);
+    written(request, &name, text(&request.body)?)
+}
+
+fn written(request: &Request, name: &SetName, text: &str) -> Result<Applied> {
+    let tagger = &request.api.library.tagger;
+    let applied = Applied::sum(&tagger.put(name, text)?);
     Ok(Applied {
-        warnings: tagger.status_of(&name).warnings,
+        warnings: tagger.status_of(name).warnings,
         ..applied
     })
 }
@@ -41,7 +46,72 @@ pub(super) fn put(request: &Request) -> Result<Applied> {
 pub(super) fn preview(request: &Request) -> Result<Preview> {
     let name = request.part(0).parse()?;
     let tagger = &request.api.library.tagger;
-    Ok(tagger.preview(&name, text(&request.body)?)?)
+    let closer = match request.params.get("label") {
+        None => None,
+        Some(label) => Some(Closer {
+            label: label.parse()?,
+            near: request.params.number("near")?.unwrap_or(24),
+        }),
+    };
+    Ok(tagger.preview(&name, text(&request.body)?, closer.as_ref())?)
+}
+
+/// What is asked of a preview.
+pub(super) const PREVIEW: Known = &[&[
+    one(
+        "label",
+        Value::Text(LABEL_CHARACTERS),
+        "A label that is looked at more closely: what other thresholds would do, and more pictures near to its own.",
+    ),
+    one(
+        "near",
+        Value::Integer(1, 100),
+        "So many pictures on each side of that label's threshold.",
+    ),
+]];
+
+/// The text of a set with a change, which is not written.
+pub(super) fn edited(request: &Request) -> Result<Edited> {
+    let EditText { text, edit } = serde_json::from_slice(&request.body).map_err(|error| {
+        ApiError::bad_request("bad_edit", format!("the body is wrong: {error}"))
+    })?;
+    let text = match text {
+        Some(text) => text,
+        None => request
+            .api
+            .library
+            .tagger
+            .text(&request.part(0).parse()?)?
+            .unwrap_or_default(),
+    };
+    let bad = |error: EditError| ApiError::bad_request("bad_edit", error.to_string());
+    let text = edit.apply(&text).map_err(bad)?;
+    let (set, error) = match LabelSet::parse(&text) {
+        Ok(set) => (Some(set), None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    Ok(Edited { text, set, error })
+}
+
+/// Changes a set's file and leaves the rest of its text as it is.
+pub(super) fn patch(request: &Request) -> Result<Applied> {
+    let edit: SetEdit = serde_json::from_slice(&request.body).map_err(|error| {
+        ApiError::bad_request("bad_edit", format!("the body is wrong: {error}"))
+    })?;
+    let tagger = &request.api.library.tagger;
+    let name = request.part(0).parse()?;
+    let text = tagger.text(&name)?.unwrap_or_default();
+    let bad = |error: EditError| ApiError::bad_request("bad_edit", error.to_string());
+    written(request, &name, &edit.apply(&text).map_err(bad)?)
+}
+
+/// What is asked of a review.
+pub(super) const REVIEW: Known = &[&[LIMIT]];
+
+pub(super) fn review(request: &Request) -> Result<Review> {
+    let tagger = &request.api.library.tagger;
+    let (set, label) = (request.part(0).parse()?, request.part(1).parse()?);
+    Ok(tagger.review(&set, &label, request.params.limit()?)?)
 }
 
 fn text(body: &Bytes) -> Result<&str> {

@@ -19,13 +19,12 @@ const DAYS: i64 = 30;
 
 /// The page that asks for a token.
 pub(super) fn form() -> Answer {
-    let page = page("");
-    Answer::new(page::HTML, Content::Bytes(page.into()))
+    Answer::new(page::HTML, Content::Bytes(page("").into()))
 }
 
 /// With what is to be said about the token that was shown.
 fn page(words: &str) -> String {
-    include_str!("ui/login.html").replace("{words}", words)
+    page::with_folder(include_str!("ui/login.html")).replace("{words}", words)
 }
 
 /// The page again, for whoever was not let in.

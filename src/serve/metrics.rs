@@ -107,6 +107,7 @@ fn add_running(registry: &mut Registry, running: &RunningStatus) {
     let RunningStatus {
         progress,
         watching,
+        memory_bytes,
         decoding,
         index,
         label_sets,
@@ -188,6 +189,11 @@ fn add_running(registry: &mut Registry, running: &RunningStatus) {
             decoding.in_use_bytes,
         ),
         ("index", "Memory of the index", index.graph_bytes as u64),
+        (
+            "resident_memory",
+            "Memory of the process; 0 where the system does not tell",
+            memory_bytes.unwrap_or(0),
+        ),
     ] {
         let gauge: Gauge = Gauge::default();
         gauge.set(i64::try_from(bytes).unwrap_or(i64::MAX));

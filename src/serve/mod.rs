@@ -5,6 +5,7 @@
 
 mod accept;
 mod access;
+mod albums;
 mod answer;
 mod asker;
 mod connections;

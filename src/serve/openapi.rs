@@ -1,7 +1,7 @@
 //! The interface as a document (`OpenAPI` 3.1), made of the table of routes and of the types that are sent.
 
-use schemars::SchemaGenerator;
 use schemars::generate::{Contract, SchemaSettings};
+use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value as Json, json};
 
 use super::access;
@@ -9,7 +9,7 @@ use super::answer::JSON;
 use super::params::{Parameter, Value};
 use super::route::{Body, Route};
 use super::routes::ROUTES;
-use crate::store::{ContentHash, LabelName, Scope, SetName, TokenName};
+use crate::store::{ContentHash, LabelName, SEARCH_NAME_CHARACTERS, Scope, SetName, TokenName};
 use crate::wire::{ErrorBody, Event};
 
 /// What any request may be refused with.
@@ -111,9 +111,15 @@ fn part_of_address(name: &str, schemas: &mut SchemaGenerator) -> Json {
         "image" => (schemas.subschema_for::<ContentHash>(), "The image."),
         "set" => (schemas.subschema_for::<SetName>(), "Name of the label set."),
         "label" => (schemas.subschema_for::<LabelName>(), "Name of the label."),
+        "search" => (text_of(1, SEARCH_NAME_CHARACTERS), "Name of the search."),
+        "version" | "file" => (text_of(1, 64), "As the page names it."),
         _ => (schemas.subschema_for::<TokenName>(), "Name of the token."),
     };
     json!({ "name": name, "in": "path", "required": true, "description": does, "schema": schema })
+}
+
+fn text_of(least: usize, most: usize) -> Schema {
+    json_schema!({ "type": "string", "minLength": least, "maxLength": most })
 }
 
 fn parameter_of(parameter: &Parameter, route: &Route, schemas: &mut SchemaGenerator) -> Json {

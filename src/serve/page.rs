@@ -1,19 +1,68 @@
-//! The page that shows the library, as it comes with the program.
+//! The page that shows the library, as it comes with the program: files that a browser reads as they are committed.
 
-use super::answer::Answer;
+use std::sync::LazyLock;
+
+use super::answer::{Answer, Cache, Content};
+use super::error::ApiError;
+use super::request::Request;
 
 pub(super) const HTML: &str = "text/html; charset=utf-8";
-pub(super) const SCRIPT: &str = "text/javascript; charset=utf-8";
-pub(super) const STYLE: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const MANIFEST: &str = "application/manifest+json";
+const SVG: &str = "image/svg+xml";
 
+/// A file of the page: its name, its type and what is in it.
+type File = (&'static str, &'static str, &'static str);
+
+macro_rules! files {
+    ($($media_type:ident: $($name:literal)+;)+) => {
+        &[$($(($name, $media_type, include_str!(concat!("ui/", $name))),)+)+]
+    };
+}
+
+/// All but the HTML.
+const FILES: &[File] = files! {
+    SCRIPT: "address.js" "api.js" "box.js" "calendar.js" "chips.js" "decide.js" "dom.js" "draft.js" "duplicates.js" "editor.js"
+        "facets.js" "grid.js" "images.js" "keys.js" "labels.js" "land.js" "layout.js" "library.js" "lit-html.js" "live.js" "main.js" "map.js"
+        "pictures.js" "review.js" "selection.js" "text-de.js" "text-en.js" "text.js" "toast.js" "viewer.js" "zoom.js";
+    STYLE: "base.css" "pictures.css" "viewer.css" "views.css";
+    MANIFEST: "manifest.webmanifest";
+    SVG: "icon.svg";
+};
+
+/// Their folder: its name is made of all that is in them, so that a browser keeps them for as long as it likes, and never mixes those
+/// of two versions.
+static FOLDER: LazyLock<String> = LazyLock::new(|| {
+    let mut hasher = blake3::Hasher::new();
+    for (name, _, text) in FILES {
+        hasher.update(name.as_bytes()).update(text.as_bytes());
+    }
+    format!("/ui/{}", &hasher.finalize().to_hex()[..16])
+});
+
+static INDEX: LazyLock<String> = LazyLock::new(|| with_folder(include_str!("ui/index.html")));
+
+/// A page with the addresses of the files that it names.
+pub(super) fn with_folder(html: &str) -> String {
+    html.replace("{ui}", &FOLDER)
+}
+
+/// Every view is this page: which one is shown, its address says.
 pub(super) fn html() -> Answer {
-    Answer::text(HTML, include_str!("ui/index.html"))
+    Answer::text(HTML, &INDEX)
 }
 
-pub(super) fn script() -> Answer {
-    Answer::text(SCRIPT, include_str!("ui/app.js"))
-}
-
-pub(super) fn style() -> Answer {
-    Answer::text(STYLE, include_str!("ui/style.css"))
+/// One of the other files.
+pub(super) fn file(request: &Request) -> Result<Answer, ApiError> {
+    let wanted = (request.part(0), request.part(1));
+    let is_it = |file: &&File| FOLDER.strip_prefix("/ui/") == Some(wanted.0) && file.0 == wanted.1;
+    let Some((_, media_type, text)) = FILES.iter().find(is_it) else {
+        let message = "the page has no such file: pixdex was updated, load the page again";
+        return Err(ApiError::not_found("unknown_file", message));
+    };
+    Ok(Answer {
+        cache: Cache::Forever,
+        ..Answer::new(media_type, Content::Bytes(text.as_bytes().into()))
+    })
 }

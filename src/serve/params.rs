@@ -124,6 +124,18 @@ impl Params {
         Ok(limit?)
     }
 
+    /// A whole number, where one is given.
+    pub(super) fn number(&self, name: &str) -> Result<Option<usize>, ApiError> {
+        let Some(text) = self.get(name) else {
+            return Ok(None);
+        };
+        let bad = |_| {
+            let message = format!("`{name}` is a whole number, not `{text}`");
+            ApiError::bad_request("bad_parameter", message)
+        };
+        text.parse().map(Some).map_err(bad)
+    }
+
     /// The query: its short form in `q`, an image in `similar`, and filters each by its own name, which all hold.
     pub(super) fn query(&self) -> Result<Query, ApiError> {
         let mut query =

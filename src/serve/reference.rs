@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::Value as Json;
 
 use super::answer::{Answer, JSON};
-use super::page::HTML;
+use super::page::{HTML, with_folder};
 use super::request::Request;
 
 /// Both forms of it.
@@ -38,7 +38,8 @@ fn page_of(document: &Json) -> String {
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>pixdex: the interface</title>\n\
-         <link rel=\"stylesheet\" href=\"/style.css\">\n</head>\n<body class=\"reference\">\n<main>\n<h1>pixdex {}</h1>\n",
+         {}</head>\n<body class=\"reference\">\n<main>\n<h1>pixdex {}</h1>\n",
+        with_folder("<link rel=\"stylesheet\" href=\"{ui}/base.css\">\n"),
         text(&info["version"])
     );
     for paragraph in string(&info["description"]).split("\n\n") {

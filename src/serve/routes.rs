@@ -6,10 +6,10 @@ use super::answer::{JSON, json};
 use super::request::Request;
 use super::route::{Body, Link, Route, Verb, Work, change, get, json_body, schema_of};
 use super::{
-    decisions, events, files, health, label_sets, login, metrics, page, reference, search, status,
-    tokens, upkeep,
+    albums, decisions, events, files, health, label_sets, login, metrics, page, reference, search,
+    status, tokens, upkeep,
 };
-use crate::tag;
+use crate::tag::{self, SetEdit};
 use crate::wire;
 
 /// Some pictures to search with, written in base64.
@@ -57,6 +57,22 @@ const LINES: Body = Body {
     example: "{\"image\": \"IMAGE_ID\", \"set\": \"places\", \"label\": \"beach\", \"decision\": \"confirmed\"}\n",
 };
 
+/// A picture, of whatever kind.
+const PICTURE: Body = Body {
+    media_types: &[
+        "application/octet-stream",
+        "image/jpeg",
+        "image/png",
+        "image/webp",
+        "image/gif",
+        "image/heic",
+        "image/avif",
+    ],
+    most_bytes: MAX_QUERY_BYTES,
+    schema: None,
+    example: "",
+};
+
 /// What the page that logs in sends.
 const FORM: Body = Body {
     media_types: &["application/x-www-form-urlencoded"],
@@ -66,6 +82,8 @@ const FORM: Body = Body {
 };
 
 const SET: &str = "/api/v1/label-sets/{set}";
+const SEARCH: &str = "/api/v1/searches/{search}";
+const EDIT: &str = "{\"labels\": [{\"name\": \"beach\", \"threshold\": 0.7}]}";
 const DECISION: &str = "/api/v1/images/{image}/decisions/{set}/{label}";
 
 /// To the image that comes first in an answer.
@@ -92,14 +110,23 @@ const fn set_of_first(from: &'static str) -> Link {
     }
 }
 
+/// An address of the page itself.
+const fn view(path: &'static str, id: &'static str, does: &'static str) -> Route {
+    get(path, id, does, (|_| Ok(page::html()), None)).part_of_page(page::HTML)
+}
+
 /// All of them.
 pub(super) static ROUTES: &[Route] = &[
-    get("/", "getPage", "The page that shows the library.", (|_| Ok(page::html()), None))
-        .part_of_page(page::HTML),
-    get("/app.js", "getScript", "The page's script.", (|_| Ok(page::script()), None))
-        .part_of_page(page::SCRIPT),
-    get("/style.css", "getStyle", "How the page looks.", (|_| Ok(page::style()), None))
-        .part_of_page(page::STYLE),
+    view("/", "getPage", "The page that shows the library: its pictures."),
+    view("/image/{image}", "getImagePage", "The page, showing one picture."),
+    view("/labels", "getLabelsPage", "The page, showing the label sets."),
+    view("/labels/{set}", "getLabelSetPage", "The page, showing one label set."),
+    view("/review/{set}/{label}", "getReviewPage", "The page, asking about one label."),
+    view("/duplicates", "getDuplicatesPage", "The page, showing what looks the same."),
+    view("/map", "getMapPage", "The page, showing places."),
+    view("/library", "getLibraryPage", "The page, showing how the library stands."),
+    get("/ui/{version}/{file}", "getPageFile", "A script or a style of the page.", (page::file, None))
+        .part_of_page("*/*"),
     get("/login", "getLogin", "The page that asks for a token.", (|_| Ok(login::form()), None))
         .part_of_page(page::HTML),
     change(
@@ -178,6 +205,14 @@ pub(super) static ROUTES: &[Route] = &[
         in_json!(files::image),
     ),
     get(
+        "/api/v1/images/{image}/scores",
+        "getImageScores",
+        "How an image stands with every label, and with each term of a query.",
+        in_json!(files::scores),
+    )
+    .taking(files::SCORES, "q=a+dog+-snow")
+    .refusing(&[409]),
+    get(
         "/api/v1/images/{image}/file",
         "getOriginal",
         "The original file, or a part of it.",
@@ -220,6 +255,66 @@ pub(super) static ROUTES: &[Route] = &[
     .refusing(&[404, 409])
     .leading(&[FIRST_IMAGE]),
     get(
+        "/api/v1/parse",
+        "parseQuery",
+        "What a query is made of, or what is wrong with it; nothing is searched.",
+        in_json!(always search::parsed),
+    )
+    .taking(search::PARSED, "q=a+dog+tag:beach+-0.5:snow")
+    .doing(Work::AtOnce),
+    change(
+        Verb::Post,
+        "/api/v1/uploads",
+        "bringPicture",
+        "Takes a picture to search with: `image:` in a query knows it for an hour by the id that is answered.",
+        in_json!(search::bring),
+    )
+    .with(PICTURE)
+    .asking()
+    .doing(Work::Long),
+    get(
+        "/api/v1/places",
+        "listPlaces",
+        "Where the images were taken that a query finds, by cells of the map.",
+        in_json!(search::places),
+    )
+    .taking(search::PLACES, "q=tag:beach&cell_degrees=5")
+    .refusing(&[404, 409]),
+    get(
+        "/api/v1/searches",
+        "listSearches",
+        "Searches that are kept.",
+        in_json!(albums::list),
+    ),
+    change(
+        Verb::Put,
+        SEARCH,
+        "putSearch",
+        "Keeps a search under this name.",
+        in_json!(albums::put),
+    )
+    .with(json_body::<wire::SaveSearch>(
+        MAX_WORD_BYTES,
+        "{\"q\": \"tag:beach taken:2023\", \"order\": \"-taken\"}",
+    ))
+    .refusing(&[409, 412]),
+    change(
+        Verb::Delete,
+        SEARCH,
+        "deleteSearch",
+        "Forgets a search that is kept.",
+        in_json!(albums::delete),
+    ),
+    get(
+        "/api/v1/searches/{search}/images",
+        "listAlbum",
+        "The images that a search finds now which is kept.",
+        in_json!(albums::images),
+    )
+    .taking(albums::ALBUM, "limit=2")
+    .refusing(&[409])
+    .leading(&[FIRST_IMAGE, next_page("listAlbum")]),
+    get(
         "/api/v1/duplicates",
         "listDuplicates",
         "Groups of images that are the same, or look the same, the largest first.",
@@ -237,7 +332,7 @@ pub(super) static ROUTES: &[Route] = &[
         SET,
         "getLabelSet",
         "One label set, with the text of its file.",
-        in_json!(label_sets::one),
+        in_json!(label_sets::by_name),
     ),
     change(
         Verb::Put,
@@ -257,6 +352,36 @@ pub(super) static ROUTES: &[Route] = &[
     )
     .refusing(&[409, 412]),
     change(
+        Verb::Patch,
+        SET,
+        "patchLabelSet",
+        "Changes some of a label set's file, leaves the rest of its text as it is, and tags the library by it.",
+        in_json!(label_sets::patch),
+    )
+    .with(json_body::<SetEdit>(MAX_WORD_BYTES, EDIT))
+    .refusing(&[409, 412]),
+    change(
+        Verb::Post,
+        "/api/v1/label-sets/{set}/edit",
+        "editLabelSet",
+        "The text of a label set as such a change would make it; nothing is changed.",
+        in_json!(label_sets::edited),
+    )
+    .with(json_body::<wire::EditText>(
+        tag::MAX_FILE_BYTES as usize * 2,
+        "{\"text\": \"[[labels]]\\nname = \\\"beach\\\"\\n\", \"edit\": {\"labels\": [{\"name\": \"beach\", \"threshold\": 0.7}]}}",
+    ))
+    .asking()
+    .refusing(&[409]),
+    get(
+        "/api/v1/label-sets/{set}/labels/{label}/review",
+        "reviewLabel",
+        "Images to decide about, the most uncertain first, and what the answers so far say.",
+        in_json!(label_sets::review),
+    )
+    .taking(label_sets::REVIEW, "limit=12")
+    .doing(Work::Long),
+    change(
         Verb::Post,
         "/api/v1/label-sets/{set}/preview",
         "previewLabelSet",
@@ -264,6 +389,7 @@ pub(super) static ROUTES: &[Route] = &[
         in_json!(label_sets::preview),
     )
     .with(TOML)
+    .taking(label_sets::PREVIEW, "label=beach&near=12")
     .asking()
     .doing(Work::Long)
     .refusing(&[409]),
@@ -338,6 +464,14 @@ pub(super) static ROUTES: &[Route] = &[
     )
     .taking(status::FAILURES, "limit=2")
     .leading(&[next_page("listFailures")]),
+    change(
+        Verb::Post,
+        "/api/v1/failures/retry",
+        "retryFailures",
+        "Has all files read again that are not indexed.",
+        in_json!(status::retry),
+    )
+    .for_owner(),
     change(
         Verb::Post,
         "/api/v1/rescan",
@@ -489,8 +623,14 @@ mod tests {
             .collect();
         let expected = [
             ("GET", "/"),
-            ("GET", "/app.js"),
-            ("GET", "/style.css"),
+            ("GET", "/image/{image}"),
+            ("GET", "/labels"),
+            ("GET", "/labels/{set}"),
+            ("GET", "/review/{set}/{label}"),
+            ("GET", "/duplicates"),
+            ("GET", "/map"),
+            ("GET", "/library"),
+            ("GET", "/ui/{version}/{file}"),
             ("GET", "/login"),
             ("POST", "/login"),
             ("POST", "/logout"),
@@ -518,7 +658,7 @@ mod tests {
         };
         let decision = "/api/v1/images/ab/decisions/my%20set/a%2Fb";
         assert_eq!(parts(decision), (2, vec!["ab", "my%20set", "a%2Fb"]));
-        assert_eq!(parts("/api/v1/label-sets/x/"), (3, vec!["x"]));
+        assert_eq!(parts("/api/v1/label-sets/x/"), (4, vec!["x"]));
         assert_eq!(parts("/").0, 1);
         for none in [
             "",

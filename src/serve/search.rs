@@ -8,9 +8,9 @@ use super::params::Value::{self, Text};
 use super::params::{CURSOR, Known, LIMIT, Parameter, TOTAL, list, one};
 use super::request::Request;
 use crate::figures::FIGURES;
-use crate::search::{self, DuplicateCriterion, Query, SearchError, Slice};
+use crate::search::{self, BadQuery, DuplicateCriterion, Query, SearchError, Slice};
 use crate::store::{self, Order};
-use crate::wire::{Answer, Duplicates, SearchRequest};
+use crate::wire::{Answer, Brought, Duplicates, Parsed, Places, QueryError, SearchRequest};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
@@ -36,7 +36,7 @@ const WHICH: [Parameter; 5] = [
 ];
 
 /// Parameters that say which part of an answer.
-const PART: [Parameter; 5] = [
+pub(super) const PART: [Parameter; 5] = [
     LIMIT,
     CURSOR,
     TOTAL,
@@ -48,7 +48,7 @@ const PART: [Parameter; 5] = [
     one(
         "facets",
         Value::Flag,
-        "Whether all hits are counted, by tag, year and folder.",
+        "Whether all hits are counted, by tag, month, folder, camera and format; a kind of values that is filtered by, as if it was not.",
     ),
 ];
 
@@ -112,11 +112,68 @@ pub(super) fn images(Request { api, params, .. }: &Request) -> Result<Answer> {
     answered(api, &query, &params.slice()?)
 }
 
-fn answered(api: &Api, query: &Query, slice: &Slice) -> Result<Answer> {
+pub(super) fn answered(api: &Api, query: &Query, slice: &Slice) -> Result<Answer> {
     let started = Instant::now();
     let answer = api.search.run(query, slice)?;
     FIGURES.searches.add(query.kind(), started.elapsed());
     Ok(answer)
+}
+
+/// A query that is only read.
+pub(super) const PARSED: Known = &[&[one(
+    "q",
+    Text(search::MOST_QUERY_CHARACTERS),
+    "A query in its short form.",
+)]];
+
+/// What a query is made of, also of one that is wrong.
+pub(super) fn parsed(Request { params, .. }: &Request) -> Parsed {
+    match search::parts(params.get("q").unwrap_or_default()) {
+        Ok(parts) => Parsed { parts, error: None },
+        Err(BadQuery { at, mistake }) => Parsed {
+            parts: Vec::new(),
+            error: Some(QueryError {
+                at,
+                mistake: mistake.to_string(),
+            }),
+        },
+    }
+}
+
+/// A picture that is brought to search with.
+pub(super) fn bring(Request { api, body, .. }: &Request) -> Result<Brought> {
+    Ok(Brought {
+        id: api.search.bring(body)?,
+    })
+}
+
+/// Where on the map, and how closely it is looked at.
+pub(super) const PLACES: Known = &[
+    &WHICH,
+    &[one(
+        "cell_degrees",
+        Value::Number(0.0001, 90.0),
+        "The side of a cell in degrees, 1 where nothing is said.",
+    )],
+];
+
+/// Where the pictures were taken that a query finds.
+pub(super) fn places(Request { api, params, .. }: &Request) -> Result<Places> {
+    let text = params.get("cell_degrees").unwrap_or("1");
+    let degrees = text
+        .parse()
+        .ok()
+        .filter(|degrees| (0.0001..=90.0).contains(degrees));
+    let bad = || {
+        let message = format!("`cell_degrees` is a number from 0.0001 to 90, not `{text}`");
+        ApiError::bad_request("bad_parameter", message)
+    };
+    let found = api.search.found(&params.query()?)?;
+    let (cells, placed) = api.library.store.cells(&found, degrees.ok_or_else(bad)?)?;
+    Ok(Places {
+        cells,
+        nowhere: found.len() - placed,
+    })
 }
 
 pub(super) fn duplicates(Request { api, params, .. }: &Request) -> Result<Duplicates> {

@@ -7,8 +7,8 @@ use super::params::Known;
 use super::request::Request;
 use crate::upkeep::ReembeddingProgress;
 use crate::wire::{
-    FailedFile, Failures, LoadedModel, ModelStatus, Rescan, RunningStatus, Status, WaitingFile,
-    WatchReport,
+    FailedFile, Failures, LoadedModel, ModelStatus, Rescan, Retry, RunningStatus, Status,
+    WaitingFile, WatchReport,
 };
 
 type Result<T> = std::result::Result<T, ApiError>;
@@ -31,6 +31,7 @@ pub(super) fn status(Request { api, .. }: &Request) -> Result<Status> {
     let running = RunningStatus {
         progress: api.progress.report(),
         watching: watching(api),
+        memory_bytes: resident_bytes(),
         decoding: library.pictures.budget().into(),
         index,
         label_sets: label_sets.map(|(name, set)| (name, set.into())).collect(),
@@ -39,6 +40,16 @@ pub(super) fn status(Request { api, .. }: &Request) -> Result<Status> {
         running: Some(running),
         ..Status::stored(&library.store, model, index.images)?
     })
+}
+
+/// As Linux tells it of a process (proc_pid_status(5)).
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kilobytes * 1024)
 }
 
 fn watching(api: &Api) -> WatchReport {
@@ -96,6 +107,13 @@ impl Left {
         };
         vec![sort.to_owned(), path.clone()]
     }
+}
+
+/// Has all files read again that were no pictures, or wait.
+pub(super) fn retry(request: &Request) -> Result<Retry> {
+    let files = request.api.library.store.retry_failures()?;
+    rescan(request);
+    Ok(Retry { files })
 }
 
 pub(super) fn rescan(Request { api, .. }: &Request) -> Rescan {

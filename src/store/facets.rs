@@ -1,4 +1,5 @@
-//! What a set of images has in common, counted from the tables of tags, images and files: labels, years and folders.
+//! What a set of images has in common, counted from the tables of tags, images and files: labels, times,
+//! folders, cameras and formats.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,31 +22,131 @@ pub struct Facets {
     pub tags: Vec<TagCount>,
     /// Years in which they were taken, the last first.
     pub years: Vec<Count>,
+    /// Months of those years, the last first.
+    #[serde(default)]
+    pub months: Vec<Count>,
     /// Folders that hold them, those with the most images first, and at most 100 of them.
     pub folders: Vec<Count>,
+    /// Cameras, those with the most images first, and at most 100 of them.
+    #[serde(default)]
+    pub cameras: Vec<Count>,
+    /// Formats, those with the most images first.
+    #[serde(default)]
+    pub formats: Vec<Count>,
 }
 
 /// How many images have a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Count {
-    /// The year, or the folder.
+    /// The year, the month, the folder, the camera or the format.
     pub value: String,
     /// Images.
     pub count: usize,
 }
 
+/// What images are counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Facet {
+    /// Labels.
+    Tags,
+    /// Years and months.
+    Times,
+    /// Folders.
+    Folders,
+    /// Cameras.
+    Cameras,
+    /// Formats.
+    Formats,
+}
+
+impl Facet {
+    /// All of them.
+    pub const ALL: [Facet; 5] = [
+        Facet::Tags,
+        Facet::Times,
+        Facet::Folders,
+        Facet::Cameras,
+        Facet::Formats,
+    ];
+}
+
+impl Facets {
+    /// Puts what others counted by a facet in the place of what is here.
+    pub fn take(&mut self, facet: Facet, others: Facets) {
+        match facet {
+            Facet::Tags => self.tags = others.tags,
+            Facet::Times => {
+                self.years = others.years;
+                self.months = others.months;
+            }
+            Facet::Folders => self.folders = others.folders,
+            Facet::Cameras => self.cameras = others.cameras,
+            Facet::Formats => self.formats = others.formats,
+        }
+    }
+}
+
 impl Store {
-    /// Counts over these images.
-    pub fn facets(&self, images: &[ImageId]) -> Result<Facets> {
+    /// Counts over these images by some facets; what is not asked for stays empty.
+    pub fn facets(&self, images: &[ImageId], by: &[Facet]) -> Result<Facets> {
         let ids = ids::json(images.iter().copied());
         self.read(|db| {
-            Ok(Facets {
-                tags: tags(db, &ids)?,
-                years: years(db, &ids)?,
-                folders: folders(db, &ids)?,
-            })
+            let mut facets = Facets::default();
+            for facet in by {
+                match facet {
+                    Facet::Tags => facets.tags = tags(db, &ids)?,
+                    Facet::Times => {
+                        facets.months = counts(db, &ids, MONTHS)?;
+                        facets.years = years(&facets.months);
+                    }
+                    Facet::Folders => facets.folders = folders(db, &ids)?,
+                    Facet::Cameras => facets.cameras = counts(db, &ids, CAMERAS)?,
+                    Facet::Formats => facets.formats = counts(db, &ids, FORMATS)?,
+                }
+            }
+            Ok(facets)
         })
     }
+}
+
+const MONTHS: &str = "SELECT substr(taken_at, 1, 7) AS month, count(*) FROM images
+    WHERE id IN (SELECT value FROM json_each(?1)) AND taken_at IS NOT NULL GROUP BY month ORDER BY month DESC";
+
+const CAMERAS: &str = "SELECT camera, count(*) FROM images
+    WHERE id IN (SELECT value FROM json_each(?1)) AND camera IS NOT NULL GROUP BY camera ORDER BY 2 DESC, 1 LIMIT 100";
+
+const FORMATS: &str = "SELECT format, count(*) FROM images
+    WHERE id IN (SELECT value FROM json_each(?1)) GROUP BY format ORDER BY 2 DESC, 1";
+
+/// What a statement counts: values with the number of images.
+fn counts(db: &Transaction<'_>, ids: &str, select: &str) -> Result<Vec<Count>> {
+    let mut select = db.prepare_cached(select)?;
+    let count = |row: &Row<'_>| {
+        let count: i64 = row.get(1)?;
+        Ok(Count {
+            value: row.get(0)?,
+            count: count as usize,
+        })
+    };
+    Ok(select
+        .query_map([ids], count)?
+        .collect::<rusqlite::Result<_>>()?)
+}
+
+/// Months are in order, so those of a year stand together.
+fn years(months: &[Count]) -> Vec<Count> {
+    let mut years: Vec<Count> = Vec::new();
+    for month in months {
+        let year = month.value.get(..4).unwrap_or_default();
+        match years.last_mut().filter(|last| last.value == year) {
+            Some(last) => last.count += month.count,
+            None => years.push(Count {
+                value: year.to_owned(),
+                count: month.count,
+            }),
+        }
+    }
+    years
 }
 
 fn tags(db: &Transaction<'_>, ids: &str) -> Result<Vec<TagCount>> {
@@ -58,23 +159,6 @@ fn tags(db: &Transaction<'_>, ids: &str) -> Result<Vec<TagCount>> {
     )?;
     let rows = select.query_map([ids], TagCount::from_row)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-fn years(db: &Transaction<'_>, ids: &str) -> Result<Vec<Count>> {
-    let mut select = db.prepare_cached(
-        "SELECT substr(taken_at, 1, 4) AS year, count(*) FROM images
-         WHERE id IN (SELECT value FROM json_each(?1)) AND taken_at IS NOT NULL GROUP BY year ORDER BY year DESC",
-    )?;
-    let year = |row: &Row<'_>| {
-        let count: i64 = row.get(1)?;
-        Ok(Count {
-            value: row.get(0)?,
-            count: count as usize,
-        })
-    };
-    Ok(select
-        .query_map([ids], year)?
-        .collect::<rusqlite::Result<_>>()?)
 }
 
 /// An image that lies in a folder twice counts once there.

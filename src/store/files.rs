@@ -139,6 +139,15 @@ impl Store {
         })
     }
 
+    /// Lets all files that were no pictures, and all that wait, be read again with the next look at their folders; how many there are.
+    pub fn retry_failures(&self) -> Result<usize> {
+        self.write(|db| {
+            let failed = "UPDATE files SET decoders = NULL WHERE +state = ?1";
+            let failed = db.execute(failed, [FileState::Failed])?;
+            Ok(failed + db.execute("UPDATE waiting SET next_try_at = 0", [])?)
+        })
+    }
+
     /// How many files are in each state.
     pub fn file_counts(&self) -> Result<Vec<(String, i64)>> {
         self.read(|db| {

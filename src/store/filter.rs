@@ -27,8 +27,10 @@ pub struct Filter {
     pub before: Option<PartialDate>,
     /// In one of these formats.
     pub formats: Vec<Format>,
-    /// Part of the camera's make and model, in either case.
-    pub camera: Option<String>,
+    /// At one of these times, each the beginning of a local one: a year, a month, a day.
+    pub taken: Vec<PartialDate>,
+    /// Part of the make and model of one of these cameras, in either case.
+    pub cameras: Vec<String>,
     /// Width in pixels.
     pub width: Span,
     /// Height in pixels.
@@ -37,6 +39,21 @@ pub struct Filter {
     pub size_bytes: Span,
     /// Where it was taken.
     pub area: Option<Area>,
+    /// What it must not be.
+    pub not: Excluded,
+}
+
+/// Conditions of which an image may meet none.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Excluded {
+    /// Folders or globs in none of which a file of it may lie.
+    pub paths: Vec<String>,
+    /// Times at which it was not taken.
+    pub taken: Vec<PartialDate>,
+    /// Formats in which it is not.
+    pub formats: Vec<Format>,
+    /// Cameras with which it was not taken.
+    pub cameras: Vec<String>,
 }
 
 /// Tags that a filter names, and the same for places: each is looked up.
@@ -51,7 +68,7 @@ pub enum TooMuchFilter {
     /// Too many of something.
     #[error("a filter has at most {MOST_VALUES} {what}, and this one has {count}")]
     Many {
-        /// Tags or paths.
+        /// Tags, paths, times or cameras.
         what: &'static str,
         /// How many there are.
         count: usize,
@@ -75,13 +92,19 @@ impl Filter {
         let groups = self.any_tags.len();
         for (what, count) in [
             ("tags", tags().count().max(groups)),
-            ("paths", self.paths.len()),
+            ("paths", self.paths.len() + self.not.paths.len()),
+            ("times", self.taken.len() + self.not.taken.len()),
+            ("cameras", self.cameras.len() + self.not.cameras.len()),
         ] {
             if count > MOST_VALUES {
                 return Err(TooMuchFilter::Many { what, count });
             }
         }
-        let texts = tags().chain(&self.paths).chain(&self.camera);
+        let texts = tags()
+            .chain(&self.paths)
+            .chain(&self.cameras)
+            .chain(&self.not.paths)
+            .chain(&self.not.cameras);
         let longest = texts.map(|text| text.chars().count()).max();
         match longest {
             Some(characters) if characters > VALUE_CHARACTERS => {
@@ -278,7 +301,11 @@ mod tests {
             (&|filter| filter.no_tags = long(), too_long),
             (&|filter| filter.any_tags = vec![long()], too_long),
             (&|filter| filter.paths = long(), too_long),
-            (&|filter| filter.camera = long().pop(), too_long),
+            (&|filter| filter.cameras = long(), too_long),
+            (&|filter| filter.not.paths = long(), too_long),
+            (&|filter| filter.not.cameras = long(), too_long),
+            (&|filter| filter.not.paths = many(), "at most 200 paths"),
+            (&|filter| filter.cameras = many(), "at most 200 cameras"),
         ] {
             let error = of(change).unwrap_err();
             assert!(error.contains(sentence), "{error}");

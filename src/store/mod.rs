@@ -30,6 +30,7 @@ mod names;
 mod order;
 mod outbox;
 mod paths;
+mod places;
 mod private;
 mod purge;
 mod record;
@@ -37,6 +38,7 @@ mod roots;
 mod salvage;
 #[cfg(test)]
 mod samples;
+mod searches;
 mod select;
 mod sidecars;
 mod tag_events;
@@ -62,11 +64,11 @@ pub use changes::TagChange;
 pub use date::{BadDate, PartialDate};
 pub use decisions::{BadDecision, Decision, Verdict, WhichDecisions};
 pub use embeddings::KnownContent;
-pub use facets::{Count, Facets};
+pub use facets::{Count, Facet, Facets};
 pub use feed::{Event, Feed, Indexed, SetApplied, Told};
 pub use file_state::{DecoderVerdict, FileStat, FileState, SidecarStamp};
 pub use files::{Failure, KnownFile, ShotFile};
-pub use filter::{Area, BadArea, BadSpan, Filter, Span, TooMuchFilter, VALUE_CHARACTERS};
+pub use filter::{Area, BadArea, BadSpan, Excluded, Filter, Span, TooMuchFilter, VALUE_CHARACTERS};
 pub use forget::ForgettableFile;
 pub use given::Given;
 pub use hash::{BadImageId, ContentHash};
@@ -80,10 +82,12 @@ pub use models::KnownModel;
 pub use names::{LABEL_CHARACTERS, LabelName, LabelRef, NameError, SET_NAME_CHARACTERS, SetName};
 pub use order::{BadOrder, Order, Place};
 pub use outbox::{HookStatus, QueuedEvent, TagEvent};
+pub use places::{Cell, MOST_CELLS};
 pub use purge::Purged;
 pub use record::{Content, FileRecord, Left, Reading, Recorded};
 pub use roots::Root;
 pub use salvage::Salvaged;
+pub use searches::{SEARCH_NAME_CHARACTERS, SaveError, SavedSearch};
 pub use sidecars::{TaggedFile, Written};
 pub use tagging::{ImageTags, LibraryTags, Retagged};
 pub use tags::{Source, Tag, TagCount, TagDifference};
@@ -397,6 +401,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../../migrations/0019_tokens.sql")),
         M::up(include_str!("../../migrations/0020_orders.sql")),
         M::up(include_str!("../../migrations/0021_given_keywords.sql")),
+        M::up(include_str!("../../migrations/0022_searches.sql")),
     ])
 }
 

@@ -8,7 +8,7 @@ use rusqlite::types::Value;
 use rusqlite::{Transaction, params_from_iter};
 
 use super::date::PartialDate;
-use super::filter::{Area, Filter, Span};
+use super::filter::{Area, Excluded, Filter, Span};
 use super::ids::ImageId;
 use super::names::FILE_SET;
 use super::order::{Order, Place};
@@ -99,16 +99,24 @@ fn conditions(db: &Transaction<'_>, filter: &Filter) -> Result<Vec<Condition>> {
     }
     all.extend(compared("taken_at >=", filter.after.as_ref().map(date)));
     all.extend(compared("taken_at <", filter.before.as_ref().map(date)));
+    all.extend(taken(&filter.taken));
     all.extend(one_of("format", &filter.formats));
     all.extend(within("width", filter.width));
     all.extend(within("height", filter.height));
     all.extend(within("size_bytes", filter.size_bytes));
-    let camera = filter
-        .camera
-        .as_ref()
-        .map(|camera| text(camera.to_lowercase()));
-    all.extend(camera.map(|camera| ("instr(lower(camera), ?) > 0".to_owned(), vec![camera])));
+    all.extend(of_cameras(&filter.cameras));
     all.extend(filter.area.map(inside));
+    let Excluded {
+        paths,
+        taken: times,
+        formats,
+        cameras,
+    } = &filter.not;
+    if !paths.is_empty() {
+        all.push(not(place_condition(db, paths)?));
+    }
+    let excluded = [taken(times), one_of("format", formats), of_cameras(cameras)];
+    all.extend(excluded.into_iter().flatten().map(not));
     Ok(all)
 }
 
@@ -176,8 +184,35 @@ fn one_of(column: &str, values: &[Format]) -> Option<Condition> {
     })
 }
 
+/// What is not known, such as the camera of a scan, is not what is meant by it.
 fn not((condition, values): Condition) -> Condition {
-    (format!("NOT {condition}"), values)
+    (format!("NOT coalesce({condition}, 0)"), values)
+}
+
+/// At one of these times: whole ones sort between their beginning and whatever is behind all that go on from it.
+fn taken(times: &[PartialDate]) -> Option<Condition> {
+    let at = |time: &PartialDate| {
+        let (from, to) = (date(time), text(format!("{}~", time.as_str())));
+        ("taken_at BETWEEN ? AND ?".to_owned(), vec![from, to])
+    };
+    any(times.iter().map(at))
+}
+
+/// With one of these cameras.
+fn of_cameras(cameras: &[String]) -> Option<Condition> {
+    let with = |camera: &String| {
+        let camera = text(camera.to_lowercase());
+        ("instr(lower(camera), ?) > 0".to_owned(), vec![camera])
+    };
+    any(cameras.iter().map(with))
+}
+
+/// One of these at least; none where there are none.
+fn any(conditions: impl ExactSizeIterator<Item = Condition>) -> Option<Condition> {
+    (conditions.len() > 0).then(|| {
+        let (any, values) = joined(conditions, " OR ", "0");
+        (format!("({any})"), values)
+    })
 }
 
 /// The tags with the names of their sets as those are stored: capitals do not tell sets apart.

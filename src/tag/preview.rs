@@ -1,6 +1,7 @@
 //! What a label set would do to the library, without doing it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use schemars::JsonSchema;
@@ -10,6 +11,7 @@ use super::classifier::Classifier;
 use super::error::TagError;
 use super::overrule::{Decided, decided_in};
 use super::score::BLOCK_ROWS;
+use super::set::Label;
 use crate::index::{Rows, Vectors};
 use crate::priority;
 use crate::store::{ImageId, LabelName, SetName, Store};
@@ -17,8 +19,20 @@ use crate::store::{ImageId, LabelName, SetName, Store};
 /// Bars of a histogram: each stands for a twentieth of the scores from 0 to 1.
 const BARS: usize = 20;
 
-/// Pictures that are shown on each side of a threshold.
+/// Pictures that are shown on each side of a threshold, where nothing else is asked for.
 const NEAREST: usize = 6;
+
+/// The finer steps of the one label that is looked at: where its threshold would be put, to three places.
+const STEPS: usize = 1000;
+
+/// The one label that is looked at more closely.
+#[derive(Debug, Clone)]
+pub struct Closer {
+    /// Its name.
+    pub label: LabelName,
+    /// Pictures on each side of its threshold.
+    pub near: usize,
+}
 
 /// What applying a label set would change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -60,6 +74,18 @@ pub struct LabelPreview {
     pub above: Vec<Near>,
     /// The pictures that would miss it with the highest scores, highest first.
     pub below: Vec<Near>,
+    /// Of the label that is looked at more closely, what other thresholds would do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Steps>,
+}
+
+/// How many images have each score, in thousandths from 0 to 1: those from a threshold on would be kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Steps {
+    /// Of the images that carry the label now.
+    pub carrying: Vec<usize>,
+    /// Of those that do not.
+    pub others: Vec<usize>,
 }
 
 /// A picture near to a threshold.
@@ -89,17 +115,22 @@ pub(super) fn preview(
     classifier: &Classifier,
     store: &Store,
     vectors: &Vectors,
+    closer: Option<&Closer>,
 ) -> Result<Preview, TagError> {
     let decided = decided_in(key, classifier, store)?;
-    let mut scored = score(classifier, vectors, &decided);
+    let mut before = store.tagged(name)?;
+    let empty = looks(classifier, closer, &before);
+    let mut scored = score(classifier, vectors, &decided, &empty);
     for (image, decided) in &decided {
         let frames = vectors.frames(*image);
         for carried in classifier.tags_of_image(frames.as_deref(), decided) {
             scored[carried.label].kept.push(*image);
         }
     }
-    let mut before = store.tagged(name)?;
-    let shown = shown(&scored, store)?;
+    let near = scored
+        .iter()
+        .flat_map(|label| label.above.iter().chain(&label.below));
+    let shown = shown(near.map(|near| near.0).collect(), store)?;
     let labels: Vec<_> = (classifier.set().labels.iter().zip(scored).enumerate())
         .map(|(at, (label, scored))| {
             let before = before.remove(&*label.name).unwrap_or_default();
@@ -136,6 +167,11 @@ pub(super) fn preview(
 /// The scores of one label.
 #[derive(Debug, Clone)]
 struct Scored {
+    /// How many pictures are kept on each side.
+    nearest: usize,
+    /// Of the label that is looked at more closely: the images that carry it now.
+    carrying: Option<Arc<HashSet<ImageId>>>,
+    steps: Option<Steps>,
     histogram: [usize; BARS],
     kept: Vec<ImageId>,
     /// Lowest first.
@@ -147,6 +183,9 @@ struct Scored {
 impl Scored {
     fn new() -> Scored {
         Scored {
+            nearest: NEAREST,
+            carrying: None,
+            steps: None,
             histogram: [0; BARS],
             kept: Vec::new(),
             above: Vec::new(),
@@ -157,10 +196,19 @@ impl Scored {
     fn add(&mut self, image: ImageId, score: f32, threshold: f32) {
         let bar = (score * BARS as f32) as usize;
         self.histogram[bar.min(BARS - 1)] += 1;
+        if let (Some(steps), Some(carrying)) = (&mut self.steps, &self.carrying) {
+            let step = ((score * STEPS as f32) as usize).min(STEPS - 1);
+            let of = if carrying.contains(&image) {
+                &mut steps.carrying
+            } else {
+                &mut steps.others
+            };
+            of[step] += 1;
+        }
         if score >= threshold {
-            keep_nearest(&mut self.above, (image, score), threshold);
+            keep_nearest(&mut self.above, (image, score), threshold, self.nearest);
         } else {
-            keep_nearest(&mut self.below, (image, score), threshold);
+            keep_nearest(&mut self.below, (image, score), threshold, self.nearest);
         }
     }
 
@@ -171,14 +219,24 @@ impl Scored {
             .zip(other.histogram)
             .for_each(|(bar, more)| *bar += more);
         self.kept.extend(other.kept);
-        other
-            .above
-            .into_iter()
-            .for_each(|near| keep_nearest(&mut self.above, near, threshold));
-        other
-            .below
-            .into_iter()
-            .for_each(|near| keep_nearest(&mut self.below, near, threshold));
+        for near in other.above {
+            keep_nearest(&mut self.above, near, threshold, self.nearest);
+        }
+        for near in other.below {
+            keep_nearest(&mut self.below, near, threshold, self.nearest);
+        }
+        if let (Some(steps), Some(more)) = (&mut self.steps, other.steps) {
+            let pairs = [
+                (&mut steps.carrying, more.carrying),
+                (&mut steps.others, more.others),
+            ];
+            for (steps, more) in pairs {
+                steps
+                    .iter_mut()
+                    .zip(more)
+                    .for_each(|(step, more)| *step += more);
+            }
+        }
     }
 
     /// `before`: the images that carry the label now.
@@ -196,14 +254,7 @@ impl Scored {
                 .filter(|image| others.binary_search(image).is_err())
                 .count()
         };
-        let near = |(image, score): &(ImageId, f32)| {
-            let (id, path) = shown.get(image)?.clone();
-            Some(Near {
-                id,
-                path,
-                score: *score,
-            })
-        };
+        let near = |near: &(ImageId, f32)| Near::new(near, shown);
         LabelPreview {
             label,
             threshold,
@@ -213,32 +264,79 @@ impl Scored {
             histogram: self.histogram.to_vec(),
             above: self.above.iter().filter_map(near).collect(),
             below: self.below.iter().filter_map(near).collect(),
+            steps: self.steps,
         }
     }
 }
 
+impl Near {
+    /// A picture with its score, if it is among those that are known.
+    pub(super) fn new(
+        (image, score): &(ImageId, f32),
+        shown: &BTreeMap<ImageId, (String, String)>,
+    ) -> Option<Near> {
+        let (id, path) = shown.get(image)?.clone();
+        Some(Near {
+            id,
+            path,
+            score: *score,
+        })
+    }
+}
+
+/// For each label how closely it is looked at, with nothing scored yet. Labels have the `nearest` of all but the closer one.
+fn looks(
+    classifier: &Classifier,
+    closer: Option<&Closer>,
+    before: &BTreeMap<String, Vec<ImageId>>,
+) -> Vec<Scored> {
+    let labels = classifier.set().labels.iter();
+    let look = |label: &Label| match closer.filter(|closer| closer.label == label.name) {
+        None => Scored::new(),
+        Some(closer) => {
+            let carrying = before.get(&*label.name).into_iter().flatten().copied();
+            Scored {
+                nearest: closer.near,
+                carrying: Some(Arc::new(carrying.collect())),
+                steps: Some(Steps {
+                    carrying: vec![0; STEPS],
+                    others: vec![0; STEPS],
+                }),
+                ..Scored::new()
+            }
+        }
+    };
+    labels.map(look).collect()
+}
+
 /// Puts a picture where it belongs among the nearest to a threshold, nearest first, if it is one of them.
-fn keep_nearest(nearest: &mut Vec<(ImageId, f32)>, near: (ImageId, f32), threshold: f32) {
+fn keep_nearest(
+    nearest: &mut Vec<(ImageId, f32)>,
+    near: (ImageId, f32),
+    threshold: f32,
+    most: usize,
+) {
     // By image where scores are the same, so that the answer does not depend on which thread was first.
     let key = |(image, score): &(ImageId, f32)| ((score - threshold).abs(), *image);
     let place = nearest.partition_point(|other| key(other) < key(&near));
-    if place < NEAREST {
-        nearest.truncate(NEAREST - 1);
+    if place < most {
+        nearest.truncate(most - 1);
         nearest.insert(place, near);
     }
 }
 
-/// Scores every image, label by label; but for those that people decided about.
+/// Scores every image, label by label as `empty` looks at it; but for those that people decided about.
 fn score(
     classifier: &Classifier,
     vectors: &Vectors,
     decided: &BTreeMap<ImageId, Decided>,
+    empty: &[Scored],
 ) -> Vec<Scored> {
     let labels = classifier.set().labels.len();
     let thresholds: Vec<f32> = (0..labels)
         .map(|label| classifier.threshold(label))
         .collect();
-    let none = || vec![Scored::new(); labels];
+    let none = || empty.to_vec();
     let add = |mut scored: Vec<Scored>, rows: Rows<'_>| {
         classifier.each(rows.embeddings, |row, scores| {
             let Some(image) = rows.images[row].filter(|image| !decided.contains_key(image)) else {
@@ -293,14 +391,10 @@ fn add_video(scored: &mut [Scored], classifier: &Classifier, vectors: &Vectors, 
 }
 
 /// Identity and path of every picture that is shown.
-fn shown(
-    scored: &[Scored],
+pub(super) fn shown(
+    mut images: Vec<ImageId>,
     store: &Store,
 ) -> Result<BTreeMap<ImageId, (String, String)>, TagError> {
-    let near = scored
-        .iter()
-        .flat_map(|label| label.above.iter().chain(&label.below));
-    let mut images: Vec<ImageId> = near.map(|near| near.0).collect();
     images.sort_unstable();
     images.dedup();
     let rows = store.images(&images)?.into_iter();

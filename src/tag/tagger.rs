@@ -25,15 +25,16 @@ use super::files::{self, Files, check_writable, identity, read_file, read_folder
 use super::learn::Wanted;
 use super::overrule::decisions_on;
 use super::plan::{Action, Known, plan, renamed, without_file};
-use super::preview::{Preview, preview};
+use super::preview::{Closer, Preview, preview};
 use super::set::LabelSet;
+use super::stand::{LabelScore, Review, review, scores_of};
 use super::state::{State, locked};
 use super::status::SetStatus;
 use crate::embed::Embedder;
 use crate::index::Vectors;
 use crate::store::{
-    AppliedSet, ContentHash, Decision, ImageId, ImageTags, LabelRef, SetApplied, SetName, Store,
-    Verdict,
+    AppliedSet, ContentHash, Decision, ImageId, ImageTags, LabelName, LabelRef, SetApplied,
+    SetName, Store, Verdict,
 };
 
 /// The fact under which a library remembers which folder its sets came from.
@@ -230,8 +231,13 @@ impl Tagger {
         apply(&self.state, vec![action], &self.state.store.label_sets()?)
     }
 
-    /// What [`Tagger::put`] would change.
-    pub fn preview(&self, name: &SetName, text: &str) -> Result<Preview, TagError> {
+    /// What [`Tagger::put`] would change; one label can be looked at more closely.
+    pub fn preview(
+        &self,
+        name: &SetName,
+        text: &str,
+        closer: Option<&Closer>,
+    ) -> Result<Preview, TagError> {
         let set = LabelSet::parse(text)?;
         let mut stored = self.state.store.label_sets()?;
         let known = stored.keys().find(|known| name.is_same(known));
@@ -245,7 +251,7 @@ impl Tagger {
         let State { store, vectors, .. } = &self.state;
         Ok(Preview {
             warnings: wanted.examples.warnings,
-            ..preview(&name, &key, &classifier, store, vectors)?
+            ..preview(&name, &key, &classifier, store, vectors, closer)?
         })
     }
 
@@ -292,6 +298,24 @@ impl Tagger {
     fn place(&self, name: &SetName) -> Result<(SetName, PathBuf), TagError> {
         let new = || (name.clone(), self.folder.join(format!("{name}.toml")));
         Ok(files::find(&self.folder, name)?.unwrap_or_else(new))
+    }
+
+    /// How an image stands with every label in force.
+    pub fn scores_of(&self, image: ContentHash) -> Result<Vec<LabelScore>, TagError> {
+        scores_of(&self.state, image)
+    }
+
+    /// What there is to decide about a label in force, up to `most` images of it.
+    pub fn review(
+        &self,
+        set: &SetName,
+        label: &LabelName,
+        most: usize,
+    ) -> Result<Review, TagError> {
+        let active = self.state.active();
+        let found = active.iter().find(|(name, _)| set.is_same(name));
+        let (_, active) = found.ok_or_else(|| TagError::Unknown(set.to_string()))?;
+        review(&self.state, (set, active), label, most)
     }
 
     /// How every label set stands, by name.

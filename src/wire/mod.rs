@@ -6,6 +6,7 @@
 mod decisions;
 mod label_sets;
 mod library;
+mod pictures;
 mod search;
 mod status;
 mod tokens;
@@ -17,12 +18,16 @@ pub use crate::search::{Answer, Duplicates, Group, Item};
 pub use crate::store::{
     Count, Decision, Event, Facets, HookStatus, Scope, Source, Tag, TagCount, Token, Verdict,
 };
-pub use crate::tag::{Dropped, LabelPreview, Near, Preview};
+pub use crate::tag::{Dropped, LabelPreview, Near, Preview, Review};
 pub use crate::upkeep::{ForgetReport, KnownRoot, PurgeReport, ReembeddingReport};
 pub use crate::watch::{WatchNote, WatchReport};
 pub use decisions::{DecideMany, DecideOne, Decided, Decisions};
 pub use label_sets::{Applied, LabelSetReport, LabelSets};
 pub use library::{ErrorBody, FailedFile, Failures, Health, Rescan, Tags, WaitingFile};
+pub use pictures::{
+    Brought, EditText, Edited, ImageScores, Parsed, Places, QueryError, Retry, SaveSearch,
+    SavedSearches, SearchRemoved,
+};
 pub use search::{
     BadSearch, DEFAULT_LIMIT, FilterRequest, MAX_LIMIT, SearchRequest, TagsRequest, TermRequest,
     read_limit,

@@ -74,6 +74,8 @@ pub struct FilterRequest {
     pub before: Option<String>,
     /// In one of these formats.
     pub formats: Vec<Format>,
+    /// At one of these local times, each a year, a month or a day.
+    pub taken: Vec<String>,
     /// Part of the camera's make and model.
     pub camera: Option<String>,
     /// Width in pixels.
@@ -209,7 +211,9 @@ impl FilterRequest {
         filter.after = date(self.after)?.or(filter.after.take());
         filter.before = date(self.before)?.or(filter.before.take());
         filter.formats.extend(self.formats);
-        filter.camera = self.camera.or(filter.camera.take());
+        let taken = self.taken.iter().map(|text| text.parse());
+        filter.taken.extend(taken.collect::<Result<Vec<_>, _>>()?);
+        filter.cameras.extend(self.camera);
         for (span, given) in [
             (&mut filter.width, self.width),
             (&mut filter.height, self.height),

@@ -82,6 +82,9 @@ pub struct RunningStatus {
     pub progress: ProgressReport,
     /// The watches on the roots and on the labels folder.
     pub watching: WatchReport,
+    /// What the process takes of the machine's memory; none where the system does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
     /// The memory for pictures that are read and decoded.
     pub decoding: DecodingStatus,
     /// The index of the images' embeddings.

@@ -99,6 +99,7 @@ fn main() -> Result<()> {
     let preview = tagger.preview(
         &"made".parse()?,
         &label_file(arguments.labels, threshold * 0.98),
+        None,
     )?;
     let preview_s = started.elapsed().as_secs_f64();
     let other_scores = [("library", 0), ("probability", 3), ("library", 3)]
@@ -153,13 +154,13 @@ fn time_scores(
     let other = "other".parse()?;
     let file = |threshold| scored_file(arguments.labels, threshold, scores);
     let threshold = halve(TAGS_PER_IMAGE * arguments.images as f64, |threshold| {
-        Ok(tagger.preview(&other, &file(threshold))?.added)
+        Ok(tagger.preview(&other, &file(threshold), None)?.added)
     })?;
     let started = Instant::now();
-    tagger.preview(&other, &file(threshold))?;
+    tagger.preview(&other, &file(threshold), None)?;
     let preview_s = started.elapsed().as_secs_f64();
     let started = Instant::now();
-    let applied = tagger.put(&other, &file(threshold))?;
+    let applied = tagger.put(&other, &file(threshold), None)?;
     let apply_s = started.elapsed().as_secs_f64();
     tagger.delete(&other)?;
     let (scoring, examples) = scores;

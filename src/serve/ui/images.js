@@ -1,0 +1,186 @@
+// The pictures that a query finds, as far as they were asked for: in sections of a month each where they stand by date, else in one.
+// What was asked for stays, so that "back" finds the list as it was.
+import { ask, isAborted, params } from "./api.js";
+
+const FIRST = 120;
+const PAGE = 400;
+const KEPT_LISTS = 6;
+const kept = new Map();
+const everyone = new Set();
+
+// Whoever shows pictures wants to know when something about one of them changed.
+export const onChange = (listener) => everyone.add(listener);
+const changed = (list) => everyone.forEach((listener) => listener(list));
+
+// Only what is shown of a picture: a hundred thousand of them must fit.
+const slim = ({ id, path, width, height, tags, format, z, score, is_named, time_ms, duration_ms, taken_at, colours, paths }) => ({
+  id, path, width, height, tags, format, z, score, is_named, time_ms, duration_ms, taken_at, colours, files: paths.length,
+});
+
+class Section {
+  constructor(month, count, q) {
+    Object.assign(this, { month, count, q, items: [], cursor: undefined, isWhole: count === 0, loading: null });
+  }
+}
+
+export class List {
+  constructor(q, order) {
+    Object.assign(this, { q, order, sections: [], total: 0, facets: null, fits: undefined, isRanked: false, error: null, isLoaded: false });
+    this.ready = this.load();
+  }
+
+  url(q, rest) {
+    const { order } = this;
+    return `${this.isRanked ? "search" : "images"}?${params({ q, order: this.isRanked ? "" : order || "-taken", ...rest })}`;
+  }
+
+  // The start of it, and what all of it has in common.
+  async load() {
+    this.controller = new AbortController();
+    const { signal } = this.controller;
+    try {
+      const { parts, error } = await ask(`parse?${params({ q: this.q })}`, { signal });
+      if (error) throw new Error(error.mistake);
+      this.parts = parts;
+      this.isRanked = parts.some((part) => part.kind !== "filter");
+      this.take(await ask(this.url(this.q, { limit: FIRST, facets: true }), { signal }));
+    } catch (error) {
+      if (isAborted(error)) { kept.delete(key(this)); return this; }
+      this.error = error;
+      kept.delete(key(this));
+    }
+    this.isLoaded = true;
+    changed(this);
+    return this;
+  }
+
+  take({ items, total, facets, fits, cursor }) {
+    Object.assign(this, { total, facets, fits });
+    const inMonths = facets.months.reduce((sum, month) => sum + month.count, 0);
+    const isDated = !this.isRanked && (!this.order || this.order.endsWith("taken")) && inMonths === total && total > items.length;
+    if (!isDated) {
+      const only = new Section(null, total, this.q);
+      this.add(only, items, cursor);
+      this.sections = [only];
+      return;
+    }
+    const months = this.order === "taken" ? facets.months.toReversed() : facets.months;
+    this.sections = months.map(({ value, count }) => new Section(value, count, `${this.q} taken:${value}`.trim()));
+    for (const section of this.sections) {
+      const own = items.filter((item) => item.taken_at.startsWith(section.month));
+      section.items = own.map(slim);
+      section.isWhole = own.length === section.count;
+      if (!section.isWhole) break;
+    }
+  }
+
+  add(section, items, cursor) {
+    section.items = section.items.concat(items.map(slim));
+    section.cursor = cursor;
+    section.isWhole = !cursor;
+    // What came or went meanwhile.
+    if (section.isWhole) section.count = section.items.length;
+  }
+
+  // More of a section, up to the picture at this place.
+  async need(section, upTo) {
+    if (section.loading || section.isWhole || section.items.length > upTo) return;
+    section.loading = (async () => {
+      try {
+        // The start of a month came with the start of the list, which knows no way on within the month.
+        if (section.month && section.cursor === undefined) section.items = [];
+        const answer = await ask(this.url(section.q, { limit: PAGE, cursor: section.cursor }));
+        this.add(section, answer.items, answer.cursor);
+      } catch {
+        // The daemon is away: who looks again asks again.
+        await new Promise((done) => { setTimeout(done, 1000); });
+      }
+      section.loading = null;
+      changed(this);
+    })();
+    await section.loading;
+  }
+
+  get count() {
+    return this.sections.reduce((sum, section) => sum + section.count, 0);
+  }
+
+  // The section and the place in it of the picture at a place of the whole.
+  find(at) {
+    let rest = at;
+    for (const section of this.sections) {
+      if (rest < section.count) return { section, at: rest };
+      rest -= section.count;
+    }
+    return null;
+  }
+
+  at(place) {
+    const found = this.find(place);
+    return found?.section.items[found.at];
+  }
+
+  async itemAt(place) {
+    const found = this.find(place);
+    while (found && !found.section.isWhole && !found.section.items[found.at]) await this.need(found.section, found.at);
+    return found?.section.items[found.at];
+  }
+
+  placeOf(id) {
+    let before = 0;
+    for (const section of this.sections) {
+      const at = section.items.findIndex((item) => item.id === id);
+      if (at >= 0) return before + at;
+      before += section.count;
+    }
+    return -1;
+  }
+
+  // The loaded pictures from one place to another.
+  between(from, to) {
+    const items = [];
+    for (let place = Math.min(from, to); place <= Math.max(from, to); place += 1) items.push(this.at(place));
+    return items.filter(Boolean);
+  }
+
+  stop() {
+    if (!this.isLoaded) this.controller.abort();
+  }
+}
+
+const key = ({ q, order }) => JSON.stringify([q, order]);
+
+// The list of a query; one that was shown a while ago, as it was.
+export function list(q, order) {
+  const wanted = key({ q, order });
+  let found = kept.get(wanted);
+  kept.delete(wanted);
+  found ??= new List(q, order);
+  kept.set(wanted, found);
+  for (const oldest of [...kept.keys()].slice(0, -KEPT_LISTS)) kept.delete(oldest);
+  return found;
+}
+
+export const forget = () => kept.clear();
+export const known = (q, order) => kept.has(key({ q, order }));
+
+// What is known now of a picture, wherever it is shown.
+export function patch(id, change) {
+  for (const other of kept.values()) {
+    for (const section of other.sections) {
+      const item = section.items.find((one) => one.id === id);
+      if (item) Object.assign(item, change);
+    }
+  }
+  everyone.forEach((listener) => listener(null, id));
+}
+
+export async function refresh(id) {
+  try {
+    const item = await ask(`images/${id}`);
+    patch(id, { tags: item.tags, isGone: false });
+    return item;
+  } catch {
+    return null;
+  }
+}

@@ -2,7 +2,7 @@
 import { go } from "./address.js";
 import { join } from "./chips.js";
 import { html, nothing } from "./dom.js";
-import { decimal, month, number, t } from "./text.js";
+import { decimal, number, period, t } from "./text.js";
 
 export function scrubber(grid, list) {
   if (!list?.isLoaded || list.error) return nothing;
@@ -19,7 +19,7 @@ function months(grid, list) {
     const isNew = section.month.slice(0, 4) !== year && at - labelled >= apart;
     if (isNew) labelled = at;
     if (isNew || at - labelled >= apart) year = section.month.slice(0, 4);
-    return html`<li><button type="button" tabindex=${at ? -1 : 0} aria-label=${`${month(section.month)}: ${number(section.count)}`}
+    return html`<li><button type="button" tabindex=${at ? -1 : 0} aria-label=${`${period(section.month)}: ${number(section.count)}`}
       @keydown=${walk} @click=${() => grid.scrollToMonth(section.month)}>${isNew ? html`<b>${year}</b>` : html`<i></i>`}</button></li>`;
   })}</ol></nav>`;
 }

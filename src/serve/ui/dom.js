@@ -18,7 +18,7 @@ export const folderOf = (path) => path.slice(0, path.length - fileName(path).len
 
 // Of a video the frame that fits best, or that stands for it.
 export function thumbnail(item, size) {
-  const frame = item.time_ms === undefined ? "" : `&time_ms=${item.time_ms}`;
+  const frame = item.time_ms == null ? "" : `&time_ms=${item.time_ms}`;
   return `/api/v1/images/${item.id}/thumbnail?size=${size}${frame}`;
 }
 export const original = (item) => `/api/v1/images/${item.id}/file`;
@@ -26,7 +26,7 @@ export const original = (item) => `/api/v1/images/${item.id}/file`;
 // What browsers show by themselves.
 const SHOWN = new Set(["jpeg", "png", "webp", "gif", "bmp", "avif"]);
 export const isShown = (item) => SHOWN.has(item.format);
-export const isVideo = (item) => item.duration_ms !== undefined;
+export const isVideo = (item) => item.duration_ms != null;
 
 export const tagName = (tag) => `${tag.set}/${tag.label}`;
 export const isTyping = (element) => Boolean(element?.closest("input:not([type=range]):not([type=checkbox]), textarea, select"));

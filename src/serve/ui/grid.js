@@ -1,18 +1,18 @@
 // A window on a list of pictures: only what is in view, and some around it, is in the document.
-import { aspect, estimated, GAP, rows } from "./layout.js";
+import { aspect } from "./layout.js";
 import { beforePaint, fileName, isVideo, tagName, thumbnail } from "./dom.js";
 import { href, now } from "./address.js";
+import { bottom, Placement } from "./placement.js";
 import { isSelected, onSelect, toggle } from "./selection.js";
-import { minutes, month, number, t } from "./text.js";
+import { minutes, number, period, t } from "./text.js";
 
 const AROUND = 700;
-const HEADING = 44;
 const MOST_TILES = 400;
 const HEIGHTS = { S: 110, M: 190, L: 300 };
 
 export class Grid {
   constructor(root, { onOpen, onFocus }) {
-    Object.assign(this, { root, onOpen, onFocus, list: null, tiles: new Map(), headings: new Map(), layouts: new Map(), focused: 0 });
+    Object.assign(this, { root, onOpen, onFocus, list: null, tiles: new Map(), headings: new Map(), placement: null, focused: 0 });
     this.draw = beforePaint(() => this.drawNow());
     addEventListener("scroll", this.draw, { passive: true });
     new ResizeObserver(() => this.resize()).observe(root);
@@ -35,11 +35,16 @@ export class Grid {
   show(list) {
     if (this.list !== list) {
       this.list = list;
-      this.layouts = new Map();
       this.focused = 0;
-      this.clear();
+      this.again();
     }
     this.draw();
+  }
+
+  // Places all anew: another list, another width, another size.
+  again() {
+    this.placement = null;
+    this.clear();
   }
 
   clear() {
@@ -49,9 +54,9 @@ export class Grid {
   }
 
   resize() {
-    if (this.width === this.root.clientWidth) return;
+    if (!this.placement || this.placement.width === this.root.clientWidth) return;
     const anchor = this.anchor();
-    this.layouts = new Map();
+    this.placement = null;
     this.drawNow();
     if (anchor) this.scrollTo(anchor, true);
   }
@@ -63,58 +68,19 @@ export class Grid {
     return null;
   }
 
-  // Where each section lies, as far as it is known: its rows, and room for those of its pictures that were not asked for yet.
-  place() {
-    const { list } = this;
-    this.width = this.root.clientWidth;
-    const height = this.rowHeight;
-    let top = 0;
-    let before = 0;
-    const changes = [];
-    for (const section of list.sections) {
-      const known = this.layouts.get(section) ?? { rows: [], next: 0, height: 0, top };
-      const wasHeight = known.height;
-      const { items, isWhole, count } = section;
-      if (known.seen !== items) {
-        // A section whose start was replaced is laid out anew.
-        if (known.first !== items[0]) Object.assign(known, { rows: [], next: 0 });
-        const made = rows(items, known.next, this.width, height, isWhole);
-        let y = known.rows.length ? known.rows.at(-1).bottom : 0;
-        for (const row of made) {
-          row.top = y;
-          y += row.height + GAP;
-          row.bottom = y;
-          known.next += row.tiles.length;
-        }
-        known.rows = known.rows.concat(made);
-        Object.assign(known, { seen: items, first: items[0] });
-      }
-      const heading = section.month ? HEADING : 0;
-      const rest = count - known.next;
-      const bottom = known.rows.at(-1)?.bottom ?? 0;
-      known.height = heading + bottom + (rest > 0 ? estimated(rest, this.width, height) : 0);
-      if (wasHeight && wasHeight !== known.height) changes.push([known.top, known.height - wasHeight]);
-      Object.assign(known, { top, heading, before });
-      this.layouts.set(section, known);
-      top += known.height;
-      before += count;
-    }
-    this.root.style.height = `${top}px`;
-    // What turned out higher or lower above the reader moves the window with it.
-    const seen = scrollY - this.start;
-    const moved = changes.filter(([at]) => at < seen - innerHeight).reduce((sum, [, change]) => sum + change, 0);
-    if (moved) scrollBy(0, moved);
-  }
-
   drawNow() {
     if (!this.list?.isLoaded || this.list.error || !this.root.isConnected) return;
-    this.place();
+    this.placement ??= new Placement(this.list, this.root.clientWidth, this.rowHeight);
+    const grown = this.placement.update(scrollY - this.start - innerHeight);
+    this.root.style.height = `${this.placement.height}px`;
+    // What turned out higher or lower above the reader moves the window with it.
+    if (grown) scrollBy(0, grown);
     const top = scrollY - this.start;
     const [from, to] = [top - AROUND, top + innerHeight + AROUND];
     const wanted = new Map();
     const headings = new Set();
     for (const section of this.list.sections) {
-      const layout = this.layouts.get(section);
+      const layout = this.placement.layouts.get(section);
       if (layout.top > to || layout.top + layout.height < from) continue;
       if (layout.heading) this.head(section, layout, headings);
       const start = layout.top + layout.heading;
@@ -122,7 +88,7 @@ export class Grid {
         if (start + row.bottom < from || start + row.top > to || wanted.size >= MOST_TILES) continue;
         for (const tile of row.tiles) wanted.set(layout.before + tile.at, { ...tile, top: start + row.top, height: row.height, item: section.items[tile.at] });
       }
-      const laidOut = start + (layout.rows.at(-1)?.bottom ?? 0);
+      const laidOut = start + bottom(layout);
       if (layout.next < section.count && to > laidOut) this.ask(section, layout, to - laidOut);
     }
     for (const [at, tile] of this.tiles) {
@@ -138,7 +104,7 @@ export class Grid {
   }
 
   ask(section, layout, room) {
-    const each = this.width / (this.rowHeight * 1.4);
+    const each = this.placement.width / (this.rowHeight * 1.4);
     this.list.need(section, layout.next + Math.ceil((room / this.rowHeight) * each));
   }
 
@@ -147,7 +113,7 @@ export class Grid {
     let heading = this.headings.get(section);
     if (!heading) {
       heading = document.createElement("h2");
-      heading.textContent = `${month(section.month)} · ${number(section.count)}`;
+      heading.textContent = `${period(section.month)} · ${number(section.count)}`;
       this.root.previousElementSibling.append(heading);
       this.headings.set(section, heading);
     }
@@ -251,31 +217,21 @@ export class Grid {
     event.dataTransfer.effectAllowed = "copy";
   }
 
-  // Where a picture lies, or will.
-  topOf(at) {
-    const found = this.list.find(at);
-    if (!found) return null;
-    const layout = this.layouts.get(found.section);
-    const row = layout.rows.find((one) => one.tiles.at(-1).at >= found.at);
-    const beyond = () => (layout.rows.at(-1)?.bottom ?? 0) + estimated(found.at - layout.next + 1, this.width, this.rowHeight) - this.rowHeight;
-    return { top: layout.top + layout.heading + (row ? row.top : beyond()), height: row?.height ?? this.rowHeight, row, layout };
-  }
-
   scrollTo(at, toTop = false) {
-    const place = this.topOf(at);
+    const place = this.placement?.of(at);
     if (!place) return;
     const bar = document.getElementById("bar").offsetHeight + 8;
     const top = this.start + place.top;
-    if (toTop || top - bar < scrollY) scrollTo(0, top - bar);
+    const isFirstRow = place.top - (place.layout.heading) <= 0;
+    if (toTop || top - bar < scrollY) scrollTo(0, isFirstRow ? 0 : top - bar);
     else if (top + place.height > scrollY + innerHeight) scrollTo(0, top + place.height - innerHeight + 8);
     this.drawNow();
   }
 
   // The month at the top of a section.
   scrollToMonth(value) {
-    const section = this.list.sections.find((one) => one.month === value);
-    const layout = this.layouts.get(section);
-    if (layout) scrollTo(0, this.start + layout.top - document.getElementById("bar").offsetHeight);
+    const top = this.placement?.topOfMonth(value);
+    if (top !== undefined) scrollTo(0, this.start + top - document.getElementById("bar").offsetHeight);
   }
 
   async focus(at) {
@@ -297,24 +253,10 @@ export class Grid {
     const page = Math.max(1, Math.floor(innerHeight / this.rowHeight) - 1);
     const ways = {
       ArrowLeft: () => at - 1, ArrowRight: () => at + 1, Home: () => 0, End: () => count - 1,
-      ArrowUp: () => this.beside(at, -1), ArrowDown: () => this.beside(at, 1),
-      PageUp: () => this.beside(at, -page), PageDown: () => this.beside(at, page),
+      ArrowUp: () => this.placement.beside(at, -1), ArrowDown: () => this.placement.beside(at, 1),
+      PageUp: () => this.placement.beside(at, -page), PageDown: () => this.placement.beside(at, page),
     };
     return ways[key]?.();
-  }
-
-  // The picture under or over another, so many rows away.
-  beside(at, away) {
-    const place = this.topOf(at);
-    if (!place?.row) return at + Math.sign(away);
-    const tile = place.row.tiles.find((one) => place.layout.before + one.at === at);
-    const middle = tile.left + tile.width / 2;
-    const all = [...this.layouts.values()].flatMap((layout) => layout.rows.map((row) => ({ row, layout })));
-    const here = all.findIndex(({ row }) => row === place.row);
-    const next = all[Math.max(0, Math.min(here + away, all.length - 1))];
-    const under = next.row.tiles.find((one) => one.left + one.width >= middle) ?? next.row.tiles.at(-1);
-    const found = next.layout.before + under.at;
-    return found === at ? at + Math.sign(away) * place.row.tiles.length : found;
   }
 }
 
@@ -336,7 +278,7 @@ function caption(item) {
   if (isVideo(item)) {
     const badge = document.createElement("span");
     badge.className = "badge";
-    badge.textContent = `▶ ${item.z === undefined ? minutes(item.duration_ms) : minutes(item.time_ms ?? 0)}`;
+    badge.textContent = `▶ ${item.z == null ? minutes(item.duration_ms) : minutes(item.time_ms ?? 0)}`;
     node.append(badge);
   }
   return node;

@@ -1,10 +1,12 @@
-// The pictures that a query finds, as far as they were asked for: in sections of a month each where they stand by date, else in one.
+// The pictures that a query finds, as far as they were asked for: in sections of a month or a year each where they stand by date,
+// else in one.
 // What was asked for stays, so that "back" finds the list as it was.
 import { ask, isAborted, params } from "./api.js";
 
 const FIRST = 120;
 const PAGE = 400;
 const KEPT_LISTS = 6;
+const FEW = 12;
 const kept = new Map();
 const everyone = new Set();
 
@@ -64,8 +66,10 @@ export class List {
       this.sections = [only];
       return;
     }
-    const months = this.order === "taken" ? facets.months.toReversed() : facets.months;
-    this.sections = months.map(({ value, count }) => new Section(value, count, `${this.q} taken:${value}`.trim()));
+    // Months of few pictures each would be mostly empty rows.
+    const periods = total / facets.months.length < FEW ? facets.years : facets.months;
+    const inOrder = this.order === "taken" ? periods.toReversed() : periods;
+    this.sections = inOrder.map(({ value, count }) => new Section(value, count, `${this.q} taken:${value}`.trim()));
     for (const section of this.sections) {
       const own = items.filter((item) => item.taken_at.startsWith(section.month));
       section.items = own.map(slim);
@@ -84,7 +88,8 @@ export class List {
 
   // More of a section, up to the picture at this place.
   async need(section, upTo) {
-    if (section.loading || section.isWhole || section.items.length > upTo) return;
+    if (section.loading) { await section.loading; return; }
+    if (section.isWhole || section.items.length > upTo) return;
     section.loading = (async () => {
       try {
         // The start of a month came with the start of the list, which knows no way on within the month.

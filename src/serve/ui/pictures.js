@@ -146,7 +146,7 @@ function orders() {
 }
 
 function densities() {
-  const set = (event) => { localStorage.setItem("density", event.target.value); grid.layouts = new Map(); grid.clear(); grid.draw(); };
+  const set = (event) => { localStorage.setItem("density", event.target.value); grid.again(); grid.draw(); };
   const chosen = localStorage.getItem("density") ?? "M";
   return html`<select class="density" aria-label=${t("density")} @change=${set}>
     ${Object.entries(t("densities")).map(([value, name]) => html`<option value=${value} ?selected=${value === chosen}>${name}</option>`)}</select>`;

@@ -26,21 +26,19 @@ const numbers = new Intl.NumberFormat(locale);
 const percents = new Intl.NumberFormat(locale, { style: "percent" });
 const decimals = new Intl.NumberFormat(locale, { maximumFractionDigits: 2, minimumFractionDigits: 2 });
 const months = new Intl.DateTimeFormat(locale, { month: "long", year: "numeric" });
-const shortMonths = new Intl.DateTimeFormat(locale, { month: "short" });
 const days = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
 const times = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
-const lists = new Intl.ListFormat(locale, { type: "conjunction" });
 
 export const number = (value) => numbers.format(value);
 export const percent = (share) => percents.format(share);
 export const decimal = (value) => decimals.format(value);
-export const list = (texts) => lists.format(texts);
 export const minutes = (ms) => `${Math.floor(ms / 60000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, "0")}`;
 
 // "2023-05" and "2023-05-31T18:30:00" are local times of wherever the picture was taken.
 const local = (text) => new Date(text.length === 7 ? `${text}-01T00:00` : text.length === 10 ? `${text}T00:00` : text);
 export const month = (text) => months.format(local(text));
-export const shortMonth = (text) => shortMonths.format(local(text));
+// A month, or a year.
+export const period = (text) => (text.length === 4 ? text : month(text));
 export const day = (text) => days.format(local(text));
 export const time = (text) => times.format(local(text));
 export const moment = (seconds) => times.format(new Date(seconds * 1000));

@@ -177,7 +177,7 @@ function facts() {
       <a class="button" href=${original(item)} target="_blank" rel="noopener">${t("original")}</a></section>
     <section><h3>${t("facts")}</h3><dl>${known().map(([name, value]) => html`<dt>${name}</dt><dd><bdi>${value}</bdi></dd>`)}</dl></section>
     <section><h3>${t("files", item.paths.length)}</h3><ul class="paths">${item.paths.map(path)}</ul></section>
-    ${item.latitude === undefined ? nothing : html`<section><h3>${t("place")}</h3>${place()}</section>`}
+    ${item.latitude == null ? nothing : html`<section><h3>${t("place")}</h3>${place()}</section>`}
     ${alike?.length ? html`<section><h3>${t("similar")}</h3><div class="strip">${alike.map((other) => html`<a href=${href({ ...now(), image: other.id })}><img loading="lazy" alt=${fileName(other.path)} src=${thumbnail(other, 160)}></a>`)}</div></section>` : nothing}`;
 }
 

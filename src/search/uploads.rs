@@ -16,7 +16,10 @@ const MOST: usize = 1000;
 
 /// The embeddings of pictures that were brought. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Uploads(Arc<Mutex<HashMap<ContentHash, (Vec<f32>, Instant)>>>);
+pub(super) struct Uploads(Arc<Mutex<HashMap<ContentHash, Known>>>);
+
+/// An embedding, and since when it is known.
+type Known = (Vec<f32>, Instant);
 
 impl Uploads {
     pub(super) fn get(&self, hash: &ContentHash) -> Option<Vec<f32>> {

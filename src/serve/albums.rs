@@ -58,6 +58,6 @@ fn one(request: &Request) -> Result<SavedSearch> {
 }
 
 fn read_order(order: Option<&str>) -> Result<Option<Order>> {
-    let order = order.map(|order| order.parse());
+    let order = order.map(str::parse);
     Ok(order.transpose().map_err(BadSearch::Order)?)
 }

@@ -132,7 +132,7 @@ mod tests {
             ("/", "cross-site", "no-cors"),
             ("/api/v1/images/00/thumbnail", "cross-site", "no-cors"),
             ("/api/v1/images/00", "cross-site", "navigate"),
-            ("/app.js", "same-site", "no-cors"),
+            ("/ui/0/main.js", "same-site", "no-cors"),
         ] {
             assert!(
                 !is_let_in(path, Some(site), Some(mode)),

@@ -66,3 +66,52 @@ pub(super) fn file(request: &Request) -> Result<Answer, ApiError> {
         ..Answer::new(media_type, Content::Bytes(text.as_bytes().into()))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use ring::digest::{SHA256, digest};
+
+    use super::*;
+
+    /// A person reads them; what is not ours is as it came.
+    const MOST_LINES: usize = 300;
+
+    fn folder() -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("src/serve/ui")
+    }
+
+    #[test]
+    fn all_files_of_the_page_come_with_the_program_and_are_read_by_people() {
+        let entries = fs::read_dir(folder()).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let is_served = |name: &String| {
+            let ending = Path::new(name)
+                .extension()
+                .and_then(|ending| ending.to_str());
+            ["js", "css", "svg", "webmanifest"].contains(&ending.unwrap_or_default())
+        };
+        let there: BTreeSet<String> = names.filter(is_served).collect();
+        let known: BTreeSet<String> = FILES.iter().map(|file| file.0.to_owned()).collect();
+        assert_eq!(known, there);
+        for (name, _, text) in FILES {
+            assert!(text.lines().count() <= MOST_LINES, "{name}");
+            for import in text.split("from \"./").skip(1) {
+                let import = import.split('"').next().unwrap();
+                assert!(known.contains(import), "{name}: {import}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_ours_is_as_it_came() {
+        let sources = fs::read_to_string(folder().join("SOURCES.md")).unwrap();
+        let (_, _, lit) = FILES.iter().find(|file| file.0 == "lit-html.js").unwrap();
+        let sum = format!("{:?}", digest(&SHA256, lit.as_bytes()));
+        let sum = sum.split(':').next_back().unwrap();
+        assert!(sources.contains(sum), "{sum}");
+    }
+}

@@ -42,7 +42,7 @@ pub(super) fn status(Request { api, .. }: &Request) -> Result<Status> {
     })
 }
 
-/// As Linux tells it of a process (proc_pid_status(5)).
+/// As Linux tells it of a process (`proc_pid_status(5)`).
 fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status

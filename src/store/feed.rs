@@ -40,6 +40,13 @@ pub enum Event {
     },
     /// A label set was applied, or is gone: how many tags came of that, and how many went.
     LabelSet(SetApplied),
+    /// A label file is wrong, so that its last good state stays in force; or it is right again, or gone.
+    LabelFile {
+        /// The set.
+        set: String,
+        /// What is wrong with it; none where nothing is any more.
+        error: Option<String>,
+    },
     /// A person decided, or took a decision back.
     Decision(Decision),
     /// A file was read and holds no image.
@@ -128,6 +135,7 @@ impl Event {
             Event::Image(_) => "image",
             Event::ImageGone { .. } => "image_gone",
             Event::LabelSet(_) => "label_set",
+            Event::LabelFile { .. } => "label_file",
             Event::Decision(_) => "decision",
             Event::Failure { .. } => "failure",
             Event::Root { .. } => "root",

@@ -76,6 +76,10 @@ pub enum EditError {
 }
 
 /// A value that is there, and may be `null`.
+#[expect(
+    clippy::option_option,
+    reason = "what is left out stays, and `null` takes away"
+)]
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     from: D,
 ) -> Result<Option<Option<T>>, D::Error> {
@@ -113,14 +117,15 @@ impl LabelEdit {
         match labels {
             Item::ArrayOfTables(tables) => {
                 let place = tables.iter().position(|table| self.is_about(table));
-                match place {
-                    Some(place) if self.remove => drop(tables.remove(place)),
-                    Some(place) => tables
-                        .get_mut(place)
-                        .into_iter()
-                        .for_each(|table| self.change(table)),
-                    None if self.remove => {}
-                    None => {
+                match (place, self.remove) {
+                    (Some(place), true) => drop(tables.remove(place)),
+                    (Some(place), false) => {
+                        if let Some(table) = tables.get_mut(place) {
+                            self.change(table);
+                        }
+                    }
+                    (None, true) => {}
+                    (None, false) => {
                         let mut table = Table::new();
                         self.change(&mut table);
                         tables.push(table);
@@ -130,19 +135,20 @@ impl LabelEdit {
             // As `labels = [{ name = "beach" }]`.
             Item::Value(Value::Array(tables)) => {
                 let is_it = |value: &Value| {
-                    value
-                        .as_inline_table()
-                        .is_some_and(|table| self.is_about(table))
+                    let table = value.as_inline_table();
+                    table.is_some_and(|table| self.is_about(table))
                 };
                 let place = tables.iter().position(is_it);
-                match place {
-                    Some(place) if self.remove => drop(tables.remove(place)),
-                    Some(place) => {
-                        let table = tables.get_mut(place).and_then(Value::as_inline_table_mut);
-                        table.into_iter().for_each(|table| self.change(table));
+                match (place, self.remove) {
+                    (Some(place), true) => drop(tables.remove(place)),
+                    (Some(place), false) => {
+                        let table = tables.get_mut(place);
+                        if let Some(table) = table.and_then(Value::as_inline_table_mut) {
+                            self.change(table);
+                        }
                     }
-                    None if self.remove => {}
-                    None => {
+                    (None, true) => {}
+                    (None, false) => {
                         let mut table = InlineTable::new();
                         self.change(&mut table);
                         tables.push(table);

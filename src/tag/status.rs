@@ -28,14 +28,26 @@ pub(super) struct Notes {
 }
 
 impl Notes {
-    /// Remembers, and logs once, what is wrong with files.
-    pub(super) fn replace_broken(&mut self, broken: BTreeMap<String, FileError>) {
+    /// Remembers, and logs once, what is wrong with files. Returns the sets for which that is something else than before, with what it
+    /// is now.
+    pub(super) fn replace_broken(
+        &mut self,
+        broken: BTreeMap<String, FileError>,
+    ) -> Vec<(String, Option<String>)> {
+        let mut changed = Vec::new();
         for (name, error) in &broken {
             if self.broken.get(name) != Some(error) {
                 warn!(file = %format_args!("{name}.toml"), %error, "label file is broken, its last good state stays in force");
+                changed.push((name.clone(), Some(error.to_string())));
             }
         }
+        let mended = self
+            .broken
+            .keys()
+            .filter(|name| !broken.contains_key(*name));
+        changed.extend(mended.map(|name| (name.clone(), None)));
         self.broken = broken;
+        changed
     }
 
     /// The file is right again, or gone.

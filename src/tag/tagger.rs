@@ -33,7 +33,7 @@ use super::status::SetStatus;
 use crate::embed::Embedder;
 use crate::index::Vectors;
 use crate::store::{
-    AppliedSet, ContentHash, Decision, ImageId, ImageTags, LabelName, LabelRef, SetApplied,
+    AppliedSet, ContentHash, Decision, Event, ImageId, ImageTags, LabelName, LabelRef, SetApplied,
     SetName, Store, Verdict,
 };
 
@@ -210,7 +210,13 @@ impl Tagger {
             known.insert(name.as_str(), of_set);
         }
         let plan = plan(files, &known);
-        self.state.notes().replace_broken(plan.broken);
+        let changed = self.state.notes().replace_broken(plan.broken);
+        for (set, error) in changed {
+            self.state
+                .store
+                .feed()
+                .tell(Event::LabelFile { set, error });
+        }
         apply(&self.state, plan.actions, &stored)
     }
 

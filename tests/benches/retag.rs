@@ -160,7 +160,7 @@ fn time_scores(
     tagger.preview(&other, &file(threshold), None)?;
     let preview_s = started.elapsed().as_secs_f64();
     let started = Instant::now();
-    let applied = tagger.put(&other, &file(threshold), None)?;
+    let applied = tagger.put(&other, &file(threshold))?;
     let apply_s = started.elapsed().as_secs_f64();
     tagger.delete(&other)?;
     let (scoring, examples) = scores;

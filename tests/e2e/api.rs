@@ -289,16 +289,34 @@ fn pages_of_others_are_kept_out() {
 }
 
 #[test]
-fn the_page_is_there() {
+fn every_view_is_the_page_and_its_files_are_kept() {
     let lab = Lab::new();
     let daemon = lab.serve();
-    for (address, text) in [
-        ("/", "<title>pixdex"),
-        ("/app.js", "\"use strict\""),
-        ("/style.css", "color-scheme"),
+    let page = String::from_utf8(daemon.bytes("GET", "/", &[], "").1).unwrap();
+    assert!(page.contains("<title>pixdex") && !page.contains("{ui}"));
+    for view in [
+        "/labels",
+        "/labels/a%2Fb",
+        "/review/a/b",
+        "/duplicates",
+        "/map",
+        "/library",
+        "/image/x?q=y",
     ] {
-        let (status, body) = daemon.bytes("GET", address, &[], "");
-        assert_eq!(status, 200);
-        assert!(String::from_utf8(body).unwrap().contains(text), "{address}");
+        assert_eq!(
+            daemon.bytes("GET", view, &[], "").1,
+            page.as_bytes(),
+            "{view}"
+        );
     }
+    let files = page.split('"').filter(|text| text.starts_with("/ui/"));
+    for file in files {
+        let response = daemon.respond("GET", file, &[], "");
+        assert_eq!(response.status(), 200, "{file}");
+        let cache = response.headers()["cache-control"].to_str().unwrap();
+        assert!(cache.contains("immutable"), "{file}: {cache}");
+    }
+    let other = daemon.page_file("main.js").replace("/ui/", "/ui/0");
+    let (status, answer) = daemon.get(&other);
+    assert_eq!((status, &answer["code"]), (404, &json!("unknown_file")));
 }

@@ -15,7 +15,7 @@ type Names<'a> = [(&'a str, &'a str)];
 struct Request<'a> {
     method: &'a str,
     path: String,
-    body: Option<(&'a str, String)>,
+    body: Option<(&'a str, Vec<u8>)>,
 }
 
 fn with(text: &str, names: &Names<'_>) -> String {
@@ -60,7 +60,7 @@ fn example<'a>(
                 .filter(|(name, _)| !name.starts_with('{'))
                 .copied()
                 .collect();
-            (media_type.as_str(), with(&text, &names))
+            (media_type.as_str(), with(&text, &names).into_bytes())
         });
     let path = if query.is_empty() {
         path
@@ -81,7 +81,7 @@ fn ask(daemon: &Daemon, request: &Request<'_>) -> ureq::http::Response<ureq::Bod
     if let Some(media_type) = media_type {
         built = built.header("content-type", media_type);
     }
-    let body = body.unwrap_or_default().into_bytes();
+    let body = body.unwrap_or_default();
     let agent = ureq::Agent::new_with_config(config.build());
     agent.run(built.body(body).unwrap()).unwrap()
 }
@@ -122,23 +122,33 @@ fn every_example_is_answered_as_its_schema_says() {
     fs::remove_dir_all(gone.parent().unwrap()).unwrap();
     daemon.wait_for_images(1);
     let folder = gone.parent().unwrap().display().to_string();
+    let file = daemon.page_file("main.js").split_off("/ui/".len());
     let names = [
         ("{image}", id),
         ("IMAGE_ID", id),
         ("{set}", "places"),
         ("{label}", "beach"),
         ("{token}", "laptop"),
+        ("{search}", "sand"),
+        ("{version}/{file}", &file),
         ("pixdex_secret", &token),
         ("/home/anna/Pictures/old", &folder),
     ];
+    let search = daemon.send("PUT", "/api/v1/searches/sand", &[], r#"{"q": "tag:beach"}"#);
+    assert_eq!(search.0, 200);
+    let picture = fs::read(lab.photo("a.png")).unwrap();
     let document = document(&daemon);
     let mut seen = 0;
     // What is deleted is made before, and looked at before that.
-    for turn in ["get", "post", "put", "delete"] {
+    for turn in ["get", "post", "put", "patch", "delete"] {
         for (path, method, operation) in
             operations(&document).filter(|(_, method, _)| *method == turn)
         {
-            let request = example(path, method, operation, &names);
+            let mut request = example(path, method, operation, &names);
+            // Pictures are no examples that a document can show.
+            if let (true, Some((_, body))) = (path.ends_with("/uploads"), &mut request.body) {
+                body.clone_from(&picture);
+            }
             let asked = format!("{method} {}", request.path);
             let mut response = ask(&daemon, &request);
             let status = response.status().as_u16().to_string();

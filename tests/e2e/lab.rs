@@ -363,6 +363,14 @@ impl Daemon {
         )
     }
 
+    /// The address of a script or a style of the page.
+    pub(crate) fn page_file(&self, name: &str) -> String {
+        let page = String::from_utf8(self.bytes("GET", "/", &[], "").1).unwrap();
+        let addresses = page.split('"').filter(|text| text.starts_with("/ui/"));
+        let mut files = addresses.filter(|address| address.ends_with(&format!("/{name}")));
+        files.next().unwrap().to_owned()
+    }
+
     /// The answer with its headers.
     pub(crate) fn respond(
         &self,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::{env, iter};
+use std::{env, fs, iter};
 
 use crate::lab::Lab;
 
@@ -103,6 +103,8 @@ fn every_request_that_is_shown_is_answered() {
     lab.write_labels("beach", "[[labels]]\nname = 'beach'\n");
     let daemon = lab.serve();
     daemon.wait_for_images(1);
+    // Beside the label files, from where they are typed.
+    fs::copy(lab.photo("a.png"), lab.labels().join("photo.jpg")).unwrap();
     let id = daemon.images()[0]["id"].as_str().unwrap().to_owned();
     let help = lab.run(&["serve", "--help"]).stdout;
     let help = String::from_utf8(help).unwrap();

@@ -8,6 +8,7 @@ pixdex itself.
 """
 
 import json
+import re
 import shutil
 import sys
 import threading
@@ -40,19 +41,19 @@ ATTACKS = {
         events.onopen = () => done("it listens");
         events.onerror = () => { events.close(); done(null); };
     })""",
-    "runs an answer as a script": """([target]) => new Promise((done) => {
+    "runs an answer as a script": """([target, id, file]) => new Promise((done) => {
         const script = document.createElement("script");
         script.onload = () => done("it ran");
         script.onerror = () => done(null);
-        script.src = `${target}/app.js`;
+        script.src = `${target}${file}main.js`;
         document.head.append(script);
     })""",
-    "takes its style": """([target]) => new Promise((done) => {
+    "takes its style": """([target, id, file]) => new Promise((done) => {
         const style = document.createElement("link");
         style.rel = "stylesheet";
         style.onload = () => done("it has it");
         style.onerror = () => done(null);
-        style.href = `${target}/style.css`;
+        style.href = `${target}${file}base.css`;
         document.head.append(style);
     })""",
     "puts a label set": """([target]) => fetch(`${target}/api/v1/label-sets/evil`, { method: "PUT", body: "[[labels]]\\nname = 'evil'" })
@@ -102,9 +103,11 @@ def ask(target: str, path: str):
 
 
 def from_elsewhere(page: Page, evil: str, target: str, image: str):
+    with urllib.request.urlopen(target) as answer:
+        file = re.search(r"/ui/\w+/", answer.read().decode())[0]
     page.goto(evil)
     for name, attack in ATTACKS.items():
-        got = page.evaluate(attack, [target, image])
+        got = page.evaluate(attack, [target, image, file])
         assert got is None, f"a page elsewhere {name}: {got}"
     page.evaluate(BLIND, [target, image])
     page.evaluate(FRAME, target)
@@ -134,9 +137,8 @@ def by_a_name_of_a_picture(page: Page, target: str, pictures: Path):
         assert time.monotonic() < deadline, "the picture is not found"
         time.sleep(0.1)
     page.goto(target)
-    page.wait_for_function("() => document.body.innerText.includes('onerror=window')")
-    page.locator("figure button").first.click()
-    page.wait_for_selector("dialog[open]")
+    page.locator(".tile a[href] img[alt^='<img']").click()
+    page.wait_for_selector("dialog[open] .facts h2")
     assert page.evaluate("window.pwned") is None, "a picture's name is run as a script"
     page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=y onerror=\"window.pwned=1\">')")
     page.wait_for_load_state("networkidle")

@@ -16,14 +16,13 @@ let values = null;
 let offered = [];
 let active = -1;
 let openChip = null;
-const pictures = new Map();
 
 const box = () => byId("query");
 const isHeld = () => document.activeElement === box();
 
 // What the address says, taken apart; not while somebody types.
-export async function show(q) {
-  if (q === shownQuery || (isHeld() && q === whole())) { shownQuery = q; return; }
+export async function show(q, isDone = false) {
+  if (!isDone && (q === shownQuery || (isHeld() && q === whole()))) { shownQuery = q; return; }
   shownQuery = q;
   try {
     const answer = await askLast("parse", `parse?${params({ q })}`);
@@ -54,7 +53,7 @@ function commit(isTyping) {
   const isNew = state.view !== "pictures" || !isTyping || !history.state?.isTyped;
   go({ view: "pictures", q, order: state.order }, { replace: isTyping && !isNew });
   if (isTyping) history.replaceState({ ...history.state, isTyped: true }, "");
-  else show(q);
+  else show(q, true);
 }
 
 // A part more, or another in its place.
@@ -80,11 +79,22 @@ export async function bring(file) {
   try {
     const small = await shrink(file).catch(() => file);
     const { id } = await ask("uploads", { blob: small });
-    pictures.set(id, URL.createObjectURL(small));
+    sessionStorage.setItem(`brought ${id}`, await asAddress(small));
     addLike(id, 1);
   } catch (error) {
     fail(error);
   }
+}
+
+// What was brought is shown after a reload too.
+const brought = (id) => sessionStorage.getItem(`brought ${id}`);
+
+function asAddress(blob) {
+  return new Promise((done, failed) => {
+    const reader = new FileReader();
+    Object.assign(reader, { onload: () => done(reader.result), onerror: () => failed(reader.error) });
+    reader.readAsDataURL(blob);
+  });
 }
 
 async function shrink(file) {
@@ -123,7 +133,7 @@ function chip(part, at) {
   return html`<span class="chip ${part.kind} ${signs(part) ? "not" : ""}">
     <button type="button" class="face" aria-expanded=${isWeighted ? isOpen : nothing} title=${name}
       @click=${() => { openChip = isOpen ? null : at; draw(); }}>
-      ${part.kind === "image" ? html`${signs(part)}<img alt=${t("likePicture")} src=${pictures.get(part.values[0]) ?? `/api/v1/images/${part.values[0]}/thumbnail?size=160`}>`
+      ${part.kind === "image" ? html`${signs(part)}<img alt=${t("likePicture")} src=${brought(part.values[0]) ?? `/api/v1/images/${part.values[0]}/thumbnail?size=160`}>`
         : html`<bdi>${shown(part)}</bdi>`}
       ${isWeighted && Math.abs(part.weight) !== 1 ? html`<small>${number(part.weight)}</small>` : nothing}</button>
     <button type="button" class="drop" aria-label=${t("removePart", name)} @click=${() => change(part, null)}>×</button>

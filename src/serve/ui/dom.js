@@ -14,7 +14,6 @@ export const byId = (id) => document.getElementById(id);
 
 // The last part of a path, of either system's kind; a backslash is a letter of names where paths have slashes.
 export const fileName = (path) => path.split(path.includes("/") ? "/" : "\\").pop();
-export const folderOf = (path) => path.slice(0, path.length - fileName(path).length - 1);
 
 // Of a video the frame that fits best, or that stands for it.
 export function thumbnail(item, size) {

@@ -27,7 +27,9 @@ async function checkFile() {
     if (draft.tag !== tag && draft.isChanged) { isOlder = true; draft.tag = tag; }
     look();
   } catch (error) {
-    if (!isAborted(error)) fail(error);
+    if (error.status === 404) Object.assign(draft ?? {}, { saved: "", tag: null });
+    else if (!isAborted(error)) fail(error);
+    draw();
   }
 }
 

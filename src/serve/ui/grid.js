@@ -54,7 +54,7 @@ export class Grid {
   }
 
   resize() {
-    if (!this.placement || this.placement.width === this.root.clientWidth) return;
+    if (!this.placement || [0, this.placement.width].includes(this.root.clientWidth)) return;
     const anchor = this.anchor();
     this.placement = null;
     this.drawNow();
@@ -69,7 +69,7 @@ export class Grid {
   }
 
   drawNow() {
-    if (!this.list?.isLoaded || this.list.error || !this.root.isConnected) return;
+    if (!this.list?.isLoaded || this.list.error || !this.root.clientWidth) return;
     this.placement ??= new Placement(this.list, this.root.clientWidth, this.rowHeight);
     const grown = this.placement.update(scrollY - this.start - innerHeight);
     this.root.style.height = `${this.placement.height}px`;

@@ -25,7 +25,7 @@ class Section {
   }
 }
 
-export class List {
+class List {
   constructor(q, order) {
     Object.assign(this, { q, order, sections: [], total: 0, facets: null, fits: undefined, isRanked: false, error: null, isLoaded: false });
     this.ready = this.load();

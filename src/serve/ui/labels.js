@@ -13,7 +13,7 @@ let sets = null;
 let tags = [];
 
 export function start() {
-  on("label_set decision missed", () => { if (root && !shown.set) load(); });
+  on("label_set label_file decision missed", () => { if (root && !shown.set) load(); });
   editor.start();
 }
 
@@ -49,7 +49,7 @@ function draw() {
   };
   render(html`<section class="sets"><h1>${t("views").labels}</h1><p>${t("labelsHelp")}</p>
     ${sets ? html`<ul class="cards">${Object.entries(sets).map(card)}</ul>` : html`<p role="status">${t("looking")}</p>`}
-    <form class="buttons" @submit=${add}><input name="name" required maxlength="100" pattern="[^/\\\\.][^/\\\\]*" aria-label=${t("setName")} placeholder=${t("setName")}>
+    <form class="buttons" @submit=${add}><input name="name" required maxlength="100" pattern="[^.\\/][^\\/]*" aria-label=${t("setName")} placeholder=${t("setName")}>
       <button>+ ${t("newSet")}</button></form></section>`, root);
 }
 

@@ -16,7 +16,7 @@ let redrawBar = () => {};
 export function start(bar) {
   redrawBar = bar;
   on("progress", progressed);
-  on("root failure model label_set missed here", refresh);
+  on("root failure model label_set label_file missed here", refresh);
   on("away", redrawBar);
   refresh();
 }

@@ -2,7 +2,7 @@
 // connections, so that six tabs with a stream each would wait for each other.
 import { onUnreachable } from "./api.js";
 
-const EVENTS = ["image", "image_gone", "tag", "label_set", "decision", "failure", "root", "progress", "model", "missed"];
+const EVENTS = ["image", "image_gone", "tag", "label_set", "label_file", "decision", "failure", "root", "progress", "model", "missed"];
 const RETRY_MS = [1000, 2000, 5000];
 const listeners = new Map();
 const channel = new BroadcastChannel("pixdex");

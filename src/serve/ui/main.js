@@ -64,6 +64,7 @@ function takePictures() {
 
 document.documentElement.lang = language;
 document.querySelector(".skip").textContent = t("skip");
+document.querySelector("#middle h1").textContent = t("views").pictures;
 byId("grid").ariaLabel = t("views").pictures;
 byId("rail").ariaLabel = t("filters");
 byId("views").ariaLabel = t("viewsTitle");

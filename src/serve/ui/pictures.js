@@ -20,6 +20,8 @@ let waiting = 0;
 let isStale = false;
 let suggestions = null;
 let isRailOpen = false;
+// The list whose place in the window was restored.
+let placed = null;
 
 export const shownList = () => list;
 export const shownGrid = () => grid;
@@ -28,7 +30,7 @@ export function start() {
   grid = new Grid(byId("grid"), { onOpen: open });
   images.onChange((changed, id) => {
     if (id) grid.refresh(id);
-    if (changed === list) arrived();
+    if (changed && changed === list) arrived();
   });
   selection.onSelect(draw);
   on("image image_gone", (event) => { waiting += event.event === "image" ? 1 : 0; if (event.event === "image_gone") images.patch(event.image, { isGone: true }); draw(); });
@@ -39,7 +41,7 @@ export function start() {
 }
 
 const rememberPlace = beforePaint(() => {
-  if (now().view === "pictures") remember({ scroll: Math.round(scrollY), focused: grid.focused });
+  if (now().view === "pictures" && placed === list) remember({ scroll: Math.round(scrollY), focused: grid.focused });
 });
 
 export function open(at) {
@@ -68,7 +70,6 @@ export function show({ q, order }, before, how) {
 }
 
 // The start of the list, or more of it, is there.
-let placed = null;
 function arrived() {
   if (!list.isLoaded) return;
   grid.show(list);
@@ -118,6 +119,8 @@ export const draw = beforePaint(() => {
   render(scrubber(grid, list), byId("aside"));
   render(head(), byId("head"));
   byId("list").hidden = Boolean(isLoaded && (list.error || !list.count));
+  // It may have been hidden until now.
+  grid.draw();
 });
 
 function head() {

@@ -1,7 +1,7 @@
 // Where the pictures of a list lie: the rows of each section as far as they are known, and room for the rest.
 import { estimated, GAP, rows } from "./layout.js";
 
-export const HEADING = 44;
+const HEADING = 44;
 
 export class Placement {
   constructor(list, width, rowHeight) {

@@ -14,7 +14,10 @@ let shown = null;
 let told = null;
 let queue = [];
 let wrong = new Set();
+// Those that were seen, also without an answer: they are not asked for again at once.
+let answered = new Set();
 let isAsked = false;
+let isWanted = false;
 
 const isSheet = () => localStorage.getItem("review") === "sheet";
 
@@ -26,7 +29,7 @@ export function show(state, into) {
   root = into;
   const isSame = shown?.set === state.set && shown?.label === state.label;
   shown = state;
-  if (!isSame) { told = null; queue = []; wrong = new Set(); }
+  if (!isSame) { told = null; queue = []; wrong = new Set(); answered = new Set(); }
   draw();
   return load();
 }
@@ -35,18 +38,21 @@ export const leave = () => { root = null; };
 
 // More to decide about; what is in view stays where it is.
 async function load() {
+  isWanted = true;
   if (isAsked || !root) return;
   isAsked = true;
+  isWanted = false;
   try {
     const { set, label } = shown;
     told = await ask(`label-sets/${part(set)}/labels/${part(label)}/review?limit=${QUEUE}`);
-    const known = new Set(queue.map((near) => near.id));
+    const known = new Set([...answered, ...queue.map((near) => near.id)]);
     queue = [...queue, ...told.queue.filter((near) => !known.has(near.id))];
     draw();
   } catch (error) {
     fail(error);
   }
   isAsked = false;
+  if (isWanted) load();
 }
 
 const tag = () => ({ set: shown.set, label: shown.label });
@@ -55,14 +61,14 @@ function next(count = 1) {
   queue = queue.slice(count);
   wrong = new Set();
   draw();
-  load();
 }
 
 function answer(decision) {
   const [picture] = queue;
   if (!picture) return;
-  if (decision) decide({ id: picture.id, tags: [] }, tag(), decision).catch(fail);
+  answered.add(picture.id);
   next();
+  if (decision) decide({ id: picture.id, tags: [] }, tag(), decision).then(load, fail);
 }
 
 // Those that were marked are wrong, all the others right.
@@ -74,8 +80,10 @@ async function answerSheet() {
   try {
     await say("confirmed", confirmed);
     await say("rejected", rejected);
+    sheet.forEach((id) => answered.add(id));
     next(sheet.length);
-    toast(t("sheetDone", confirmed.length, rejected.length), { undo: async () => { await say(null, sheet); queue = [...told.queue.filter((near) => sheet.includes(near.id)), ...queue]; await load(); } });
+    load();
+    toast(t("sheetDone", confirmed.length, rejected.length), { undo: async () => { await say(null, sheet); sheet.forEach((id) => answered.delete(id)); await load(); } });
   } catch (error) {
     fail(error);
   }

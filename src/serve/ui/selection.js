@@ -1,6 +1,4 @@
 // Pictures that are selected, to be decided about together: one by one, from one to another, or all that a search finds.
-import { now } from "./address.js";
-
 const listeners = new Set();
 const ids = new Set();
 let last = null;
@@ -44,5 +42,3 @@ export function clear() {
 export function named() {
   return whole ? { search: { q: whole.q, limit: 1000 }, isWhole: true } : { images: [...ids] };
 }
-
-export const listOf = () => whole ?? last?.list ?? now();

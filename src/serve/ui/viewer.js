@@ -19,6 +19,7 @@ let isAdding = false;
 let atHand = 0;
 let zoom = null;
 let wanted = null;
+let problem = null;
 
 const dialog = () => byId("viewer");
 const hasFacts = () => localStorage.getItem("facts") !== "no";
@@ -26,17 +27,19 @@ const hasFacts = () => localStorage.getItem("facts") !== "no";
 export function start() {
   dialog().addEventListener("cancel", (event) => { event.preventDefault(); close(); });
   dialog().addEventListener("click", (event) => { if (event.target === dialog()) close(); });
-  images.onChange((list, id) => { if (item && id === item.id) reload(); else if (list === shownList()) draw(); });
+  images.onChange((list, id) => { if (item && id === item.id) reload(); else if (list && list === shownList()) draw(); });
 }
 
 export function hide() {
   if (!dialog().open) return;
+  const grid = shownGrid();
+  const { focused } = grid;
   dialog().close();
   item = null;
   wanted = null;
   zoom?.stop();
-  const grid = shownGrid();
-  if (now().view === "pictures") grid.focus(grid.focused);
+  // Not the picture that it was opened from, but the last one.
+  if (now().view === "pictures") grid.focus(focused);
 }
 
 function close() {
@@ -52,6 +55,7 @@ export async function show({ image, q, order }) {
   const list = shownList() ?? images.list(q, order);
   const place = list.placeOf(image);
   item = list.at(place) ?? null;
+  problem = null;
   scores = null;
   alike = null;
   isAdding = false;
@@ -82,8 +86,8 @@ async function reload() {
     draw();
   } catch (error) {
     if (isAborted(error) || id !== wanted) return;
-    if (!item) render(html`<p class="wrong" role="alert">${error.message}</p><button type="button" @click=${close}>${t("close")}</button>`, dialog());
-    else fail(error);
+    if (item) fail(error);
+    else { problem = error; draw(); }
   }
 }
 
@@ -111,7 +115,7 @@ export function draw() {
   document.title = item ? `${fileName(item.path)} – pixdex` : "pixdex";
   render(html`
     <div class="stage">
-      <div class="picture">${item ? picture() : nothing}</div>
+      <div class="picture">${item ? picture() : problem ? html`<p role="alert">${problem.message}</p>` : nothing}</div>
       <div class="controls">
         <button type="button" class="icon" aria-label=${t("close")} @click=${close}>×</button>
         <span class="place" role="status">${place >= 0 ? t("placeOf", number(place + 1), number(list.count)) : ""}</span>
@@ -178,7 +182,16 @@ function facts() {
     <section><h3>${t("facts")}</h3><dl>${known().map(([name, value]) => html`<dt>${name}</dt><dd><bdi>${value}</bdi></dd>`)}</dl></section>
     <section><h3>${t("files", item.paths.length)}</h3><ul class="paths">${item.paths.map(path)}</ul></section>
     ${item.latitude == null ? nothing : html`<section><h3>${t("place")}</h3>${place()}</section>`}
-    ${alike?.length ? html`<section><h3>${t("similar")}</h3><div class="strip">${alike.map((other) => html`<a href=${href({ ...now(), image: other.id })}><img loading="lazy" alt=${fileName(other.path)} src=${thumbnail(other, 160)}></a>`)}</div></section>` : nothing}`;
+    ${strip(t("views").duplicates, (alike ?? []).filter(isDuplicate))}${strip(t("similar"), (alike ?? []).filter((other) => !isDuplicate(other)))}`;
+}
+
+// As the view of duplicates has it.
+const isDuplicate = (other) => other.score >= 0.97;
+
+function strip(title, others) {
+  if (!others.length) return nothing;
+  const link = (other) => html`<a href=${href({ ...now(), image: other.id })}><img loading="lazy" alt=${fileName(other.path)} src=${thumbnail(other, 160)}></a>`;
+  return html`<section><h3>${title}</h3><div class="strip">${others.map(link)}</div></section>`;
 }
 
 function label(tag, at) {

@@ -35,7 +35,8 @@ class Monkey:
         self.page, self.address, self.random = page, address, random.Random(seed)
         self.wrong: list[str] = []
         self.writes: list[tuple] = []
-        self.means_to_write = False
+        # Decisions that it meant, of which nothing came yet.
+        self.meant = 0
         self.done = 0
         page.on("pageerror", lambda error: self.wrong.append(f"uncaught: {error}"))
         page.on("console", self.note)
@@ -51,7 +52,8 @@ class Monkey:
         is_asking = re.search(r"/(preview|edit|search|uploads)(\?|$)", request.url)
         if request.method == "GET" or is_asking:
             return
-        if not self.means_to_write:
+        self.meant -= 1
+        if self.meant < 0:
             self.wrong.append(f"wrote without being told to: {request.method} {request.url}")
         found = re.search(r"/images/(\w+)/decisions/([^/]+)/([^/?]+)", request.url)
         if found and response.ok:
@@ -59,14 +61,13 @@ class Monkey:
             self.writes.append((found.groups(), decision))
 
     def ask(self, path: str, method="GET", body=None):
-        request = urllib.request.Request(f"{self.address}/api/v1/{path}", body, method=method)
+        request = urllib.request.Request(f"{self.address}/api/v1/{path}", body, {"content-type": "application/json"}, method=method)
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
 
     def step(self):
         actions = [self.key, self.key, self.click, self.click, self.scroll, self.type, self.go, self.decide, self.disturb]
         action = self.random.choice(actions)
-        self.means_to_write = action in (self.decide,)
         self.last = action.__name__
         try:
             action()
@@ -75,8 +76,6 @@ class Monkey:
             if not re.search(r"Timeout|detached|not visible|closed|intercepts|outside", str(error)):
                 raise
         self.done += 1
-        if self.means_to_write:
-            self.page.wait_for_load_state("networkidle")
 
     def key(self):
         # On a button Enter and Space press it.
@@ -88,7 +87,7 @@ class Monkey:
         count = self.page.evaluate(f"({SHOWS}).length")
         if count:
             at = self.random.randrange(count)
-            self.page.evaluate(f"({SHOWS})[{at}]?.click()")
+            self.page.evaluate(f"({SHOWS})[{at}]?.dispatchEvent(new MouseEvent('click', {{ bubbles: true, cancelable: true }}))")
 
     def scroll(self):
         self.page.mouse.wheel(0, self.random.choice([-3000, -400, 300, 900, 5000]))
@@ -108,6 +107,7 @@ class Monkey:
     def decide(self):
         if self.page.locator("#viewer .labels .says").first.is_visible():
             self.page.evaluate("document.activeElement?.closest('button, input') && document.querySelector('#viewer').focus()")
+            self.meant += 1
             self.page.keyboard.press(self.random.choice("ynu"))
 
     # Somebody else changes something.
@@ -121,26 +121,31 @@ class Monkey:
             self.ask(address, "DELETE")
             self.writes.append(((image, "things", "umbrella"), None))
 
-    # The list that is shown is that of the address, unless it says that something changed meanwhile.
+    # The list that is shown is that of the address, soon after that changed.
     def check_list(self):
+        deadline = time.monotonic() + 5
+        while wrong := self.differing():
+            if time.monotonic() > deadline:
+                self.wrong.append(wrong)
+                return
+            self.page.wait_for_timeout(100)
+
+    def differing(self) -> str | None:
         parts = urlsplit(self.page.url)
-        if parts.path != "/" or self.page.locator("#viewer").is_visible():
-            return
         wanted = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        self.page.wait_for_load_state("networkidle")
-        if self.page.url != parts.geturl() or self.page.locator(".pill, .wrong[role=alert], .empty").count():
-            return
-        shown = self.page.eval_on_selector_all(".tile", "tiles => tiles.map(tile => [tile.at, tile.item.id])")
         q, order = wanted.get("q", ""), wanted.get("order", "-taken")
-        is_ranked = any(part["kind"] != "filter" for part in self.ask("parse?" + urlencode({"q": q}))["parts"])
+        parsed = self.ask("parse?" + urlencode({"q": q}))
+        # Decisions may have moved what tags filter, which the page says and leaves to its reader.
+        if parts.path != "/" or self.page.locator("#viewer").is_visible() or "error" in parsed or "tag:" in q:
+            return None
+        is_ranked = any(part["kind"] != "filter" for part in parsed["parts"])
         query = {"q": q, "limit": 1000} | ({} if is_ranked else {"order": order})
         found = [item["id"] for item in self.ask(f"{'search' if is_ranked else 'images'}?{urlencode(query)}")["items"]]
+        shown = self.page.eval_on_selector_all(".tile", "tiles => tiles.map(tile => [tile.at, tile.item.id])")
         for at, id in shown:
-            if at >= len(found) or found[at] != id:
-                # Decisions under it may have moved what tags filter.
-                if "tag:" not in q:
-                    self.wrong.append(f"at {at} of {self.page.url} stands {id[:8]}, not {found[at][:8] if at < len(found) else 'nothing'}")
-                return
+            if found[at : at + 1] != [id]:
+                return f"at {at} of {self.page.url} stands {id[:8]}"
+        return None
 
     def check_writes(self):
         last = {}

@@ -161,6 +161,12 @@ def test_places_lead_to_their_pictures(demo, open_page):
     count = page.locator(".strip small").first.inner_text()
     page.locator(".strip a").first.click()
     expect(page.locator(".tools .summary")).to_contain_text(f"{count} picture")
+    # A cell of the drawing is a link as any other: the page is not loaded anew.
+    page.go_back()
+    page.evaluate("window.isSame = true")
+    page.locator(".world a").first.dispatch_event("click")
+    expect(page.locator(".tools .summary")).to_contain_text("picture")
+    assert page.evaluate("window.isSame")
 
 
 @pytest.mark.parametrize("language, words", [("de-DE", ["Bilder", "Begriffe", "Karte"]), ("en-GB", ["pictures", "Labels", "Map"])])

@@ -53,14 +53,15 @@ function changed(how) {
 history.scrollRestoration = "manual";
 addEventListener("popstate", () => changed("back"));
 
-// Links of the page stay on the page.
+// Links of the page stay on the page; those of drawings, as on the map, know less of themselves than others.
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a[href]");
-  const isOwn = link && link.origin === location.origin && !link.target && !link.hasAttribute("download");
   const isPlain = !event.defaultPrevented && event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
-  if (!isOwn || !isPlain || link.getAttribute("href").startsWith("#") || link.pathname.startsWith("/api") || link.pathname === "/login") return;
+  if (!link || !isPlain || link.hasAttribute("target") || link.getAttribute("href").startsWith("#")) return;
+  const { origin, pathname, search } = new URL(link.getAttribute("href"), location.href);
+  if (origin !== location.origin || pathname.startsWith("/api") || pathname === "/login") return;
   event.preventDefault();
-  const wanted = link.pathname + link.search;
+  const wanted = pathname + search;
   if (wanted === location.pathname + location.search) return;
   history.pushState({ depth: (history.state?.depth ?? 0) + 1 }, "", wanted);
   changed("go");

@@ -48,11 +48,16 @@ export async function show(name, into) {
   return draw();
 }
 
-export const leave = () => { draft = null; root = null; };
+// What was typed last is kept in the draft, and what would come of it nobody looks at any more.
+export function leave() {
+  [lookSoon, typed, settle].forEach((later) => later.cancel());
+  draft = root = dragged = null;
+}
 
 // What the draft would do, asked for once it rests.
 async function look() {
   const looked = draft;
+  if (!looked) return;
   draw();
   try {
     await looked.look();
@@ -66,6 +71,7 @@ async function look() {
 const lookSoon = afterPause(PAUSE_MS, look);
 
 async function change(edit) {
+  if (!draft) return;
   try {
     await draft.change(edit);
     lookSoon();
@@ -75,6 +81,13 @@ async function change(edit) {
   }
 }
 const changeLabel = (name, edit) => change({ labels: [{ name, ...edit }] });
+
+// Kept at once, and looked at when it rests.
+function write({ target }) {
+  draft.text = target.value;
+  draft.keep();
+  typed(target.value);
+}
 
 const typed = afterPause(PAUSE_MS, async (text) => {
   try {
@@ -97,7 +110,7 @@ function draw() {
       <tbody>${labels.map(row)}</tbody></table>
       <form class="buttons" @submit=${addLabel}><input name="name" required aria-label=${t("newLabel")} placeholder=${t("newLabel")}><button>+</button></form>
       <details ?open=${isText} @toggle=${(event) => { isText = event.target.open; }}><summary>${t("text")}</summary>
-        <textarea spellcheck="false" rows="24" aria-label=${t("text")} .value=${draft.text} @input=${(event) => typed(event.target.value)}></textarea></details></div>
+        <textarea spellcheck="false" rows="24" aria-label=${t("text")} .value=${draft.text} @input=${write}></textarea></details></div>
       <div class="closer">${draft.chosen ? closer(labels.find((label) => label.name === draft.chosen)) : nothing}</div></div></section>`, root);
 }
 

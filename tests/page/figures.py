@@ -126,7 +126,7 @@ def decided(page, daemon) -> float:
     until(page, "document.querySelectorAll('.tile.loaded').length > 4")
     page.locator(".tile a").first.click()
     for _ in range(10):
-        until(page, "document.querySelector('#viewer .labels .says')?.textContent.includes('kept')")
+        until(page, "document.querySelectorAll('#viewer .labels meter').length > 0")
         took.append(
             page.evaluate(
                 """() => new Promise((done) => { const start = performance.now(); const count = () => document.querySelectorAll(".toast, #viewer [aria-pressed=true]").length;
@@ -145,7 +145,7 @@ def decided(page, daemon) -> float:
 
 def dragged(page, daemon) -> dict:
     page.goto(f"{daemon.address}/labels/things")
-    until(page, "document.querySelectorAll('.near img').length > 4")
+    until(page, "document.querySelector('.editor .histogram') !== null")
     steps = page.evaluate(
         """async () => { const range = document.querySelector(".threshold input"); const took = [];
         for (let at = 1; at <= 100; at += 1) { const start = performance.now(); range.value = at / 100; range.dispatchEvent(new Event("input"));
@@ -174,14 +174,16 @@ def main():
         pixdex = str(Path(asked.pixdex).absolute())
         subprocess.run([pixdex, "index", folder / "pictures", "--data-dir", folder / "library", "--model", "bundled"], check=True)
         daemon = Daemon(pixdex, folder / "pictures", folder / "library")
-        daemon.wait_until_read(asked.images)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
-            page = browser.new_page(viewport={"width": 1366, "height": 850}, locale="en-US")
-            for name, figure in measure(page, daemon).items():
-                print(f"{name:70} {figure:10.3f}" if isinstance(figure, float) else f"{name:70} {figure:10}")
-            browser.close()
-        daemon.stop()
+        try:
+            daemon.wait_until_read(asked.images)
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
+                page = browser.new_page(viewport={"width": 1366, "height": 850}, locale="en-US")
+                for name, figure in measure(page, daemon).items():
+                    print(f"{name:70} {figure:10.3f}" if isinstance(figure, float) else f"{name:70} {figure:10}")
+                browser.close()
+        finally:
+            daemon.stop()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,6 @@
 import schemathesis
 
 
-@schemathesis.serializer("application/toml", "application/jsonl", "application/x-ndjson")
+@schemathesis.serializer("application/toml", "application/jsonl", "application/x-ndjson", "image/avif", "image/heic")
 def as_it_stands(ctx, value):
     return value.encode(errors="replace") if isinstance(value, str) else repr(value).encode()

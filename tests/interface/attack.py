@@ -78,6 +78,17 @@ BLIND = """([target, id]) => {
     }
 }"""
 
+# A text that came into the page would be refused wherever it could run.
+WAYS_IN = [
+    f"() => {{ try {{ {way} }} catch (error) {{ return error.name; }} }}"
+    for way in [
+        "document.body.insertAdjacentHTML('beforeend', '<img src=y onerror=\"window.pwned=1\">')",
+        "document.createElement('div').innerHTML = '<img src=y onerror=\"window.pwned=1\">'",
+        "document.body.append(Object.assign(document.createElement('script'), { text: 'window.pwned=1' }))",
+        "document.body.setAttribute('onclick', 'window.pwned=1'); document.body.click()",
+    ]
+]
+
 FRAME = """(target) => {
     const frame = Object.assign(document.createElement("iframe"), { src: target, name: "page" });
     document.body.append(frame);
@@ -141,7 +152,8 @@ def by_a_name_of_a_picture(page: Page, target: str, pictures: Path):
     page.locator(".tile a[href] img[alt^='<img']").click()
     page.wait_for_selector("dialog[open] .facts h2")
     assert page.evaluate("window.pwned") is None, "a picture's name is run as a script"
-    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=y onerror=\"window.pwned=1\">')")
+    for way in WAYS_IN:
+        assert page.evaluate(way) == "TypeError", f"the page takes a text for markup or script: {way}"
     page.wait_for_load_state("networkidle")
     assert page.evaluate("window.pwned") is None, "the page runs scripts that stand in it"
 

@@ -37,21 +37,14 @@ class Daemon:
 
     def start(self):
         arguments = [self.pixdex, "serve", self.pictures, "--data-dir", self.library, "--model", "bundled", "--listen", self.listen]
-        self.process = subprocess.Popen(
-            arguments,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PIXDEX_LOG": "info", "PIXDEX_INGEST__SETTLE_MS": "200"},
-        )
-        for line in self.process.stderr:
-            if found := re.search(r"127\.0\.0\.1:(\d+)", line):
-                self.listen = f"127.0.0.1:{found[1]}"
-                self.address = f"http://{self.listen}"
-                break
-        else:
-            raise AssertionError("the daemon ended before it listened")
-        # Whoever writes into a pipe that nobody reads waits.
-        os.set_blocking(self.process.stderr.fileno(), False)
+        # Into a file: whoever writes into a pipe that nobody reads waits.
+        log = self.library.with_name("log")
+        with open(log, "w") as into:
+            environment = os.environ | {"PIXDEX_LOG": "info", "PIXDEX_INGEST__SETTLE_MS": "200"}
+            self.process = subprocess.Popen(arguments, stderr=into, env=environment)
+        found = wait_for("an address", lambda: re.search(r"127\.0\.0\.1:(\d+)", log.read_text()))
+        self.listen = f"127.0.0.1:{found[1]}"
+        self.address = f"http://{self.listen}"
         wait_for("an answer", self.is_there)
 
     def is_there(self):

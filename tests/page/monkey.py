@@ -73,7 +73,7 @@ class Monkey:
             action()
         except Error as error:
             # What it wanted to click on went meanwhile.
-            if not re.search(r"Timeout|detached|not visible|closed|intercepts|outside|context was destroyed", str(error)):
+            if not re.search(r"Timeout|detached|not visible|closed|intercepts|outside|context was destroyed|interrupted|ERR_ABORTED", str(error)):
                 raise
         self.done += 1
 

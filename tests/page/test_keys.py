@@ -43,6 +43,7 @@ def test_arrows_go_from_picture_to_picture(demo, open_page):
 @pytest.mark.parametrize("key, place", [("l", "/labels"), ("d", "/duplicates"), ("m", "/map"), ("i", "/library")])
 def test_views_are_two_keys_away(demo, open_page, key, place):
     page = open_page(demo.address)
+    expect(page.locator(".tile").first).to_be_visible()
     page.keyboard.press("g")
     page.keyboard.press(key)
     expect(page).to_have_url(re.compile(f"{place}$"))
@@ -53,6 +54,7 @@ def test_views_are_two_keys_away(demo, open_page, key, place):
 
 def test_keys_are_told(demo, open_page):
     page = open_page(demo.address)
+    expect(page.locator(".tile").first).to_be_visible()
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keys")).to_contain_text("add a label")
     page.keyboard.press("Escape")

@@ -4,8 +4,7 @@ use super::error::ApiError;
 use super::params::Known;
 use super::request::Request;
 use super::search::{PART, answered};
-use crate::search;
-use crate::search::SearchError;
+use crate::search::{self, SearchError};
 use crate::store::{Order, SavedSearch};
 use crate::wire::{Answer, BadSearch, SaveSearch, SavedSearches, SearchRemoved};
 
@@ -19,8 +18,7 @@ pub(super) fn list(Request { api, .. }: &Request) -> Result<SavedSearches> {
 
 /// Keeps a search that can be read.
 pub(super) fn put(request: &Request) -> Result<SavedSearch> {
-    let bad = |error| ApiError::bad_request("bad_search", format!("the body is wrong: {error}"));
-    let SaveSearch { q, order } = serde_json::from_slice(&request.body).map_err(bad)?;
+    let SaveSearch { q, order } = request.json("bad_search")?;
     search::parse(&q).map_err(SearchError::from)?;
     read_order(order.as_deref())?;
     let store = &request.api.library.store;

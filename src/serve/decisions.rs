@@ -1,8 +1,5 @@
 //! Decisions over HTTP: on one image, on a selection, listed and imported.
 
-use serde::Deserialize;
-use warp::hyper::body::Bytes;
-
 use super::Api;
 use super::error::ApiError;
 use super::paging::{PAGE, Page, page};
@@ -68,7 +65,7 @@ fn about(request: &Request) -> Result<(Vec<ContentHash>, LabelRef)> {
 
 /// Decides about one image.
 pub(super) fn put(request: &Request) -> Result<Decided> {
-    let DecideOne { decision } = parse(&request.body)?;
+    let DecideOne { decision } = request.json("bad_decision")?;
     let (images, label) = about(request)?;
     decide(&request.api, &label, Some(decision), images)
 }
@@ -80,16 +77,17 @@ pub(super) fn delete(request: &Request) -> Result<Decided> {
 }
 
 /// Decides about several images.
-pub(super) fn post(Request { api, body, .. }: &Request) -> Result<Decided> {
+pub(super) fn post(request: &Request) -> Result<Decided> {
+    let api = &request.api;
     let DecideMany {
         set,
         label,
         decision,
         mut images,
         search,
-    } = parse(body)?;
-    if let Some(request) = search {
-        images.extend(found(api, request)?);
+    } = request.json("bad_decision")?;
+    if let Some(search) = search {
+        images.extend(found(api, search)?);
     }
     decide(api, &LabelRef { set, label }, decision, images)
 }
@@ -124,9 +122,4 @@ pub(super) fn import(Request { api, body, .. }: &Request) -> Result<Decided> {
         images: decisions.len(),
         changed: api.library.tagger.decide(&decisions)?,
     })
-}
-
-fn parse<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T> {
-    let bad = |error| ApiError::bad_request("bad_decision", format!("the body is wrong: {error}"));
-    serde_json::from_slice(body).map_err(bad)
 }

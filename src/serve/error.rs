@@ -11,7 +11,7 @@ use super::guard::Refused;
 use crate::pictures::PictureError;
 use crate::search::SearchError;
 use crate::store::{NameError, SaveError, Scope, StoreError, TokenError};
-use crate::tag::TagError;
+use crate::tag::{EditError, TagError};
 use crate::upkeep::ForgetError;
 use crate::wire::{BadSearch, ErrorBody};
 
@@ -252,6 +252,12 @@ impl From<BadSearch> for ApiError {
             | BadSearch::Weight => "bad_query",
         };
         ApiError::bad_request(code, error.to_string())
+    }
+}
+
+impl From<EditError> for ApiError {
+    fn from(error: EditError) -> ApiError {
+        ApiError::bad_request("bad_edit", error.to_string())
     }
 }
 

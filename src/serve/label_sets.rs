@@ -1,5 +1,7 @@
 //! Label sets, and the tags that came of them.
 
+use std::ops::RangeInclusive;
+
 use warp::hyper::body::Bytes;
 
 use super::error::ApiError;
@@ -7,7 +9,7 @@ use super::paging::{PAGE, Page, page};
 use super::params::{Known, LIMIT, Value, one};
 use super::request::Request;
 use crate::store::{LABEL_CHARACTERS, SetName, TagCount};
-use crate::tag::{Closer, EditError, LabelSet, SetEdit};
+use crate::tag::{Closer, LabelSet, SetEdit};
 use crate::wire::{Applied, EditText, Edited, LabelSetReport, LabelSets, Preview, Review, Tags};
 
 type Result<T> = std::result::Result<T, ApiError>;
@@ -50,11 +52,14 @@ pub(super) fn preview(request: &Request) -> Result<Preview> {
         None => None,
         Some(label) => Some(Closer {
             label: label.parse()?,
-            near: request.params.number("near")?.unwrap_or(24),
+            near: request.params.number("near", NEAR)?.unwrap_or(24),
         }),
     };
     Ok(tagger.preview(&name, text(&request.body)?, closer.as_ref())?)
 }
+
+/// So many pictures are shown on each side of a threshold.
+const NEAR: RangeInclusive<i64> = 1..=100;
 
 /// What is asked of a preview.
 pub(super) const PREVIEW: Known = &[&[
@@ -65,16 +70,14 @@ pub(super) const PREVIEW: Known = &[&[
     ),
     one(
         "near",
-        Value::Integer(1, 100),
+        Value::Integer(*NEAR.start(), *NEAR.end()),
         "So many pictures on each side of that label's threshold.",
     ),
 ]];
 
 /// The text of a set with a change, which is not written.
 pub(super) fn edited(request: &Request) -> Result<Edited> {
-    let EditText { text, edit } = serde_json::from_slice(&request.body).map_err(|error| {
-        ApiError::bad_request("bad_edit", format!("the body is wrong: {error}"))
-    })?;
+    let EditText { text, edit } = request.json("bad_edit")?;
     let text = match text {
         Some(text) => text,
         None => request
@@ -84,8 +87,7 @@ pub(super) fn edited(request: &Request) -> Result<Edited> {
             .text(&request.part(0).parse()?)?
             .unwrap_or_default(),
     };
-    let bad = |error: EditError| ApiError::bad_request("bad_edit", error.to_string());
-    let text = edit.apply(&text).map_err(bad)?;
+    let text = edit.apply(&text)?;
     let (set, error) = match LabelSet::parse(&text) {
         Ok(set) => (Some(set), None),
         Err(error) => (None, Some(error.to_string())),
@@ -95,14 +97,11 @@ pub(super) fn edited(request: &Request) -> Result<Edited> {
 
 /// Changes a set's file and leaves the rest of its text as it is.
 pub(super) fn patch(request: &Request) -> Result<Applied> {
-    let edit: SetEdit = serde_json::from_slice(&request.body).map_err(|error| {
-        ApiError::bad_request("bad_edit", format!("the body is wrong: {error}"))
-    })?;
+    let edit: SetEdit = request.json("bad_edit")?;
     let tagger = &request.api.library.tagger;
     let name = request.part(0).parse()?;
     let text = tagger.text(&name)?.unwrap_or_default();
-    let bad = |error: EditError| ApiError::bad_request("bad_edit", error.to_string());
-    written(request, &name, &edit.apply(&text).map_err(bad)?)
+    written(request, &name, &edit.apply(&text)?)
 }
 
 /// What is asked of a review.

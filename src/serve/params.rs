@@ -1,5 +1,7 @@
 //! What stands behind the `?` of an address.
 
+use std::ops::RangeInclusive;
+
 use super::error::ApiError;
 use crate::search::{self, Query, SearchError, Slice};
 use crate::store::{BadImageId, ContentHash, Order, PartialDate};
@@ -124,16 +126,23 @@ impl Params {
         Ok(limit?)
     }
 
-    /// A whole number, where one is given.
-    pub(super) fn number(&self, name: &str) -> Result<Option<usize>, ApiError> {
+    /// A whole number of this range, where one is given.
+    pub(super) fn number(
+        &self,
+        name: &str,
+        range: RangeInclusive<i64>,
+    ) -> Result<Option<usize>, ApiError> {
         let Some(text) = self.get(name) else {
             return Ok(None);
         };
-        let bad = |_| {
-            let message = format!("`{name}` is a whole number, not `{text}`");
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        let number = number.and_then(|number| usize::try_from(number).ok());
+        number.map(Some).ok_or_else(|| {
+            let (least, most) = range.into_inner();
+            let message =
+                format!("`{name}` is a whole number from {least} to {most}, not `{text}`");
             ApiError::bad_request("bad_parameter", message)
-        };
-        text.parse().map(Some).map_err(bad)
+        })
     }
 
     /// The query: its short form in `q`, an image in `similar`, and filters each by its own name, which all hold.
@@ -239,6 +248,15 @@ mod tests {
         ] {
             let error = format!("{:?}", read(raw).unwrap_err());
             assert!(error.contains(sentence), "{raw}: {error}");
+        }
+        let near = |text: &str| {
+            let given = Params(vec![("near".to_owned(), text.to_owned())]);
+            given.number("near", 1..=100)
+        };
+        assert_eq!(near("100").unwrap(), Some(100));
+        for bad in ["0", "101", "-1", "99999999999999999999", "a", ""] {
+            let error = format!("{:?}", near(bad).unwrap_err());
+            assert!(error.contains("from 1 to 100"), "{error}");
         }
         let error = Params::read("q=", &[]).unwrap_err();
         assert!(format!("{error:?}").contains("there are none"));

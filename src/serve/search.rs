@@ -99,11 +99,10 @@ pub(super) fn search(Request { api, params, .. }: &Request) -> Result<Answer> {
     answered(api, &query, &params.slice()?)
 }
 
-pub(super) fn form(Request { api, body, .. }: &Request) -> Result<Answer> {
-    let bad = |error| ApiError::bad_request("bad_query", format!("the body is wrong: {error}"));
-    let request: SearchRequest = serde_json::from_slice(body).map_err(bad)?;
-    let (query, slice) = request.read()?;
-    answered(api, &query, &slice)
+pub(super) fn form(request: &Request) -> Result<Answer> {
+    let asked: SearchRequest = request.json("bad_query")?;
+    let (query, slice) = asked.read()?;
+    answered(&request.api, &query, &slice)
 }
 
 pub(super) fn images(Request { api, params, .. }: &Request) -> Result<Answer> {

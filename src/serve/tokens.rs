@@ -13,10 +13,9 @@ pub(super) fn list(Request { api, .. }: &Request) -> Result<Tokens> {
 }
 
 /// Gives one out.
-pub(super) fn add(Request { api, body, .. }: &Request) -> Result<NewToken> {
-    let bad = |error| ApiError::bad_request("bad_token", format!("the body is wrong: {error}"));
-    let AddToken { name, scope } = serde_json::from_slice(body).map_err(bad)?;
-    let secret = api.library.store.add_token(&name, scope)?;
+pub(super) fn add(request: &Request) -> Result<NewToken> {
+    let AddToken { name, scope } = request.json("bad_token")?;
+    let secret = request.api.library.store.add_token(&name, scope)?;
     Ok(NewToken {
         name: name.to_string(),
         scope,

@@ -1,7 +1,5 @@
 //! What is done to the library as a whole, when it is asked for.
 
-use serde::Deserialize;
-
 use super::error::ApiError;
 use super::request::Request;
 use crate::upkeep;
@@ -11,17 +9,12 @@ type Result<T> = std::result::Result<T, ApiError>;
 
 /// Takes out what has been gone for so long.
 pub(super) fn purge(request: &Request) -> Result<PurgeReport> {
-    let asked: Purge = parse(request)?;
+    let asked: Purge = request.json("bad_request")?;
     let api = &request.api;
     let days = api.clients.keep_days.or_deleted(asked.older_than_days);
     let library = &api.library;
     let report = upkeep::purge(&library.store, &library.folder, days, &library.stop);
     Ok(report?)
-}
-
-fn parse<'a, T: Deserialize<'a>>(request: &'a Request) -> Result<T> {
-    let bad = |error| ApiError::bad_request("bad_request", format!("the body is wrong: {error}"));
-    serde_json::from_slice(&request.body).map_err(bad)
 }
 
 pub(super) fn roots(Request { api, .. }: &Request) -> Result<Roots> {
@@ -32,7 +25,7 @@ pub(super) fn roots(Request { api, .. }: &Request) -> Result<Roots> {
 
 /// Takes out what is not there, or not watched any more.
 pub(super) fn forget(request: &Request) -> Result<ForgetReport> {
-    let Forget { path } = parse(request)?;
+    let Forget { path } = request.json("bad_request")?;
     let library = &request.api.library;
     let (report, images) = upkeep::forget(&library.store, &library.folder, &path, &library.stop)?;
     library.let_go(&images)?;

@@ -48,10 +48,7 @@ impl Search {
         let Some(ranking) = ranking else {
             return Ok(self.store.matching(filter)?);
         };
-        ranking.allowed = match filter {
-            filter if filter.is_empty() => None,
-            filter => Some(self.store.passing(filter)?),
-        };
+        ranking.allowed = self.allowed(filter)?;
         let counted = Slice {
             total: true,
             ..Slice::first(1)

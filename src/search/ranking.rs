@@ -9,7 +9,7 @@ use super::embedded_query::EmbeddedQuery;
 use super::query::{Query, Strictness};
 use super::{Search, SearchError, Slice};
 use crate::index::{Nearest, QueryKind};
-use crate::store::{FrameId, ImageId};
+use crate::store::{Filter, FrameId, ImageId};
 
 /// A query with all that is needed to rank images by it.
 pub(super) struct Ranking {
@@ -40,10 +40,7 @@ impl Search {
         query: &Query,
         cursor: Option<&Cursor>,
     ) -> Result<Ranking, SearchError> {
-        let allowed = match &query.filter {
-            filter if filter.is_empty() => None,
-            filter => Some(self.store.passing(filter)?),
-        };
+        let allowed = self.allowed(&query.filter)?;
         let sample = self.cutoff.sample()?;
         let weights = cursor.map(|cursor| cursor.weights.as_slice());
         let embedded = self.embed_query(query, weights, sample.as_deref())?;
@@ -65,6 +62,14 @@ impl Search {
             named,
             sample,
         })
+    }
+
+    /// The images that pass a filter, in order; none where all do.
+    pub(super) fn allowed(&self, filter: &Filter) -> Result<Option<Vec<ImageId>>, SearchError> {
+        if filter.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(self.store.passing(filter)?))
     }
 
     /// The start of the ranking, in the fastest way.

@@ -3,10 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::query::{Query, What};
+use super::query::{Query, Term, What};
 use super::{Search, SearchError};
 use crate::kernels::dot;
-use crate::store::{ContentHash, Filter};
+use crate::store::{ContentHash, Filter, ImageId};
 
 /// How an image stands with one term of a query.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,7 +38,7 @@ impl Search {
         let mut scores = Vec::new();
         for term in &query.terms {
             let alone = Query {
-                terms: vec![super::Term {
+                terms: vec![Term {
                     weight: 1.0,
                     ..term.clone()
                 }],
@@ -66,7 +66,7 @@ impl Search {
     }
 
     /// All that a query finds, in no order.
-    pub fn found(&self, query: &Query) -> Result<Vec<crate::store::ImageId>, SearchError> {
+    pub fn found(&self, query: &Query) -> Result<Vec<ImageId>, SearchError> {
         query.check()?;
         if query.terms.is_empty() {
             return Ok(self.store.matching(&query.filter)?);

@@ -369,6 +369,7 @@ fn literal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::DateSource;
     use crate::store::{ContentHash, samples};
 
     #[test]
@@ -446,6 +447,68 @@ mod tests {
             store.record(model, &[record]).unwrap();
         }
         (folder, store)
+    }
+
+    #[test]
+    fn what_is_left_out_is_what_is_known_to_be_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let model = store.model("fingerprint", "name").unwrap();
+        let root = store.root(Path::new("/photos")).unwrap();
+        let add = |seed: u8, path: &str, format, taken_at: &str, camera: Option<&str>| {
+            let mut content = samples::content(ContentHash([seed; 32]));
+            content.metadata.format = format;
+            content.metadata.taken_at = Some(taken_at.to_owned());
+            content.metadata.date_source = Some(DateSource::DateTimeOriginal);
+            content.metadata.camera = camera.map(str::to_owned);
+            let record = samples::record(root, format!("/photos/{path}"), content);
+            store.record(model, &[record]).unwrap();
+        };
+        add(
+            0,
+            "a/x.jpg",
+            Format::Jpeg,
+            "2023-05-31T23:59:59",
+            Some("Canon R5"),
+        );
+        add(
+            1,
+            "b/x.png",
+            Format::Png,
+            "2023-06-01T00:00:00",
+            Some("Nikon Z"),
+        );
+        add(2, "b/c/x.gif", Format::Gif, "2024-01-01T00:00:00", None);
+        let found = |change: &dyn Fn(&mut Filter)| {
+            let mut filter = Filter::default();
+            change(&mut filter);
+            let images = store.matching(&filter).unwrap();
+            images.iter().map(|id| id.0 - 1).collect::<Vec<_>>()
+        };
+        let times = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        assert_eq!(found(&|filter| filter.taken = times(&["2023"])), [0, 1]);
+        assert_eq!(
+            found(&|filter| filter.taken = times(&["2023-05", "2024"])),
+            [0, 2]
+        );
+        assert_eq!(
+            found(&|filter| filter.not.taken = times(&["2023-05-31"])),
+            [1, 2]
+        );
+        assert_eq!(
+            found(&|filter| filter.cameras = owned(&["canon", "nikon"])),
+            [0, 1]
+        );
+        assert_eq!(
+            found(&|filter| filter.not.cameras = owned(&["canon"])),
+            [1, 2]
+        );
+        assert_eq!(found(&|filter| filter.not.paths = owned(&["b"])), [0]);
+        assert_eq!(
+            found(&|filter| filter.not.formats = vec![Format::Png, Format::Gif]),
+            [0]
+        );
     }
 
     #[test]

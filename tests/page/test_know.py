@@ -139,6 +139,17 @@ def test_names_of_any_sort_are_only_names(daemon, drawn, open_page):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_a_folder_of_any_name_is_found_by_its_part_of_a_path(daemon, drawn, open_page):
+    folder = daemon.pictures / 'a "b", c\\d -e'
+    folder.mkdir()
+    shutil.copy2(drawn[70], folder / "x.jpg")
+    daemon.wait_until_read(13)
+    page = open_page(daemon.address)
+    page.locator(".tile img[alt^='x.jpg']").click()
+    page.locator(".paths a").last.click()
+    expect(page.locator(".tools .summary")).to_contain_text("1 picture found")
+
+
 def quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 

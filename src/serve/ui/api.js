@@ -12,7 +12,8 @@ export class ApiError extends Error {
 // Whoever wants to know when the daemon is there no more.
 export const onUnreachable = (listener) => listeners.add(listener);
 
-export async function ask(path, { method, json, text, blob, signal, headers = {} } = {}) {
+// With `withTag` what tells the answer from any other comes with it: a change that names it does not go over one of somebody else.
+export async function ask(path, { method, json, text, blob, signal, headers = {}, withTag = false } = {}) {
   const body = json === undefined ? text ?? blob : JSON.stringify(json);
   const type = json === undefined ? text === undefined ? "application/octet-stream" : "application/toml" : "application/json";
   const request = { method: method ?? (body === undefined ? "GET" : "POST"), body, signal, headers: { ...headers } };
@@ -27,7 +28,7 @@ export async function ask(path, { method, json, text, blob, signal, headers = {}
   if (response.status === 401) location.assign("/login");
   const answer = await response.json();
   if (!response.ok) throw new ApiError(answer.error, response.status, answer.code);
-  return answer;
+  return withTag ? { answer, tag: response.headers.get("etag") } : answer;
 }
 
 // Takes the place of whatever is still asked for the same purpose; that one comes to nothing.
@@ -43,14 +44,6 @@ export async function askLast(purpose, path, options = {}) {
 }
 
 export const isAborted = (error) => error.name === "AbortError";
-
-// The answer with what tells it from any other: a change that names it does not go over one of somebody else.
-export async function askWithTag(path) {
-  const response = await fetch(`/api/v1/${path}`);
-  const answer = await response.json();
-  if (!response.ok) throw new ApiError(answer.error, response.status, answer.code);
-  return { answer, tag: response.headers.get("etag") };
-}
 
 export const part = encodeURIComponent;
 export function params(values) {

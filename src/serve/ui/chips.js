@@ -3,7 +3,8 @@
 export const isWord = (part) => part.kind === "word";
 export const join = (parts) => parts.map((part) => part.text ?? part).filter(Boolean).join(" ");
 
-const quoted = (text) => (/^[^\s",:+-][^\s",]*$/.test(text) ? text : `"${text.replace(/\\/g, "\\\\").replace(/"/g, '\\"')}"`);
+const inQuotes = (text) => `"${text.replace(/\\/g, "\\\\").replace(/"/g, '\\"')}"`;
+const quoted = (text) => (/^[^\s",:+-][^\s",]*$/.test(text) ? text : inQuotes(text));
 
 export const filter = (name, values, isExcluded = false) => `${isExcluded ? "-" : ""}${name}:${values.map(quoted).join(",")}`;
 export const like = (id, weight = 1) => weighted("image", id, weight);
@@ -11,10 +12,8 @@ export const like = (id, weight = 1) => weighted("image", id, weight);
 function weighted(name, text, weight) {
   const sign = weight < 0 ? "-" : "+";
   const size = Math.round(Math.abs(weight) * 10) / 10;
-  return `${weight === 1 ? "" : `${sign}${size}:`}${name ? `${name}:${text}` : quotedDescription(text)}`;
+  return `${weight === 1 ? "" : `${sign}${size}:`}${name ? `${name}:${text}` : inQuotes(text)}`;
 }
-
-const quotedDescription = (text) => `"${text.replace(/\\/g, "\\\\").replace(/"/g, '\\"')}"`;
 
 // The same part with another weight; none takes it away.
 export function withWeight(part, weight) {
@@ -26,7 +25,7 @@ export function withWeight(part, weight) {
 export function chosen(parts, name, value) {
   for (const part of parts) {
     if (part.name !== name || !part.values.includes(value)) continue;
-    if (part.isExcluded ?? part.is_excluded) return "not";
+    if (part.is_excluded) return "not";
     return part.values.length > 1 || (name !== "tag" && manyOf(parts, name)) ? "or" : "want";
   }
   return null;

@@ -1,5 +1,5 @@
 // The text of a label set while it is edited: kept until it is saved, also over a reload, and never over what another editor wrote.
-import { ApiError, ask, askLast, askWithTag, params, part } from "./api.js";
+import { ApiError, ask, askLast, params, part } from "./api.js";
 
 const address = (name) => `label-sets/${part(name)}`;
 const kept = (name) => `draft ${name}`;
@@ -12,7 +12,7 @@ export class Draft {
   // What the file says, and what was not saved yet.
   async open() {
     try {
-      const { answer, tag } = await askWithTag(address(this.name));
+      const { answer, tag } = await ask(address(this.name), { withTag: true });
       Object.assign(this, { saved: answer.text ?? "", tag });
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 404) throw error;
@@ -81,7 +81,7 @@ export class Draft {
 
   // The file as it is now; the text stays where `isKept`.
   async reopen(isKept = false) {
-    const { answer, tag } = await askWithTag(address(this.name));
+    const { answer, tag } = await ask(address(this.name), { withTag: true });
     Object.assign(this, { saved: answer.text ?? "", tag });
     if (!isKept) this.text = this.saved;
     await this.write(this.text);

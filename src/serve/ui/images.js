@@ -167,7 +167,6 @@ export function list(q, order) {
 }
 
 export const forget = () => kept.clear();
-export const known = (q, order) => kept.has(key({ q, order }));
 
 // What is known now of a picture, wherever it is shown.
 export function patch(id, change) {
@@ -177,7 +176,7 @@ export function patch(id, change) {
       if (item) Object.assign(item, change);
     }
   }
-  everyone.forEach((listener) => listener(null, id));
+  everyone.forEach((listener) => listener(null, id, change));
 }
 
 export async function refresh(id) {

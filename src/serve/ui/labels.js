@@ -1,6 +1,7 @@
 // All label sets, and the one that is looked at.
 import { go, href } from "./address.js";
 import { ask } from "./api.js";
+import { filter } from "./chips.js";
 import * as editor from "./editor.js";
 import { html, nothing, render } from "./dom.js";
 import { on } from "./live.js";
@@ -55,7 +56,7 @@ function draw() {
 
 function card([name, set]) {
   const own = tags.filter((tag) => tag.set === name);
-  const link = (tag) => html`<a href=${href({ q: `tag:"${name}/${tag.label}"` })}><bdi>${tag.label}</bdi> <small>${number(tag.count)}</small></a>`;
+  const link = (tag) => html`<a href=${href({ q: filter("tag", [`${name}/${tag.label}`]) })}><bdi>${tag.label}</bdi> <small>${number(tag.count)}</small></a>`;
   return html`<li><h2><a href=${href({ view: "labels", set: name })}><bdi>${name}</bdi></a></h2>
     ${set.error ? html`<p class="wrong">${set.error}</p>` : nothing}
     ${(set.warnings ?? []).map((warning) => html`<p class="warning">${warning}</p>`)}

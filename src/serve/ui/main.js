@@ -2,30 +2,48 @@
 import * as address from "./address.js";
 import * as box from "./box.js";
 import { byId, html, nothing, render } from "./dom.js";
-import * as duplicates from "./duplicates.js";
 import * as keys from "./keys.js";
-import * as labels from "./labels.js";
 import * as library from "./library.js";
 import * as live from "./live.js";
-import * as map from "./map.js";
 import * as pictures from "./pictures.js";
-import * as review from "./review.js";
 import { language, t } from "./text.js";
+import { fail } from "./toast.js";
 import * as viewer from "./viewer.js";
 
-const VIEWS = { labels, review, duplicates, map, library };
+// What most readers look at is there at once; the other views come when they are first wanted.
+const VIEWS = {
+  labels: () => import("./labels.js"),
+  review: () => import("./review.js"),
+  duplicates: () => import("./duplicates.js"),
+  map: () => import("./map.js"),
+};
+const loaded = { library };
+const coming = { library: Promise.resolve(library) };
+
+function viewOf(name) {
+  coming[name] ??= VIEWS[name]().then((view) => {
+    view.start?.();
+    loaded[name] = view;
+    return view;
+  }, (error) => {
+    // Whoever wants it again asks again.
+    delete coming[name];
+    throw error;
+  });
+  return coming[name];
+}
 
 function show(state, before, how) {
-  const view = VIEWS[state.view];
+  const view = state.view in VIEWS || state.view in loaded;
   const isOther = before && before.view !== state.view;
-  if (isOther) VIEWS[before.view]?.leave?.();
+  if (isOther) loaded[before.view]?.leave?.();
   byId("pictures").hidden = Boolean(view);
   byId("view").hidden = !view;
   if (view) {
     if (isOther) { render(nothing, byId("view")); scrollTo(0, 0); }
     document.title = `${t("views")[state.view]} – pixdex`;
     box.show("");
-    view.show(state, byId("view"));
+    viewOf(state.view).then((shown) => { if (address.now() === state) shown.show(state, byId("view")); }).catch(fail);
   } else pictures.show(state, before, how);
   if (state.view === "image") viewer.show(state);
   else viewer.hide();
@@ -73,11 +91,9 @@ box.draw();
 pictures.start();
 viewer.start();
 library.start(bar);
-review.start();
-labels.start();
 takePictures();
 live.on("here away", notice);
 address.onChange(show);
-keys.start({ pictures: pictures.key, image: viewer.key, review: review.key });
+keys.start({ pictures: pictures.key, image: viewer.key, review: (event) => loaded.review?.key(event) });
 show(address.now(), null, "load");
 live.start();

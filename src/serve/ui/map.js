@@ -12,7 +12,7 @@ let places = null;
 let root = null;
 let asked = "";
 
-export const land = () => svg`<path class="land" d=${LAND}></path>`;
+const land = () => svg`<path class="land" d=${LAND}></path>`;
 
 const read = ({ lat, lon, zoom, q }) => ({ q, lat: Number(lat) || 20, lon: Number(lon) || 0, zoom: Math.min(MOST_ZOOM, Math.max(1, Number(zoom) || 1)) });
 

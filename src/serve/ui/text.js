@@ -1,24 +1,22 @@
 // What the page says, in the reader's language and with its dates and numbers. Each language has a file of its own.
-import en from "./text-en.js";
-import de from "./text-de.js";
-
-const LANGUAGES = { en, de };
+const LANGUAGES = ["en", "de"];
 
 function chosen() {
   const wanted = [localStorage.getItem("language"), ...navigator.languages];
   for (const language of wanted) {
     const code = language?.split("-")[0];
-    if (code in LANGUAGES) return code;
+    if (LANGUAGES.includes(code)) return code;
   }
   return "en";
 }
 
 export const language = chosen();
+const texts = (await import(`./text-${language}.js`)).default;
 // Dates and numbers as the reader's own region has them, where it speaks this language.
 const locale = navigator.languages.find((other) => other.startsWith(language)) ?? language;
 
 export function t(key, ...values) {
-  const text = LANGUAGES[language][key];
+  const text = texts[key];
   return typeof text === "function" ? text(...values) : text;
 }
 

@@ -2,11 +2,12 @@
 import { canGoBack, go, href, now } from "./address.js";
 import { ask, isAborted, askLast, params } from "./api.js";
 import * as box from "./box.js";
+import { filter } from "./chips.js";
 import { decide } from "./decide.js";
-import { byId, fileName, html, icon, isShown, isVideo, nothing, original, render, svg, tagName, thumbnail } from "./dom.js";
+import { byId, fileName, html, icon, isShown, isVideo, nothing, original, render, tagName, thumbnail } from "./dom.js";
 import * as images from "./images.js";
-import { land } from "./map.js";
 import { shownGrid, shownList } from "./pictures.js";
+import { smallMap } from "./place.js";
 import { bytes, decimal, minutes, number, percent, t, time } from "./text.js";
 import { fail } from "./toast.js";
 import { Zoom } from "./zoom.js";
@@ -27,7 +28,7 @@ const hasFacts = () => localStorage.getItem("facts") !== "no";
 export function start() {
   dialog().addEventListener("cancel", (event) => { event.preventDefault(); close(); });
   dialog().addEventListener("click", (event) => { if (event.target === dialog()) close(); });
-  images.onChange((list, id) => { if (item && id === item.id) reload(); else if (list && list === shownList()) draw(); });
+  images.onChange((list, id, change) => { if (item && id === item.id) changed(change); else if (list && list === shownList()) draw(); });
 }
 
 export function hide() {
@@ -67,6 +68,13 @@ export async function show({ image, q, order }) {
   await reload();
   if (place >= 0) [1, -1].forEach((step) => preload(list.at(place + step)));
   else list.ready.then(draw);
+}
+
+// What is known already is shown at once.
+function changed(change) {
+  item = { ...item, ...change };
+  draw();
+  reload();
 }
 
 async function reload() {
@@ -181,7 +189,7 @@ function facts() {
       <a class="button" href=${original(item)} target="_blank" rel="noopener">${t("original")}</a></section>
     <section><h3>${t("facts")}</h3><dl>${known().map(([name, value]) => html`<dt>${name}</dt><dd><bdi>${value}</bdi></dd>`)}</dl></section>
     <section><h3>${t("files", item.paths.length)}</h3><ul class="paths">${item.paths.map(path)}</ul></section>
-    ${item.latitude == null ? nothing : html`<section><h3>${t("place")}</h3>${place()}</section>`}
+    ${item.latitude == null ? nothing : html`<section><h3>${t("place")}</h3>${smallMap(item, draw)}</section>`}
     ${strip(t("views").duplicates, (alike ?? []).filter(isDuplicate))}${strip(t("similar"), (alike ?? []).filter((other) => !isDuplicate(other)))}`;
 }
 
@@ -198,7 +206,7 @@ function label(tag, at) {
   const isKeyword = tag.source === "file";
   const says = tag.decision ? t(tag.decision === "confirmed" ? "saidYes" : "saidNo") : isKeyword ? t("keyword") : t("scoreOf", percent(tag.score), percent(tag.threshold ?? 0));
   return html`<li class="${tag.isCarried ? "" : "rejected"} ${at === atHand ? "at-hand" : ""}">
-    <a href=${href({ q: `tag:"${tagName(tag)}"` })}><bdi>${tag.label}</bdi></a><small>${isKeyword ? "" : tag.set}</small>
+    <a href=${href({ q: filter("tag", [tagName(tag)]) })}><bdi>${tag.label}</bdi></a><small>${isKeyword ? "" : tag.set}</small>
     ${isKeyword ? nothing : html`<meter min="0" max="1" low=${tag.threshold ?? 0} value=${tag.score} title=${says} aria-label=${says}></meter>`}
     <span class="says">${says}</span>
     ${isKeyword ? nothing : html`<span class="choice">
@@ -256,15 +264,8 @@ function path(whole) {
   const parts = whole.split("/");
   return html`<li><bdi>${parts.slice(1).map((one, at) => {
     const folder = parts.slice(0, at + 2).join("/");
-    return at + 2 === parts.length ? html`/${one}` : html`/<a href=${href({ q: `path:"${folder}"` })}>${one}</a>`;
+    return at + 2 === parts.length ? html`/${one}` : html`/<a href=${href({ q: filter("path", [folder]) })}>${one}</a>`;
   })}</bdi></li>`;
-}
-
-function place() {
-  const { latitude, longitude } = item;
-  const near = [latitude - 0.05, longitude - 0.05, latitude + 0.05, longitude + 0.05].map((value) => value.toFixed(4)).join(",");
-  return html`<a href=${href({ q: `area:${near}` })} aria-label=${t("nearby")}><svg class="small-map" viewBox="-180 -90 360 180" role="img" aria-label=${`${decimal(latitude)}, ${decimal(longitude)}`}>
-    ${land()}${svg`<g transform=${`translate(${longitude} ${-latitude})`}><circle r="5"></circle></g>`}</svg></a><p>${decimal(latitude)}, ${decimal(longitude)}</p>`;
 }
 
 function find(weight) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use candle_core::DType;
 use tracing::warn;
 
+use super::frames::Seen;
 use super::towers::Towers;
 use super::workers::Answer;
 use super::{
@@ -75,13 +76,13 @@ impl Embedder {
         &self,
         images: Vec<Vec<Shot>>,
     ) -> Result<Vec<Result<Embedded, EmbedError>>, EmbedError> {
-        let times = |shots: &Vec<Shot>| shots.iter().map(|shot| shot.time_ms).collect();
-        let times: Vec<Vec<_>> = images.iter().map(times).collect();
+        let seen = |shots: &Vec<Shot>| shots.iter().map(Seen::from).collect();
+        let seen: Vec<Vec<Seen>> = images.iter().map(seen).collect();
         let pixels = images.into_iter().flatten().map(|shot| shot.pixels);
         let mut embeddings = self.embed_each(pixels.collect())?.into_iter();
-        let embedded = times.into_iter().map(|times| {
-            let count = times.len();
-            Embedded::of(times.into_iter().zip(embeddings.by_ref().take(count)))
+        let embedded = seen.into_iter().map(|seen| {
+            let count = seen.len();
+            Embedded::of(seen.into_iter().zip(embeddings.by_ref().take(count)))
         });
         Ok(embedded.collect())
     }

@@ -1,5 +1,6 @@
 //! What is embedded of an image: a still has one frame, of a video those that differ.
 
+use super::colours::Colours;
 use super::embedding::Embedding;
 use super::error::EmbedError;
 use super::pixels::Pixels;
@@ -14,6 +15,21 @@ pub struct Shot {
     pub pixels: Pixels,
 }
 
+/// What is kept of a shot beside its embedding.
+pub(super) struct Seen {
+    time_ms: Option<i64>,
+    colours: Colours,
+}
+
+impl From<&Shot> for Seen {
+    fn from(shot: &Shot) -> Seen {
+        Seen {
+            time_ms: shot.time_ms,
+            colours: shot.pixels.colours(),
+        }
+    }
+}
+
 /// The embeddings of an image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embedded {
@@ -21,6 +37,8 @@ pub struct Embedded {
     pub embedding: Embedding,
     /// The frames of a video.
     pub video: Option<VideoFrames>,
+    /// The colours of what the model saw, where it was seen here.
+    pub colours: Option<Colours>,
 }
 
 /// The frames of a video.
@@ -46,26 +64,38 @@ const NEARLY_EQUAL: f32 = 0.95;
 
 impl From<Embedding> for Embedded {
     fn from(embedding: Embedding) -> Embedded {
-        let video = None;
-        Embedded { embedding, video }
+        Embedded {
+            embedding,
+            video: None,
+            colours: None,
+        }
     }
 }
 
 impl Embedded {
-    /// Of the shots of one image, each with its time: of a still, or of those frames of a video that could be embedded.
+    /// Of the shots of one image: of a still, or of those frames of a video that could be embedded.
     ///
     /// # Errors
     /// If there is none.
     pub(super) fn of(
-        shots: impl IntoIterator<Item = (Option<i64>, Result<Embedding, EmbedError>)>,
+        shots: impl IntoIterator<Item = (Seen, Result<Embedding, EmbedError>)>,
     ) -> Result<Embedded, EmbedError> {
         let mut frames = Vec::new();
         let mut first_error = EmbedError::Stopped;
         let mut has_failed = false;
-        for (time_ms, embedding) in shots {
+        let mut of_cover = None;
+        for (Seen { time_ms, colours }, embedding) in shots {
             match (time_ms, embedding) {
-                (None, embedding) => return embedding.map(Embedded::from),
-                (Some(time_ms), Ok(embedding)) => frames.push(Frame { time_ms, embedding }),
+                (None, embedding) => {
+                    return Ok(Embedded {
+                        colours: Some(colours),
+                        ..embedding?.into()
+                    });
+                }
+                (Some(time_ms), Ok(embedding)) => {
+                    of_cover.get_or_insert(colours);
+                    frames.push(Frame { time_ms, embedding });
+                }
                 (_, Err(error)) if !has_failed => {
                     first_error = error;
                     has_failed = true;
@@ -73,7 +103,11 @@ impl Embedded {
                 (_, Err(_)) => {}
             }
         }
-        Embedded::of_video(frames).ok_or(first_error)
+        let embedded = Embedded::of_video(frames).ok_or(first_error)?;
+        Ok(Embedded {
+            colours: of_cover,
+            ..embedded
+        })
     }
 
     /// Of the frames of a video, in order of time, without those that are nearly equal to the one before; none where there is no
@@ -94,6 +128,7 @@ impl Embedded {
                 cover_ms: cover.time_ms,
                 others,
             }),
+            colours: None,
         })
     }
 
@@ -133,12 +168,23 @@ mod tests {
     fn a_video_is_embedded_by_the_frames_that_can_be() {
         let fine = || Ok(frame(0, 0.0).embedding);
         let bad = || Err(EmbedError::Tokenize(String::new()));
-        let video = Embedded::of([(Some(5), bad()), (Some(7), fine()), (Some(9), bad())]).unwrap();
+        let seen = |time_ms: Option<i64>| Seen {
+            time_ms,
+            colours: Colours::of(1, &[time_ms.unwrap_or_default() as u8; 3]),
+        };
+        let all = [(5, bad()), (7, fine()), (9, bad())];
+        let video = Embedded::of(all.map(|(time_ms, of)| (seen(Some(time_ms)), of))).unwrap();
         assert_eq!(video.video.unwrap().cover_ms, 7);
+        // They are those of the frame that stands for it.
+        assert_eq!(video.colours, Some(seen(Some(7)).colours));
         assert!(matches!(
-            Embedded::of([(Some(5), bad())]),
+            Embedded::of([(seen(Some(5)), bad())]),
             Err(EmbedError::Tokenize(_))
         ));
-        assert_eq!(Embedded::of([(None, fine())]).unwrap().video, None);
+        let still = Embedded::of([(seen(None), fine())]).unwrap();
+        assert_eq!(
+            (still.video, still.colours),
+            (None, Some(seen(None).colours))
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod checkpoint;
+mod colours;
 mod cpu;
 mod embedder;
 mod embedding;
@@ -16,6 +17,7 @@ mod towers;
 mod weights;
 mod workers;
 
+pub use colours::Colours;
 pub use embedder::Embedder;
 pub use embedding::{BadEmbedding, Embedding};
 pub use error::EmbedError;

@@ -10,6 +10,7 @@ use image::RgbImage;
 use image::imageops;
 
 use super::EmbedError;
+use super::colours::Colours;
 use crate::model::{Filter, Preprocessing, Resize};
 
 /// Pixels to both sides that the widest filter, Lanczos, looks at when it does not shrink.
@@ -42,6 +43,11 @@ impl Pixels {
     /// `side · side · 3` bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// What colours there are.
+    pub fn colours(&self) -> Colours {
+        Colours::of(self.side, &self.bytes)
     }
 }
 

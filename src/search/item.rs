@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::decode::Metadata;
+use crate::embed::Colours;
 use crate::store::{ContentHash, ImageRow, Tag};
 
 /// An image as it is shown to people and programs.
@@ -27,6 +28,9 @@ pub struct Item {
     /// Of a video, when the frame is seen that fits best, or else the one that stands for it, in milliseconds from its start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_ms: Option<i64>,
+    /// Its colours, of whatever was embedded since they are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub colours: Option<Colours>,
     /// Its tags.
     pub tags: Vec<Tag>,
     /// Length of the file.
@@ -51,6 +55,7 @@ impl From<ImageRow> for Item {
             z: None,
             is_named: false,
             time_ms: row.cover_ms,
+            colours: row.colours,
             tags: row.tags,
             size_bytes: row.size_bytes,
             metadata: row.metadata,

@@ -49,7 +49,11 @@ impl Store {
             };
             Ok(Some(KnownContent {
                 metadata: metadata(row)?,
-                embedded: Embedded { embedding, video },
+                embedded: Embedded {
+                    embedding,
+                    video,
+                    colours: None,
+                },
             }))
         })
     }

@@ -208,6 +208,7 @@ mod tests {
             embedded: Embedded {
                 embedding: embedding(0.5),
                 video: Some(video),
+                colours: None,
             },
             ..samples::content(ContentHash([7; 32]))
         }

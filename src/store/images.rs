@@ -11,6 +11,7 @@ use super::ids::{self, ImageId};
 use super::tags::Tag;
 use super::{Result, Store, files, paths, tags};
 use crate::decode::{DateSource, Metadata};
+use crate::embed::Colours;
 use crate::formats::Format;
 
 impl ToSql for Format {
@@ -36,6 +37,8 @@ pub struct ImageRow {
     pub size_bytes: i64,
     /// Of a video, when the frame is seen that stands for it, in milliseconds from its start.
     pub cover_ms: Option<i64>,
+    /// Its colours, as far as the model has seen it here.
+    pub colours: Option<Colours>,
     /// What the file says about it.
     pub metadata: Metadata,
     /// The files that hold it, in order, at least one; and then those of the same shot.
@@ -109,7 +112,7 @@ impl Store {
             let mut paths = files::paths_of(db, &all)?;
             let mut tags = tags::of_images(db, &all)?;
             let mut select = db.prepare_cached(&format!(
-                "SELECT {METADATA}, id, hash, size_bytes, cover_ms FROM images WHERE id IN (SELECT value FROM json_each(?1))"
+                "SELECT {METADATA}, id, hash, size_bytes, cover_ms, colours FROM images WHERE id IN (SELECT value FROM json_each(?1))"
             ))?;
             let mut rows = select.query([&all])?;
             let mut found = HashMap::new();
@@ -118,11 +121,13 @@ impl Store {
                 let Some(paths) = paths.remove(&id) else {
                     continue;
                 };
+                let colours: Option<Vec<u8>> = row.get("colours")?;
                 let image = ImageRow {
                     id,
                     hash: row.get("hash")?,
                     size_bytes: row.get("size_bytes")?,
                     cover_ms: row.get("cover_ms")?,
+                    colours: colours.and_then(|bytes| Colours::from_bytes(&bytes)),
                     metadata: metadata(row)?,
                     paths,
                     tags: tags.remove(&id).unwrap_or_default(),
@@ -170,6 +175,19 @@ pub(super) fn metadata(row: &Row<'_>) -> rusqlite::Result<Metadata> {
         duration_ms: row.get(13)?,
         content_identifier: row.get(14)?,
     })
+}
+
+/// What an image looks like. What is known stays where this is not.
+pub(super) fn put_colours(
+    db: &Transaction<'_>,
+    image: ImageId,
+    colours: Option<Colours>,
+) -> Result<()> {
+    if let Some(colours) = colours {
+        let mut update = db.prepare_cached("UPDATE images SET colours = ?2 WHERE id = ?1")?;
+        update.execute(params![image, colours.to_bytes()])?;
+    }
+    Ok(())
 }
 
 /// The row of this content, made or brought up to date.

@@ -49,6 +49,7 @@ mod tokens;
 mod waiting;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{
@@ -195,6 +196,8 @@ struct Shared {
     flags: OpenFlags,
     writer: Mutex<Connection>,
     idle_readers: Mutex<Vec<Connection>>,
+    /// Transactions that were kept since the library was opened.
+    commits: AtomicU64,
     feed: Feed,
     changes: changes::Changes,
 }
@@ -246,6 +249,7 @@ impl Store {
             flags,
             writer: Mutex::new(writer),
             idle_readers: Mutex::default(),
+            commits: AtomicU64::default(),
             feed: Feed::default(),
             changes: changes::Changes::default(),
         };
@@ -334,7 +338,13 @@ impl Store {
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let answer = work(&transaction)?;
         transaction.commit()?;
+        self.shared.commits.fetch_add(1, Ordering::AcqRel);
         Ok(answer)
+    }
+
+    /// A number that is another one after each write: what was read while it was the same is still so.
+    pub fn state(&self) -> u64 {
+        self.shared.commits.load(Ordering::Acquire)
     }
 }
 
@@ -402,6 +412,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../../migrations/0020_orders.sql")),
         M::up(include_str!("../../migrations/0021_given_keywords.sql")),
         M::up(include_str!("../../migrations/0022_searches.sql")),
+        M::up(include_str!("../../migrations/0023_colours.sql")),
     ])
 }
 

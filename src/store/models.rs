@@ -6,6 +6,7 @@ use super::embeddings;
 use super::frames;
 use super::hash::ContentHash;
 use super::ids::{ImageId, ModelId};
+use super::images;
 use super::{Result, Store};
 use crate::embed::Embedded;
 
@@ -137,6 +138,7 @@ impl Store {
                         frames::replace(db, model, *image, &video.others)?;
                     }
                     embeddings::forget_imported(db, model, hash)?;
+                    images::put_colours(db, *image, embedded.colours)?;
                 }
             }
             Ok(())

@@ -201,6 +201,7 @@ fn record_content(
     let image = images::put(db, &content.hash, size_bytes, &content.metadata, cover_ms)?;
     embeddings::put(db, model, image, &content.embedded.embedding)?;
     embeddings::forget_imported(db, model, &content.hash)?;
+    images::put_colours(db, image, content.embedded.colours)?;
     Ok(image)
 }
 
@@ -223,7 +224,7 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    use crate::embed::Embedding;
+    use crate::embed::{Colours, Embedding};
     use crate::store::samples::{self, STAT, seen};
     use crate::store::{FileState, Filter, KnownFile};
 
@@ -301,6 +302,29 @@ mod tests {
             (known.stat, known.state, known.is_embedded),
             (STAT, FileState::Indexed, true)
         );
+    }
+
+    #[test]
+    fn colours_stay_where_a_picture_is_known_by_its_bytes_alone() {
+        let library = library();
+        let colours = Colours::from_bytes(&[9; 12]);
+        let mut seen = samples::content(ContentHash([1; 32]));
+        seen.embedded.colours = colours;
+        library.note("/photos/a", Reading::Image(Box::new(seen)));
+        let image = library.record("/photos/b", Ok(1)).images[0].unwrap();
+        let row = library.store.images(&[image]).unwrap().remove(0);
+        assert_eq!((row.colours, row.paths.len()), (colours, 2));
+        // Another model sees it too.
+        let other = library.store.model("another", "name").unwrap();
+        let embedding = Embedding::new(vec![1.0]).unwrap();
+        let anew = Embedded {
+            colours: Colours::from_bytes(&[7; 12]),
+            ..embedding.into()
+        };
+        let anew = [(image, ContentHash([1; 32]), anew)];
+        library.store.add_embeddings(other, &anew).unwrap();
+        let row = library.store.images(&[image]).unwrap().remove(0);
+        assert_eq!(row.colours, Colours::from_bytes(&[7; 12]));
     }
 
     #[test]

@@ -2,13 +2,62 @@
 //! another, or another be added: beside hits of one camera stand the other cameras, each with what it would find.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::query::Query;
 use super::ranking::Ranking;
 use super::{Search, SearchError, Slice};
-use crate::store::{Excluded, Facet, Facets, Filter, ImageId};
+use crate::store::{Excluded, Facet, Facets, Filter, ImageId, Store};
+
+/// What all images have in common, as it was counted last: whoever comes to the library asks for it, and it is the dearest count.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Whole(Arc<Mutex<Option<Counted>>>);
+
+#[derive(Debug)]
+struct Counted {
+    /// The state of the store.
+    state: u64,
+    total: usize,
+    facets: Facets,
+}
+
+impl Whole {
+    /// How many images there are, and what they have in common.
+    fn count(&self, store: &Store) -> Result<(usize, Facets), SearchError> {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = store.state();
+        let known = match counted.take().filter(|known| known.state == state) {
+            Some(known) => known,
+            None => {
+                let all = store.matching(&Filter::default())?;
+                Counted {
+                    state,
+                    total: all.len(),
+                    facets: store.facets(&all, &Facet::ALL)?,
+                }
+            }
+        };
+        let Counted { total, facets, .. } = counted.insert(known);
+        Ok((*total, facets.clone()))
+    }
+}
 
 impl Search {
+    /// How many images pass the filter of a query without terms and, where that is wanted, what they have in common.
+    pub(super) fn count(
+        &self,
+        query: &Query,
+        slice: &Slice,
+    ) -> Result<(usize, Option<Facets>), SearchError> {
+        if slice.facets && query.filter.is_empty() {
+            let (total, facets) = self.whole.count(&self.store)?;
+            return Ok((total, Some(facets)));
+        }
+        let all = self.store.matching(&query.filter)?;
+        let facets = slice.facets.then(|| self.facets(query, None, &all));
+        Ok((all.len(), facets.transpose()?))
+    }
+
     /// Counts over `hits`, the images that the query finds; by the ranking if it has one.
     pub(super) fn facets(
         &self,

@@ -36,6 +36,7 @@ use crate::store::{
 use cursor::Cursor;
 use cutoff::{Cut, Cutoff};
 pub use duplicates::{DuplicateCriterion, Duplicates, Group, LEAST_SIMILARITY};
+use facets::Whole;
 pub use item::Item;
 pub use parse::{BadQuery, MOST_QUERY_CHARACTERS, Mistake, parse};
 pub use parts::{Part, PartKind, parts};
@@ -106,6 +107,8 @@ pub struct Slice {
     pub limit: usize,
     /// Where the page before ended.
     pub cursor: Option<String>,
+    /// Hits that are left out behind that, or at the start.
+    pub offset: usize,
     /// The order, where nothing ranks.
     pub order: Option<Order>,
     /// Whether all hits are counted, not only those of the page.
@@ -120,6 +123,7 @@ impl Slice {
         Slice {
             limit,
             cursor: None,
+            offset: 0,
             order: None,
             total: false,
             facets: false,
@@ -162,6 +166,7 @@ pub struct Search {
     pictures: Pictures,
     cutoff: Cutoff,
     uploads: Uploads,
+    whole: Whole,
 }
 
 impl Search {
@@ -174,6 +179,7 @@ impl Search {
             embedder,
             pictures,
             uploads: Uploads::default(),
+            whole: Whole::default(),
         }
     }
 
@@ -194,7 +200,9 @@ impl Search {
         let ranking = self.rank(query, cursor.as_ref())?;
         let ranked = Instant::now();
         let found = match cursor {
-            None if !slice.is_of_all() => self.first(query, &ranking, slice.limit),
+            None if !slice.is_of_all() && slice.offset == 0 => {
+                self.first(query, &ranking, slice.limit)
+            }
             cursor => self.part(query, &ranking, cursor.as_ref(), slice),
         };
         let compared = Instant::now();
@@ -250,6 +258,7 @@ impl Search {
         let mut items = Vec::new();
         if slice.cursor.is_none() {
             items = self.named_items(&ranking)?;
+            items.drain(..slice.offset.min(items.len()));
         }
         items.extend(self.items(&ranking, &found.hits, &found.frames)?);
         let all = found.all.map(|all| [&ranking.named[..], &all].concat());
@@ -345,15 +354,19 @@ impl Search {
         };
         let behind = slice.cursor.as_ref().map(place).transpose()?;
         let filter = &query.filter;
-        let mut listed = self
-            .store
-            .page(filter, order, behind.as_ref(), slice.limit + 1)?;
+        let mut listed = self.store.page(
+            filter,
+            order,
+            behind.as_ref(),
+            slice.offset,
+            slice.limit + 1,
+        )?;
         let has_more = listed.len() > slice.limit;
         listed.truncate(slice.limit);
         let (ids, mut places): (Vec<_>, Vec<_>) = listed.into_iter().unzip();
         let last = places.pop().filter(|_| has_more);
-        let all = || self.store.matching(filter);
-        let counted = slice.is_of_all().then(all).transpose()?;
+        let counted = slice.is_of_all().then(|| self.count(query, slice));
+        let (total, facets) = counted.transpose()?.unzip();
         Ok(Answer {
             items: self
                 .store
@@ -364,11 +377,8 @@ impl Search {
             exact: true,
             fits: None,
             cursor: last.map(|place| place.to_string()),
-            total: counted.as_ref().map(Vec::len),
-            facets: match counted.filter(|_| slice.facets) {
-                Some(all) => Some(self.facets(query, None, &all)?),
-                None => None,
-            },
+            total,
+            facets: facets.flatten(),
         })
     }
 }

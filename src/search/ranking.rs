@@ -130,6 +130,9 @@ impl Search {
             .is_of_all()
             .then(|| hits.iter().map(|hit| hit.0).collect());
         hits.retain(|hit| cursor.is_none_or(|cursor| cursor.is_before(*hit)));
+        // Those that are called what is looked for stand before all others.
+        let named = cursor.map_or(ranking.named.len(), |_| 0);
+        hits.drain(..slice.offset.saturating_sub(named).min(hits.len()));
         let is_last = hits.len() <= slice.limit;
         hits.truncate(slice.limit);
         RankingPart {

@@ -81,7 +81,7 @@ pub(super) fn give(
         response
     } else {
         match content {
-            Content::Bytes(bytes) if is_packed => packed(&bytes)?,
+            Content::Bytes(bytes) if is_packed => packed(&bytes, cache)?,
             Content::Bytes(bytes) => Response::new(bytes.into()),
             Content::File(file, length) => {
                 let range = asked.get(RANGE).filter(|_| *method == Method::GET);
@@ -150,8 +150,13 @@ fn is_long(content: &Content) -> bool {
     matches!(content, Content::Bytes(bytes) if bytes.len() >= LEAST_PACKED_BYTES)
 }
 
-fn packed(bytes: &Bytes) -> Result<Response, ApiError> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+fn packed(bytes: &Bytes, cache: Cache) -> Result<Response, ApiError> {
+    // What a client asks for once is worth some time.
+    let effort = match cache {
+        Cache::Forever => Compression::best(),
+        Cache::Asking | Cache::Never => Compression::fast(),
+    };
+    let mut encoder = GzEncoder::new(Vec::new(), effort);
     encoder.write_all(bytes).map_err(ApiError::internal)?;
     let packed = encoder.finish().map_err(ApiError::internal)?;
     let mut response = Response::new(packed.into());

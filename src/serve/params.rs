@@ -76,6 +76,16 @@ pub(super) const CURSOR: Parameter = one(
     "Where the page before ended, as its answer said.",
 );
 
+/// No library has as many pictures.
+const MOST_OFFSET: i64 = u32::MAX as i64;
+
+/// Where a page begins, without the pages before.
+pub(super) const OFFSET: Parameter = one(
+    "offset",
+    Value::Integer(0, MOST_OFFSET),
+    "Entries that are left out before the page: to look further down. A cursor is steadier where pictures come and go.",
+);
+
 /// What a route takes behind the `?`, in groups; nothing else gets through.
 pub(super) type Known = &'static [&'static [Parameter]];
 
@@ -168,6 +178,7 @@ impl Params {
         Ok(Slice {
             limit: self.limit()?,
             cursor: self.given("cursor"),
+            offset: self.number("offset", 0..=MOST_OFFSET)?.unwrap_or_default(),
             order: self.order()?,
             total: self.flag("total")?,
             facets: self.flag("facets")?,

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::Api;
 use super::error::ApiError;
 use super::params::Value::{self, Text};
-use super::params::{CURSOR, Known, LIMIT, Parameter, TOTAL, list, one};
+use super::params::{CURSOR, Known, LIMIT, OFFSET, Parameter, TOTAL, list, one};
 use super::request::Request;
 use crate::figures::FIGURES;
 use crate::search::{self, BadQuery, DuplicateCriterion, Query, SearchError, Slice};
@@ -36,9 +36,10 @@ const WHICH: [Parameter; 5] = [
 ];
 
 /// Parameters that say which part of an answer.
-pub(super) const PART: [Parameter; 5] = [
+pub(super) const PART: [Parameter; 6] = [
     LIMIT,
     CURSOR,
+    OFFSET,
     TOTAL,
     one(
         "order",

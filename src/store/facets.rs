@@ -1,10 +1,11 @@
 //! What a set of images has in common, counted from the tables of tags, images and files: labels, times,
 //! folders, cameras and formats.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use rusqlite::{Row, Transaction};
+use rusqlite::Transaction;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,9 @@ use super::{Result, Store, paths};
 
 /// Folders that are told, those with the most images.
 const MOST_FOLDERS: usize = 100;
+
+/// The same of cameras.
+const MOST_CAMERAS: usize = 100;
 
 /// Counts over a set of images.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -87,50 +91,63 @@ impl Facets {
 }
 
 impl Store {
-    /// Counts over these images by some facets; what is not asked for stays empty.
+    /// Counts over these images by some facets. Of the others those may be there too that are counted on the way.
     pub fn facets(&self, images: &[ImageId], by: &[Facet]) -> Result<Facets> {
         let ids = ids::json(images.iter().copied());
         self.read(|db| {
-            let mut facets = Facets::default();
-            for facet in by {
-                match facet {
-                    Facet::Tags => facets.tags = tags(db, &ids)?,
-                    Facet::Times => {
-                        facets.months = counts(db, &ids, MONTHS)?;
-                        facets.years = years(&facets.months);
-                    }
-                    Facet::Folders => facets.folders = folders(db, &ids)?,
-                    Facet::Cameras => facets.cameras = counts(db, &ids, CAMERAS)?,
-                    Facet::Formats => facets.formats = counts(db, &ids, FORMATS)?,
-                }
+            let of_metadata = [Facet::Times, Facet::Cameras, Facet::Formats];
+            let mut facets = if of_metadata.iter().any(|facet| by.contains(facet)) {
+                count_metadata(db, &ids)?
+            } else {
+                Facets::default()
+            };
+            if by.contains(&Facet::Tags) {
+                facets.tags = tags(db, &ids)?;
+            }
+            if by.contains(&Facet::Folders) {
+                facets.folders = folders(db, &ids)?;
             }
             Ok(facets)
         })
     }
 }
 
-const MONTHS: &str = "SELECT substr(taken_at, 1, 7) AS month, count(*) FROM images
-    WHERE id IN (SELECT value FROM json_each(?1)) AND taken_at IS NOT NULL GROUP BY month ORDER BY month DESC";
+/// Months, years, cameras and formats: in one pass, as looking the images up is what takes the time.
+fn count_metadata(db: &Transaction<'_>, ids: &str) -> Result<Facets> {
+    let mut select = db.prepare_cached(
+        "SELECT substr(taken_at, 1, 7), camera, format, count(*) FROM images
+         WHERE id IN (SELECT value FROM json_each(?1)) GROUP BY 1, 2, 3",
+    )?;
+    let mut rows = select.query([ids])?;
+    let mut counted: [BTreeMap<String, usize>; 3] = Default::default();
+    while let Some(row) = rows.next()? {
+        let count: i64 = row.get(3)?;
+        for (column, counts) in counted.iter_mut().enumerate() {
+            if let Some(value) = row.get(column)? {
+                *counts.entry(value).or_default() += count as usize;
+            }
+        }
+    }
+    let [months, cameras, formats] = counted.map(|counts| {
+        let counts = counts.into_iter();
+        counts.map(|(value, count)| Count { value, count })
+    });
+    let months: Vec<Count> = months.rev().collect();
+    Ok(Facets {
+        years: years(&months),
+        months,
+        cameras: most(cameras, MOST_CAMERAS),
+        formats: most(formats, usize::MAX),
+        ..Facets::default()
+    })
+}
 
-const CAMERAS: &str = "SELECT camera, count(*) FROM images
-    WHERE id IN (SELECT value FROM json_each(?1)) AND camera IS NOT NULL GROUP BY camera ORDER BY 2 DESC, 1 LIMIT 100";
-
-const FORMATS: &str = "SELECT format, count(*) FROM images
-    WHERE id IN (SELECT value FROM json_each(?1)) GROUP BY format ORDER BY 2 DESC, 1";
-
-/// What a statement counts: values with the number of images.
-fn counts(db: &Transaction<'_>, ids: &str, select: &str) -> Result<Vec<Count>> {
-    let mut select = db.prepare_cached(select)?;
-    let count = |row: &Row<'_>| {
-        let count: i64 = row.get(1)?;
-        Ok(Count {
-            value: row.get(0)?,
-            count: count as usize,
-        })
-    };
-    Ok(select
-        .query_map([ids], count)?
-        .collect::<rusqlite::Result<_>>()?)
+/// Those with the most images, the first.
+fn most(counts: impl Iterator<Item = Count>, at_most: usize) -> Vec<Count> {
+    let mut counts: Vec<Count> = counts.collect();
+    counts.sort_by_key(|one| Reverse(one.count));
+    counts.truncate(at_most);
+    counts
 }
 
 /// Months are in order, so those of a year stand together.
@@ -152,8 +169,8 @@ fn years(months: &[Count]) -> Vec<Count> {
 fn tags(db: &Transaction<'_>, ids: &str) -> Result<Vec<TagCount>> {
     let mut select = db.prepare_cached(
         "SELECT l.set_name, l.name, counted.images FROM (
-             SELECT label_id, count(*) AS images FROM tags
-             WHERE image_id IN (SELECT value FROM json_each(?1)) GROUP BY label_id) counted
+             SELECT t.label_id, count(*) AS images FROM json_each(?1) wanted CROSS JOIN tags t ON t.image_id = wanted.value
+             GROUP BY t.label_id) counted
          JOIN named_labels l ON l.id = counted.label_id
          ORDER BY counted.images DESC, l.set_name, l.name",
     )?;
@@ -164,8 +181,8 @@ fn tags(db: &Transaction<'_>, ids: &str) -> Result<Vec<TagCount>> {
 /// An image that lies in a folder twice counts once there.
 fn folders(db: &Transaction<'_>, ids: &str) -> Result<Vec<Count>> {
     let mut select = db.prepare_cached(
-        "SELECT image_id, path FROM live_files
-         WHERE image_id IN (SELECT value FROM json_each(?1)) ORDER BY image_id",
+        "SELECT f.image_id, f.path FROM json_each(?1) wanted CROSS JOIN live_files f ON f.image_id = wanted.value
+         ORDER BY wanted.key",
     )?;
     let mut rows = select.query([ids])?;
     let mut counts: BTreeMap<PathBuf, (usize, i64)> = BTreeMap::new();
@@ -177,14 +194,9 @@ fn folders(db: &Transaction<'_>, ids: &str) -> Result<Vec<Count>> {
         *count += usize::from(*last != image);
         *last = image;
     }
-    let mut counts: Vec<Count> = counts
-        .into_iter()
-        .map(|(folder, (count, _))| Count {
-            value: folder.display().to_string(),
-            count,
-        })
-        .collect();
-    counts.sort_by_key(|folder| std::cmp::Reverse(folder.count));
-    counts.truncate(MOST_FOLDERS);
-    Ok(counts)
+    let counts = counts.into_iter().map(|(folder, (count, _))| Count {
+        value: folder.display().to_string(),
+        count,
+    });
+    Ok(most(counts, MOST_FOLDERS))
 }

@@ -55,3 +55,48 @@ impl Store {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::store::samples;
+
+    #[test]
+    fn images_are_counted_by_cells_and_the_latest_stands_for_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let root = store.root(Path::new("/photos")).unwrap();
+        let model = store.model("fingerprint", "name").unwrap();
+        let places = [
+            (Some((59.25, 10.75)), "2021-01-01T00:00:00"),
+            (Some((59.75, 10.25)), "2023-01-01T00:00:00"),
+            (Some((-0.5, -0.5)), "2022-01-01T00:00:00"),
+            (None, "2024-01-01T00:00:00"),
+        ];
+        let records = (1..).zip(places).map(|(seed, (place, taken_at))| {
+            let mut content = samples::content(ContentHash([seed; 32]));
+            let (latitude, longitude) = place.unzip();
+            content.metadata.latitude = latitude;
+            content.metadata.longitude = longitude;
+            content.metadata.taken_at = Some(taken_at.to_owned());
+            samples::record(root, &format!("/photos/{seed}"), content)
+        });
+        let records: Vec<_> = records.collect();
+        let images = store.record(model, &records).unwrap().images;
+        let images: Vec<ImageId> = images.into_iter().flatten().collect();
+        let (cells, placed) = store.cells(&images, 1.0).unwrap();
+        let cell = |area, centre, count, seed| Cell {
+            area,
+            centre,
+            count,
+            image: ContentHash([seed; 32]),
+        };
+        let north = cell([59.25, 10.25, 59.75, 10.75], [59.5, 10.5], 2, 2);
+        let south = cell([-0.5, -0.5, -0.5, -0.5], [-0.5, -0.5], 1, 3);
+        assert_eq!((&cells, placed), (&vec![north, south.clone()], 3));
+        // Of those that are asked about, and no others.
+        assert_eq!(store.cells(&images[2..], 90.0).unwrap(), (vec![south], 1));
+    }
+}

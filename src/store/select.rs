@@ -35,12 +35,13 @@ impl Store {
         })
     }
 
-    /// Up to `limit` of those images in this order, behind a place of it, each with its own place.
+    /// Up to `limit` of those images in this order, behind a place of it and `offset` more, each with its own place.
     pub fn page(
         &self,
         filter: &Filter,
         order: Order,
         behind: Option<&Place>,
+        offset: usize,
         limit: usize,
     ) -> Result<Vec<(ImageId, Place)>> {
         self.read(|db| {
@@ -50,10 +51,11 @@ impl Store {
                 conditions.push(is_held());
             }
             conditions.extend(behind.map(|place| (listed.behind(), place.values())));
-            let (all, values) = joined(conditions, " AND ", "1");
+            let (all, mut values) = joined(conditions, " AND ", "1");
+            values.push(i64::try_from(offset).unwrap_or(i64::MAX).into());
             let (from, key, order_by) = (listed.from, listed.key, listed.order_by());
             let mut select = db.prepare_cached(&format!(
-                "SELECT i.id, {key} FROM {from} WHERE {all} {order_by} LIMIT {limit}"
+                "SELECT i.id, {key} FROM {from} WHERE {all} {order_by} LIMIT {limit} OFFSET ?"
             ))?;
             let rows = select.query_map(params_from_iter(values), |row| {
                 Ok((row.get(0)?, Place::read(order, row)?))

@@ -276,7 +276,7 @@ mod tests {
         );
         let page = |behind: Option<&Place>| {
             let order = Order::NEWEST_FIRST;
-            let mut page = store.page(&Filter::default(), order, behind, 1).unwrap();
+            let mut page = store.page(&Filter::default(), order, behind, 0, 1).unwrap();
             page.pop().unwrap()
         };
         let (newest, place) = page(None);

@@ -38,6 +38,8 @@ pub struct SearchRequest {
     pub limit: Option<usize>,
     /// Where the page before ended, as its answer said.
     pub cursor: Option<String>,
+    /// Hits that are left out before the page: to look further down. A cursor is steadier where pictures come and go.
+    pub offset: usize,
     /// The order, where only filters are given: `taken`, `added`, `name` or `size`, with a `-` before it the other way round.
     pub order: Option<String>,
     /// Whether all hits are counted.
@@ -76,8 +78,8 @@ pub struct FilterRequest {
     pub formats: Vec<Format>,
     /// At one of these local times, each a year, a month or a day.
     pub taken: Vec<String>,
-    /// Part of the camera's make and model.
-    pub camera: Option<String>,
+    /// Part of the make and model of one of these cameras.
+    pub cameras: Vec<String>,
     /// Width in pixels.
     pub width: Span,
     /// Height in pixels.
@@ -86,6 +88,22 @@ pub struct FilterRequest {
     pub size_bytes: Span,
     /// South, west, north, east, in degrees.
     pub area: Option<[f64; 4]>,
+    /// What it must not be.
+    pub not: ExcludedRequest,
+}
+
+/// Conditions of which an image may meet none.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExcludedRequest {
+    /// Folders or globs, in none of which a file of it may lie.
+    pub paths: Vec<String>,
+    /// Local times at which it was not taken, each a year, a month or a day.
+    pub taken: Vec<String>,
+    /// Formats in which it is not.
+    pub formats: Vec<Format>,
+    /// Part of the make and model of cameras with which it was not taken.
+    pub cameras: Vec<String>,
 }
 
 /// Labels that an image must carry, or not.
@@ -174,6 +192,7 @@ impl SearchRequest {
         let slice = Slice {
             limit: self.limit.map_or(Ok(DEFAULT_LIMIT), read_limit)?,
             cursor: self.cursor,
+            offset: self.offset,
             order: self.order.map(|order| order.parse()).transpose()?,
             total: self.total,
             facets: self.facets,
@@ -211,9 +230,12 @@ impl FilterRequest {
         filter.after = date(self.after)?.or(filter.after.take());
         filter.before = date(self.before)?.or(filter.before.take());
         filter.formats.extend(self.formats);
-        let taken = self.taken.iter().map(|text| text.parse());
-        filter.taken.extend(taken.collect::<Result<Vec<_>, _>>()?);
-        filter.cameras.extend(self.camera);
+        filter.taken.extend(times(&self.taken)?);
+        filter.cameras.extend(self.cameras);
+        filter.not.paths.extend(self.not.paths);
+        filter.not.taken.extend(times(&self.not.taken)?);
+        filter.not.formats.extend(self.not.formats);
+        filter.not.cameras.extend(self.not.cameras);
         for (span, given) in [
             (&mut filter.width, self.width),
             (&mut filter.height, self.height),
@@ -226,6 +248,10 @@ impl FilterRequest {
         filter.area = area.or(filter.area.take());
         Ok(())
     }
+}
+
+fn times(texts: &[String]) -> Result<Vec<PartialDate>, BadDate> {
+    texts.iter().map(|text| text.parse()).collect()
 }
 
 fn date(text: Option<String>) -> Result<Option<PartialDate>, BadDate> {
@@ -260,6 +286,17 @@ mod tests {
             (4, 20, true)
         );
         assert_eq!(query.filter.any_tags, [["beach", "lake"]]);
+    }
+
+    #[test]
+    fn both_forms_can_say_the_same() {
+        let typed = "path:a -path:b taken:2022 -taken:2022-07 format:png -format:gif,bmp camera:K5,Q2 -camera:scanner";
+        let full = serde_json::json!({ "filter": {
+            "paths": ["a"], "taken": ["2022"], "formats": ["png"], "cameras": ["K5", "Q2"],
+            "not": { "paths": ["b"], "taken": ["2022-07"], "formats": ["gif", "bmp"], "cameras": ["scanner"] },
+        } });
+        let request: SearchRequest = serde_json::from_value(full).unwrap();
+        assert_eq!(request.read().unwrap().0, search::parse(typed).unwrap());
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn megabytes_of_text_are_refused_at_once() {
             "has at most 1000 characters",
         ),
         (
-            json!({ "filter": { "camera": long } }),
+            json!({ "filter": { "cameras": [long] } }),
             "has at most 1000 characters",
         ),
         (

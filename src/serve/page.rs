@@ -24,8 +24,8 @@ macro_rules! files {
 /// All but the HTML.
 const FILES: &[File] = files! {
     SCRIPT: "address.js" "api.js" "box.js" "calendar.js" "chips.js" "decide.js" "dom.js" "draft.js" "duplicates.js" "editor.js"
-        "facets.js" "grid.js" "images.js" "keys.js" "labels.js" "land.js" "layout.js" "library.js" "lit-html.js" "live.js" "main.js" "map.js"
-        "pictures.js" "place.js" "placement.js" "review.js" "selection.js" "text-de.js" "text-en.js" "text.js" "toast.js" "viewer.js" "zoom.js";
+        "facets.js" "facts.js" "grid.js" "images.js" "keys.js" "labels.js" "land.js" "layout.js" "library.js" "lit-html.js" "live.js" "main.js" "map.js"
+        "pictures.js" "place.js" "placement.js" "review.js" "selection.js" "text-de.js" "text-en.js" "text.js" "tile.js" "toast.js" "viewer.js" "zoom.js";
     STYLE: "base.css" "pictures.css" "viewer.css" "views.css";
     MANIFEST: "manifest.webmanifest";
     SVG: "icon.svg";

@@ -184,7 +184,7 @@ def main():
         folder = asked.library or Path(temporary)
         made(asked.pictures, asked.images, folder / "pictures")
         pixdex = str(Path(asked.pixdex).absolute())
-        subprocess.run([pixdex, "index", folder / "pictures", "--data-dir", folder / "library", "--model", "bundled"], check=True)
+        subprocess.run([pixdex, "index", "--quiet", folder / "pictures", "--data-dir", folder / "library", "--model", "bundled"], check=True)
         daemon = Daemon(pixdex, folder / "pictures", folder / "library")
         try:
             daemon.wait_until_read(asked.images)

@@ -72,6 +72,22 @@ def test_the_last_query_wins(demo, open_page):
     assert shown(page) == houses and query_of(page) == "house"
 
 
+def test_what_is_typed_while_an_answer_is_awaited_stays(demo, open_page):
+    page = open_page(f"{demo.address}/?q=house")
+    expect(page.locator("#query")).to_have_value("house")
+    held = []
+    page.route("**/api/v1/parse*", lambda route: held.append(route))
+    page.locator("#query").fill("boat")
+    page.keyboard.press("Enter")
+    wait_for("the question", lambda: page.wait_for_timeout(20) or held)
+    page.keyboard.type("s at")
+    for route in held:
+        route.continue_()
+    page.unroute("**/api/v1/parse*")
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("#query")).to_have_value("boats at")
+
+
 def test_results_come_while_one_types(demo, open_page):
     page = open_page(demo.address)
     page.locator("#query").press_sequentially("red star", delay=30)

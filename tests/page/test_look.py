@@ -47,6 +47,20 @@ def test_the_viewer_has_an_address_neighbours_and_a_way_back(demo, open_page):
     expect(page.locator(f".tile a[data-id='{ids[0]}']")).to_be_focused()
 
 
+def test_a_picture_can_be_left_before_its_list_is_there(demo, open_page):
+    page = open_page(demo.address)
+    id = page.locator(".tile a").nth(3).get_attribute("data-id")
+    held = []
+    page.route("**/api/v1/parse*", lambda route: held.append(route))
+    page.goto(f"{demo.address}/image/{id}")
+    expect(page.locator("#viewer .picture img")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#viewer")).to_be_hidden()
+    for route in held:
+        route.continue_()
+    expect(page.locator(".tile").first).to_be_visible()
+
+
 def test_an_address_of_a_picture_opens_it(demo, open_page):
     page = open_page(demo.address, is_refused=True)
     id = page.locator(".tile a").nth(3).get_attribute("data-id")
@@ -73,7 +87,7 @@ def test_a_decision_keeps_list_scroll_and_focus(daemon, open_page):
     expect(yes).to_have_attribute("aria-pressed", "true")
     expect(yes).to_be_focused()
     expect(page.locator(".toast")).to_contain_text("confirmed")
-    assert len(decisions(daemon)) == 1
+    wait_for("a decision", lambda: len(decisions(daemon)) == 1)
     assert page.evaluate("scrollY") == scroll
     page.keyboard.press("Escape")
     expect(page.locator("#viewer")).to_be_hidden()
@@ -103,7 +117,8 @@ def test_a_label_that_was_missed_is_two_keys_away(daemon, open_page):
     page.keyboard.type("umbrella")
     page.keyboard.press("Enter")
     expect(page.locator(".labels li", has_text="umbrella")).to_contain_text("you said so")
-    assert decisions(daemon)[0]["label"] == "umbrella"
+    made = wait_for("a decision", lambda: decisions(daemon))
+    assert made[0]["label"] == "umbrella"
 
 
 def test_facts_scores_and_reasons_are_told(demo, open_page):
@@ -165,7 +180,7 @@ def test_a_selection_gets_a_label_and_loses_it(daemon, open_page):
     page.fill("[name=label]", "things/umbrella")
     page.get_by_role("button", name="✓ is it").click()
     expect(page.locator(".toast")).to_contain_text("umbrella")
-    assert len(decisions(daemon)) == 5
+    wait_for("five decisions", lambda: len(decisions(daemon)) == 5)
     page.locator(".toast").get_by_role("button", name=re.compile("Undo")).click()
     wait_for("no decision", lambda: page.wait_for_timeout(20) or not decisions(daemon))
     page.locator(".tile a").first.focus()

@@ -24,9 +24,11 @@ const isHeld = () => document.activeElement === box();
 export async function show(q, isDone = false) {
   if (!isDone && (q === shownQuery || (isHeld() && q === whole()))) { shownQuery = q; return; }
   shownQuery = q;
+  const typed = box()?.value;
   try {
     const answer = await askLast("parse", `parse?${params({ q })}`);
-    if (shownQuery !== q) return;
+    // Whoever types on meanwhile is not interrupted.
+    if (shownQuery !== q || (isHeld() && box().value !== typed)) return;
     if (answer.error) {
       parts = [];
       if (!isHeld()) box().value = q;

@@ -1,10 +1,9 @@
 // A window on a list of pictures: only what is in view, and some around it, is in the document.
-import { aspect } from "./layout.js";
-import { beforePaint, fileName, isVideo, tagName, thumbnail } from "./dom.js";
-import { href, now } from "./address.js";
+import { beforePaint } from "./dom.js";
 import { bottom, Placement } from "./placement.js";
 import { isSelected, onSelect, toggle } from "./selection.js";
-import { minutes, number, period, t } from "./text.js";
+import { number, period } from "./text.js";
+import { caption, describe, make } from "./tile.js";
 
 const AROUND = 700;
 const MOST_TILES = 400;
@@ -12,9 +11,9 @@ const HEIGHTS = { S: 110, M: 190, L: 300 };
 
 export class Grid {
   constructor(root, { onOpen, onFocus }) {
-    Object.assign(this, { root, onOpen, onFocus, list: null, tiles: new Map(), headings: new Map(), placement: null, focused: 0 });
+    Object.assign(this, { root, onOpen, onFocus, list: null, tiles: new Map(), headings: new Map(), placement: null, focused: 0, isMoved: false, top: 0 });
     this.draw = beforePaint(() => this.drawNow());
-    addEventListener("scroll", this.draw, { passive: true });
+    addEventListener("scroll", () => { this.isMoved = true; this.draw(); }, { passive: true });
     new ResizeObserver(() => this.resize()).observe(root);
     root.addEventListener("click", (event) => this.click(event));
     root.addEventListener("focusin", (event) => this.focusIn(event));
@@ -71,11 +70,16 @@ export class Grid {
   drawNow() {
     if (!this.list?.isLoaded || this.list.error || !this.root.clientWidth) return;
     this.placement ??= new Placement(this.list, this.root.clientWidth, this.rowHeight);
-    const grown = this.placement.update(scrollY - this.start - innerHeight);
-    this.root.style.height = `${this.placement.height}px`;
+    // Read once, before anything is written: a second look would have the page laid out in between.
+    const { start } = this;
+    const grown = this.placement.update(scrollY - start - innerHeight);
+    if (this.height !== this.placement.height) {
+      this.height = this.placement.height;
+      this.root.style.height = `${this.height}px`;
+    }
     // What turned out higher or lower above the reader moves the window with it.
     if (grown) scrollBy(0, grown);
-    const top = scrollY - this.start;
+    const top = scrollY - start;
     const [from, to] = [top - AROUND, top + innerHeight + AROUND];
     const wanted = new Map();
     const headings = new Set();
@@ -83,12 +87,12 @@ export class Grid {
       const layout = this.placement.layouts.get(section);
       if (layout.top > to || layout.top + layout.height < from) continue;
       if (layout.heading) this.head(section, layout, headings);
-      const start = layout.top + layout.heading;
+      const first = layout.top + layout.heading;
       for (const row of layout.rows) {
-        if (start + row.bottom < from || start + row.top > to || wanted.size >= MOST_TILES) continue;
-        for (const tile of row.tiles) wanted.set(layout.before + tile.at, { ...tile, top: start + row.top, height: row.height, item: section.items[tile.at] });
+        if (first + row.bottom < from || first + row.top > to || wanted.size >= MOST_TILES) continue;
+        for (const tile of row.tiles) wanted.set(layout.before + tile.at, { ...tile, top: first + row.top, height: row.height, item: section.items[tile.at] });
       }
-      const laidOut = start + bottom(layout);
+      const laidOut = first + bottom(layout);
       if (layout.next < section.count && to > laidOut) this.ask(section, layout, to - laidOut);
     }
     for (const [at, tile] of this.tiles) {
@@ -98,9 +102,19 @@ export class Grid {
       this.tiles.delete(at);
     }
     for (const [at, tile] of wanted) this.put(at, tile);
+    this.load(top, this.isMoved ? to : top + innerHeight);
     for (const [section, heading] of this.headings) {
       if (!headings.has(section)) { heading.remove(); this.headings.delete(section); }
     }
+  }
+
+  // Pictures around those in view come before they are scrolled to, but not before anybody scrolls. Whoever flies past them sees their
+  // colours, and waits for none of them where the flight ends.
+  load(top, to) {
+    const isFlying = Math.abs(top - this.top) > innerHeight / 5;
+    this.top = top;
+    if (isFlying) { this.draw(); return; }
+    for (const tile of this.tiles.values()) if (tile.top < to) tile.load();
   }
 
   ask(section, layout, room) {
@@ -125,12 +139,13 @@ export class Grid {
     if (!tile || tile.item !== item) {
       const isFocused = tile?.contains(document.activeElement);
       tile?.remove();
-      tile = this.make(at, item);
+      tile = make(item, at, this.list.count, this.rowHeight);
       this.tiles.set(at, tile);
       this.insert(at, tile);
       if (isFocused) tile.link.focus({ preventScroll: true });
     }
-    Object.assign(tile, { top, height });
+    if (tile.top === top && tile.left === left && tile.width === width && tile.height === height) return;
+    Object.assign(tile, { left, top, width, height });
     Object.assign(tile.style, { left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px` });
     tile.link.tabIndex = at === this.focused ? 0 : -1;
     this.mark(tile);
@@ -141,29 +156,6 @@ export class Grid {
     const last = this.root.lastElementChild;
     if (!last || last.at < at) this.root.append(tile);
     else this.root.insertBefore(tile, [...this.root.children].find((other) => other.at > at));
-  }
-
-  make(at, item) {
-    const tile = document.createElement("div");
-    const link = document.createElement("a");
-    const image = document.createElement("img");
-    const pick = document.createElement("button");
-    Object.assign(tile, { className: "tile", at, item, link, role: "listitem" });
-    tile.setAttribute("aria-posinset", at + 1);
-    tile.setAttribute("aria-setsize", this.list.count);
-    link.href = href({ ...now(), view: "image", image: item.id });
-    link.dataset.id = item.id;
-    const height = this.rowHeight * devicePixelRatio;
-    const size = Math.max(height, height * aspect(item)) <= 340 ? 320 : 640;
-    Object.assign(image, { src: thumbnail(item, size), alt: describe(item), decoding: "async", draggable: false });
-    image.onload = () => tile.classList.add("loaded");
-    image.onerror = () => tile.classList.add("broken");
-    link.append(image, caption(item));
-    link.draggable = true;
-    Object.assign(pick, { className: "pick", type: "button", tabIndex: -1, ariaLabel: t("select", fileName(item.path)) });
-    tile.append(link, pick);
-    if (item.colours) tile.style.background = item.colours;
-    return tile;
   }
 
   mark(tile) {
@@ -193,7 +185,7 @@ export class Grid {
     const isPick = event.target.closest(".pick") || event.shiftKey;
     event.preventDefault();
     if (isPick) toggle(this.list, tile.at, event.shiftKey);
-    else this.onOpen(tile.at);
+    else this.onOpen(tile.item, tile.at);
   }
 
   focusIn(event) {
@@ -235,6 +227,8 @@ export class Grid {
   }
 
   async focus(at) {
+    // Nothing is there yet to be focused.
+    if (!this.list?.count) return;
     const place = Math.max(0, Math.min(at, this.list.count - 1));
     this.setFocused(place);
     this.scrollTo(place);
@@ -258,28 +252,4 @@ export class Grid {
     };
     return ways[key]?.();
   }
-}
-
-export function describe(item) {
-  const tags = [...new Set(item.tags.map((tag) => tag.label))].join(", ");
-  return tags ? `${fileName(item.path)}: ${tags}` : fileName(item.path);
-}
-
-function caption(item) {
-  const node = document.createElement("span");
-  node.className = "caption";
-  const name = document.createElement("bdi");
-  name.textContent = fileName(item.path);
-  const tags = document.createElement("span");
-  tags.className = "tags";
-  tags.textContent = [...new Set(item.tags.map(tagName))].map((tag) => tag.split("/").slice(1).join("/")).slice(0, 6).join(" · ");
-  node.append(name, tags);
-  node.ariaHidden = true;
-  if (isVideo(item)) {
-    const badge = document.createElement("span");
-    badge.className = "badge";
-    badge.textContent = `▶ ${item.z == null ? minutes(item.duration_ms) : minutes(item.time_ms ?? 0)}`;
-    node.append(badge);
-  }
-  return node;
 }

@@ -1,10 +1,11 @@
 // The pictures that a query finds, as far as they were asked for: in sections of a month or a year each where they stand by date,
-// else in one.
+// else of a thousand, so that whoever jumps to the end waits for the end alone.
 // What was asked for stays, so that "back" finds the list as it was.
 import { ask, isAborted, params } from "./api.js";
 
 const FIRST = 120;
 const PAGE = 400;
+const BLOCK = 1000;
 const KEPT_LISTS = 6;
 const FEW = 12;
 const kept = new Map();
@@ -19,9 +20,10 @@ const slim = ({ id, path, width, height, tags, format, z, score, is_named, time_
   id, path, width, height, tags, format, z, score, is_named, time_ms, duration_ms, taken_at, colours, files: paths.length,
 });
 
+// A month has an end of its own; a block but the last goes on in the next.
 class Section {
-  constructor(month, count, q) {
-    Object.assign(this, { month, count, q, items: [], cursor: undefined, isWhole: count === 0, loading: null });
+  constructor({ month = null, offset = 0, count, q, goesOn = false }) {
+    Object.assign(this, { month, offset, count, q, goesOn, items: [], cursor: undefined, isWhole: count === 0, loading: null });
   }
 }
 
@@ -45,7 +47,8 @@ class List {
       if (error) throw new Error(error.mistake);
       this.parts = parts;
       this.isRanked = parts.some((part) => part.kind !== "filter");
-      this.take(await ask(this.url(this.q, { limit: FIRST, facets: true }), { signal }));
+      // A list by date has its months from the counts; a ranking is shown before all that it finds is counted.
+      this.take(await ask(this.url(this.q, { limit: FIRST, ...(this.isRanked ? { total: true } : { facets: true }) }), { signal }));
     } catch (error) {
       if (isAborted(error)) { kept.delete(key(this)); return this; }
       this.error = error;
@@ -53,23 +56,35 @@ class List {
     }
     this.isLoaded = true;
     changed(this);
+    if (this.isRanked && !this.error) this.askCounts(signal).catch(() => {});
     return this;
+  }
+
+  // What all of it has in common now, and how many there are.
+  async askCounts(signal) {
+    const { facets, total } = await ask(this.url(this.q, { limit: 1, facets: true }), { signal });
+    this.facets = facets;
+    changed(this);
+    return total;
   }
 
   take({ items, total, facets, fits, cursor }) {
     Object.assign(this, { total, facets, fits });
-    const inMonths = facets.months.reduce((sum, month) => sum + month.count, 0);
+    const months = facets?.months ?? [];
+    const inMonths = months.reduce((sum, month) => sum + month.count, 0);
     const isDated = !this.isRanked && (!this.order || this.order.endsWith("taken")) && inMonths === total && total > items.length;
     if (!isDated) {
-      const only = new Section(null, total, this.q);
-      this.add(only, items, cursor);
-      this.sections = [only];
+      for (let offset = 0; offset < total || !offset; offset += BLOCK) {
+        const rest = total - offset;
+        this.sections.push(new Section({ offset, count: Math.min(BLOCK, rest), q: this.q, goesOn: rest > BLOCK }));
+      }
+      this.add(this.sections[0], items, cursor);
       return;
     }
     // Months of few pictures each would be mostly empty rows.
-    const periods = total / facets.months.length < FEW ? facets.years : facets.months;
+    const periods = total / months.length < FEW ? facets.years : months;
     const inOrder = this.order === "taken" ? periods.toReversed() : periods;
-    this.sections = inOrder.map(({ value, count }) => new Section(value, count, `${this.q} taken:${value}`.trim()));
+    this.sections = inOrder.map(({ value, count }) => new Section({ month: value, count, q: `${this.q} taken:${value}`.trim() }));
     for (const section of this.sections) {
       const own = items.filter((item) => item.taken_at.startsWith(section.month));
       section.items = own.map(slim);
@@ -79,9 +94,9 @@ class List {
   }
 
   add(section, items, cursor) {
-    section.items = section.items.concat(items.map(slim));
+    section.items = section.items.concat(items.map(slim)).slice(0, section.goesOn ? section.count : undefined);
     section.cursor = cursor;
-    section.isWhole = !cursor;
+    section.isWhole = !cursor || (section.goesOn && section.items.length === section.count);
     // What came or went meanwhile.
     if (section.isWhole) section.count = section.items.length;
   }
@@ -94,7 +109,8 @@ class List {
       try {
         // The start of a month came with the start of the list, which knows no way on within the month.
         if (section.month && section.cursor === undefined) section.items = [];
-        const answer = await ask(this.url(section.q, { limit: PAGE, cursor: section.cursor }));
+        const place = section.cursor ? { cursor: section.cursor } : { offset: section.offset || undefined };
+        const answer = await ask(this.url(section.q, { limit: PAGE, ...place }));
         this.add(section, answer.items, answer.cursor);
       } catch {
         // The daemon is away: who looks again asks again.
@@ -149,7 +165,7 @@ class List {
   }
 
   stop() {
-    if (!this.isLoaded) this.controller.abort();
+    if (!this.isLoaded || !this.facets) this.controller.abort();
   }
 }
 
@@ -161,6 +177,8 @@ export function list(q, order) {
   let found = kept.get(wanted);
   kept.delete(wanted);
   found ??= new List(q, order);
+  // It was left before it was counted.
+  if (found.isLoaded && !found.facets) found.askCounts().catch(() => {});
   kept.set(wanted, found);
   for (const oldest of [...kept.keys()].slice(0, -KEPT_LISTS)) kept.delete(oldest);
   return found;

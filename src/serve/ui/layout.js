@@ -9,24 +9,26 @@ const TALLEST = 0.4;
 export const aspect = (item) => Math.min(FLATTEST, Math.max(TALLEST, (item.width || 4) / (item.height || 3)));
 const USUAL = 1.4;
 
-// Rows for pictures from `first` on; the last one is not stretched beyond `height` where nothing follows.
-export function rows(items, first, width, height, isEnd) {
+// Rows for pictures from `first` on. The last one is not stretched beyond `height` where nothing follows; where the list goes on
+// elsewhere it fills the width like all others, if need be together with the one above it.
+export function rows(items, first, width, height, { isEnd, goesOn }) {
   const made = [];
   let row = [];
-  let sum = 0;
   for (let at = first; at < items.length; at += 1) {
     row.push(aspect(items[at]));
-    sum += row.at(-1);
-    const fitting = (width - GAP * (row.length - 1)) / sum;
+    const fitting = filling(row, width);
     if (fitting <= height) {
       made.push(placed(row, at + 1 - row.length, fitting));
       row = [];
-      sum = 0;
     }
   }
-  if (row.length && isEnd) made.push(placed(row, items.length - row.length, height));
-  return made;
+  if (!row.length || !isEnd) return made;
+  if (!goesOn) return [...made, placed(row, items.length - row.length, height)];
+  if (made.length && filling(row, width) > 2 * height) row.unshift(...made.pop().tiles.map((tile) => aspect(items[tile.at])));
+  return [...made, placed(row, items.length - row.length, filling(row, width))];
 }
+
+const filling = (row, width) => (width - GAP * (row.length - 1)) / row.reduce((sum, ratio) => sum + ratio, 0);
 
 function placed(row, first, height) {
   let left = 0;

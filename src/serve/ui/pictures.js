@@ -44,10 +44,9 @@ const rememberPlace = beforePaint(() => {
   if (now().view === "pictures" && placed === list) remember({ scroll: Math.round(scrollY), focused: grid.focused });
 });
 
-export function open(at) {
-  const item = list.at(at);
+function open(item, at) {
   remember({ scroll: Math.round(scrollY), focused: at });
-  if (item) go({ view: "image", image: item.id });
+  go({ view: "image", image: item.id });
 }
 
 // Shows what the address says. What was shown stays until there is something to show instead.
@@ -102,8 +101,7 @@ function reload() {
 async function recount() {
   const counted = list;
   try {
-    const { facets, total } = await ask(counted.url(counted.q, { limit: 1, facets: true }));
-    Object.assign(counted, { facets });
+    const total = await counted.askCounts();
     isStale = total !== counted.total || counted.parts.some((one) => one.name === "tag");
   } catch {
     // The daemon is away, which is told elsewhere.
@@ -115,7 +113,7 @@ export const draw = beforePaint(() => {
   const isLoaded = list?.isLoaded;
   byId("pictures").toggleAttribute("aria-busy", !isLoaded);
   byId("rail").classList.toggle("open", isRailOpen);
-  if (isLoaded && !list.error) render(rail(list, draw), byId("rail"));
+  if (isLoaded && list.facets) render(rail(list, draw), byId("rail"));
   render(scrubber(grid, list), byId("aside"));
   render(head(), byId("head"));
   byId("list").hidden = Boolean(isLoaded && (list.error || !list.count));

@@ -31,12 +31,12 @@ export class Placement {
     return grown;
   }
 
-  fill(known, { items, isWhole }, width, rowHeight) {
+  fill(known, { items, isWhole, goesOn }, width, rowHeight) {
     if (known.seen === items && known.wasWhole === isWhole) return;
     // A section whose start was replaced is laid out anew.
     if (known.first !== items[0]) Object.assign(known, { rows: [], next: 0 });
     let y = bottom(known);
-    const made = rows(items, known.next, width, rowHeight, isWhole);
+    const made = rows(items, known.next, width, rowHeight, { isEnd: isWhole, goesOn });
     for (const row of made) {
       row.top = y;
       y += row.height + GAP;

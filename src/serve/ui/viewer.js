@@ -5,10 +5,11 @@ import * as box from "./box.js";
 import { filter } from "./chips.js";
 import { decide } from "./decide.js";
 import { byId, fileName, html, icon, isShown, isVideo, nothing, original, render, tagName, thumbnail } from "./dom.js";
+import { bar, isDuplicate, known, path, strip } from "./facts.js";
 import * as images from "./images.js";
 import { shownGrid, shownList } from "./pictures.js";
 import { smallMap } from "./place.js";
-import { bytes, decimal, minutes, number, percent, t, time } from "./text.js";
+import { number, percent, t } from "./text.js";
 import { fail } from "./toast.js";
 import { Zoom } from "./zoom.js";
 
@@ -21,6 +22,8 @@ let atHand = 0;
 let zoom = null;
 let wanted = null;
 let problem = null;
+// When all is known of the picture.
+let ready = null;
 
 const dialog = () => byId("viewer");
 const hasFacts = () => localStorage.getItem("facts") !== "no";
@@ -65,7 +68,8 @@ export async function show({ image, q, order }) {
   draw();
   if (!dialog().open) dialog().showModal();
   dialog().focus();
-  await reload();
+  ready = reload();
+  await ready;
   if (place >= 0) [1, -1].forEach((step) => preload(list.at(place + step)));
   else list.ready.then(draw);
 }
@@ -187,19 +191,10 @@ function facts() {
     <section class="buttons"><button type="button" @click=${() => find(1)}>${t("likeThis")} <kbd>s</kbd></button>
       <button type="button" @click=${() => find(-0.5)}>${t("unlikeThis")} <kbd>x</kbd></button>
       <a class="button" href=${original(item)} target="_blank" rel="noopener">${t("original")}</a></section>
-    <section><h3>${t("facts")}</h3><dl>${known().map(([name, value]) => html`<dt>${name}</dt><dd><bdi>${value}</bdi></dd>`)}</dl></section>
+    <section><h3>${t("facts")}</h3><dl>${known(item).map(([name, value]) => html`<dt>${name}</dt><dd><bdi>${value}</bdi></dd>`)}</dl></section>
     <section><h3>${t("files", item.paths.length)}</h3><ul class="paths">${item.paths.map(path)}</ul></section>
     ${item.latitude == null ? nothing : html`<section><h3>${t("place")}</h3>${smallMap(item, draw)}</section>`}
     ${strip(t("views").duplicates, (alike ?? []).filter(isDuplicate))}${strip(t("similar"), (alike ?? []).filter((other) => !isDuplicate(other)))}`;
-}
-
-// As the view of duplicates has it.
-const isDuplicate = (other) => other.score >= 0.97;
-
-function strip(title, others) {
-  if (!others.length) return nothing;
-  const link = (other) => html`<a href=${href({ ...now(), image: other.id })}><img loading="lazy" alt=${fileName(other.path)} src=${thumbnail(other, 160)}></a>`;
-  return html`<section><h3>${title}</h3><div class="strip">${others.map(link)}</div></section>`;
 }
 
 function label(tag, at) {
@@ -219,14 +214,20 @@ function choose(tag, decision) {
   decide(item, { set: tag.set, label: tag.label }, before === decision ? null : decision, before).catch(fail);
 }
 
+function missing() {
+  const carried = new Set(item.tags.map(tagName));
+  return (scores?.labels ?? []).filter((score) => !carried.has(tagName(score))).sort((a, b) => b.score - a.score);
+}
+
 // A label that the model missed, the likeliest first.
 function adding() {
   if (!isAdding) return html`<button type="button" @click=${() => { isAdding = true; draw(); dialog().querySelector("[name=add]").focus(); }}>+ ${t("addLabel")} <kbd>t</kbd></button>`;
-  const carried = new Set(item.tags.map(tagName));
-  const missed = (scores?.labels ?? []).filter((score) => !carried.has(tagName(score))).sort((a, b) => b.score - a.score);
-  const add = (event) => {
+  const missed = missing();
+  const add = async (event) => {
     event.preventDefault();
     const text = new FormData(event.target).get("add").trim().toLocaleLowerCase();
+    await ready;
+    const missed = missing();
     const found = missed.find((score) => tagName(score).toLocaleLowerCase() === text) ?? missed.find((score) => score.label.toLocaleLowerCase().startsWith(text));
     if (!found) return fail(new Error(t("noSuchLabel", text)));
     isAdding = false;
@@ -236,36 +237,6 @@ function adding() {
   };
   return html`<form class="add" @submit=${add}><input name="add" list="missed" autocomplete="off" aria-label=${t("addLabel")} placeholder=${missed[0]?.label ?? ""}>
     <datalist id="missed">${missed.map((score) => html`<option value=${tagName(score)}>${percent(score.score)}</option>`)}</datalist><button>✓</button></form>`;
-}
-
-const MOST_Z = 6;
-function bar({ term, weight, z, similarity }) {
-  const share = Math.min(1, Math.max(0, (z ?? similarity * 10) / MOST_Z));
-  const says = z === undefined ? decimal(similarity) : t("deviations", decimal(z));
-  return html`<li><bdi>${weight < 0 ? "− " : ""}${/^[0-9a-f]{64}$/.test(term) ? t("likePicture") : term}</bdi>
-    <progress class=${weight < 0 ? "not" : ""} max="1" value=${share} aria-label=${says}></progress><small>${says}</small></li>`;
-}
-
-function known() {
-  const guess = item.date_source?.startsWith("file_") ? "≈ " : "";
-  return [
-    [t("taken"), item.taken_at && guess + time(item.taken_at)],
-    [t("camera"), item.camera], [t("lens"), item.lens],
-    [t("size"), `${number(item.width)} × ${number(item.height)}`],
-    [t("length"), isVideo(item) && minutes(item.duration_ms)],
-    [t("file"), `${item.format.toUpperCase()}, ${bytes(item.size_bytes)}`],
-    [t("rating"), item.rating && "★".repeat(item.rating)],
-    [t("id"), item.id.slice(0, 12)],
-  ].filter(([, value]) => value);
-}
-
-// Each part of a path finds what lies there.
-function path(whole) {
-  const parts = whole.split("/");
-  return html`<li><bdi>${parts.slice(1).map((one, at) => {
-    const folder = parts.slice(0, at + 2).join("/");
-    return at + 2 === parts.length ? html`/${one}` : html`/<a href=${href({ q: filter("path", [folder]) })}>${one}</a>`;
-  })}</bdi></li>`;
 }
 
 function find(weight) {

@@ -188,3 +188,16 @@ def test_a_selection_gets_a_label_and_loses_it(daemon, open_page):
     expect(page.locator(".selection")).to_contain_text("12 selected")
     page.keyboard.press("Escape")
     expect(page.locator(".selection")).to_have_count(0)
+
+
+def test_a_printed_picture_is_itself_and_what_is_known_of_it(demo, open_page):
+    page = open_page(f"{demo.address}/?q=house", color_scheme="dark")
+    opened(page)
+    expect(page.locator("#viewer .labels .says").first).to_contain_text("kept from")
+    page.emulate_media(media="print")
+    expect(page.locator("#viewer .picture img")).to_be_visible()
+    expect(page.locator("#viewer .labels li").first).to_be_visible()
+    for pressed in ["#viewer button", "#bar", "#grid"]:
+        assert not page.locator(pressed).filter(visible=True).count(), pressed
+    backs = page.evaluate("[document.documentElement, document.body].map((one) => getComputedStyle(one).backgroundColor)")
+    assert set(backs) == {"rgba(0, 0, 0, 0)"}, "paper is white"

@@ -1,6 +1,7 @@
 //! Queries of many parts: weights, pictures, filters, counts, pages and duplicates, over HTTP and on the command line.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -336,6 +337,44 @@ fn counts_are_of_all_hits_and_not_of_the_page() {
     }
     let filtered = world.search("tag:red", "&limit=1&facets=true");
     assert_eq!(filtered["total"], red["count"]);
+}
+
+#[test]
+fn a_page_can_begin_far_down() {
+    let world = world();
+    let named = world.truth.keys().next().unwrap();
+    let named = Path::new(named).file_stem().unwrap().to_str().unwrap();
+    let named = format!("{named} strictness:0");
+    // A ranking without an end, one with an end, one that begins with a picture that is called so, and lists.
+    for (query, more) in [
+        ("a red star strictness:0", ""),
+        ("a star", ""),
+        (&named, ""),
+        ("path:20*", ""),
+        ("path:20*", "&order=name"),
+        ("tag:red", "&order=-size"),
+    ] {
+        let whole = ids(&world.search(query, &format!("&limit=1000{more}")));
+        assert!(whole.len() > 4, "{query}: {}", whole.len());
+        for offset in [0, 1, 2, whole.len() - 2, whole.len(), 100_000] {
+            let below = world.search(
+                query,
+                &format!("&limit=1000&offset={offset}&total=true{more}"),
+            );
+            let rest = &whole[offset.min(whole.len())..];
+            assert_eq!(ids(&below), rest, "{query} {more} {offset}");
+            assert_eq!(below["total"], whole.len(), "{query} {more} {offset}");
+        }
+        // And goes on from there.
+        let page = world.search(query, &format!("&limit=2&offset=1{more}"));
+        let cursor = page["cursor"].as_str().unwrap();
+        let rest = world.search(query, &format!("&limit=1000&cursor={cursor}{more}"));
+        assert_eq!(
+            [ids(&page), ids(&rest)].concat(),
+            whole[1..],
+            "{query} {more}"
+        );
+    }
 }
 
 #[test]

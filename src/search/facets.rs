@@ -24,21 +24,19 @@ struct Counted {
 impl Whole {
     /// How many images there are, and what they have in common.
     fn count(&self, store: &Store) -> Result<(usize, Facets), SearchError> {
-        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let state = store.state();
-        let known = match counted.take().filter(|known| known.state == state) {
-            Some(known) => known,
-            None => {
-                let all = store.matching(&Filter::default())?;
-                Counted {
-                    state,
-                    total: all.len(),
-                    facets: store.facets(&all, &Facet::ALL)?,
-                }
-            }
-        };
-        let Counted { total, facets, .. } = counted.insert(known);
-        Ok((*total, facets.clone()))
+        if let Some(known) = last.as_ref().filter(|known| known.state == state) {
+            return Ok((known.total, known.facets.clone()));
+        }
+        let all = store.matching(&Filter::default())?;
+        let (total, facets) = (all.len(), store.facets(&all, &Facet::ALL)?);
+        *last = Some(Counted {
+            state,
+            total,
+            facets: facets.clone(),
+        });
+        Ok((total, facets))
     }
 }
 

@@ -81,12 +81,12 @@ mod tests {
             content.metadata.latitude = latitude;
             content.metadata.longitude = longitude;
             content.metadata.taken_at = Some(taken_at.to_owned());
-            samples::record(root, &format!("/photos/{seed}"), content)
+            samples::record(root, format!("/photos/{seed}"), content)
         });
         let records: Vec<_> = records.collect();
         let images = store.record(model, &records).unwrap().images;
         let images: Vec<ImageId> = images.into_iter().flatten().collect();
-        let (cells, placed) = store.cells(&images, 1.0).unwrap();
+        let (cells, with_place) = store.cells(&images, 1.0).unwrap();
         let cell = |area, centre, count, seed| Cell {
             area,
             centre,
@@ -95,7 +95,7 @@ mod tests {
         };
         let north = cell([59.25, 10.25, 59.75, 10.75], [59.5, 10.5], 2, 2);
         let south = cell([-0.5, -0.5, -0.5, -0.5], [-0.5, -0.5], 1, 3);
-        assert_eq!((&cells, placed), (&vec![north, south.clone()], 3));
+        assert_eq!((&cells, with_place), (&vec![north, south.clone()], 3));
         // Of those that are asked about, and no others.
         assert_eq!(store.cells(&images[2..], 90.0).unwrap(), (vec![south], 1));
     }

@@ -18,6 +18,14 @@ fn has_paths(daemon: &Daemon, expected: &[&std::path::Path]) -> bool {
     daemon.paths() == expected
 }
 
+/// The folders that hold pictures, as all pictures are counted by them.
+fn folders(daemon: &Daemon) -> Vec<String> {
+    let counted = daemon.get("/api/v1/images?limit=1&facets=true").1;
+    let folders = counted["facets"]["folders"].as_array().unwrap().iter();
+    let name = |folder: &Value| folder["value"].as_str().unwrap().to_owned();
+    folders.map(name).collect()
+}
+
 #[test]
 fn files_come_change_move_and_go() {
     let lab = Lab::new();
@@ -30,10 +38,15 @@ fn files_come_change_move_and_go() {
     let renamed = lab.photo("renamed.png");
     fs::rename(&first, &renamed).unwrap();
     daemon.wait_until(|daemon| has_paths(daemon, &[&renamed]));
+    assert_eq!(folders(&daemon), [lab.photos().display().to_string()]);
     fs::create_dir(lab.photo("folder")).unwrap();
     let moved = lab.photo("folder/moved.png");
     fs::rename(&renamed, &moved).unwrap();
     daemon.wait_until(|daemon| has_paths(daemon, &[&moved]));
+    assert_eq!(
+        folders(&daemon),
+        [lab.photo("folder").display().to_string()]
+    );
     assert_eq!(daemon.images()[0]["id"], id);
 
     // Changed in place, then replaced by a rename.
@@ -47,6 +60,7 @@ fn files_come_change_move_and_go() {
 
     fs::remove_file(&moved).unwrap();
     daemon.wait_for_images(0);
+    assert!(folders(&daemon).is_empty());
 }
 
 #[test]

@@ -13,7 +13,7 @@ const everyone = new Set();
 
 // Whoever shows pictures wants to know when something about one of them changed.
 export const onChange = (listener) => everyone.add(listener);
-const changed = (list) => everyone.forEach((listener) => listener(list));
+const changed = (list, change) => everyone.forEach((listener) => listener(list, null, change));
 
 // Only what is shown of a picture: a hundred thousand of them must fit.
 const slim = ({ id, path, width, height, tags, format, z, score, is_named, time_ms, duration_ms, taken_at, colours, paths }) => ({
@@ -105,6 +105,7 @@ class List {
   async need(section, upTo) {
     if (section.loading) { await section.loading; return; }
     if (section.isWhole || section.items.length > upTo) return;
+    const { count } = this;
     section.loading = (async () => {
       try {
         // The start of a month came with the start of the list, which knows no way on within the month.
@@ -117,7 +118,7 @@ class List {
         await new Promise((done) => { setTimeout(done, 1000); });
       }
       section.loading = null;
-      changed(this);
+      changed(this, { isMore: count === this.count });
     })();
     await section.loading;
   }

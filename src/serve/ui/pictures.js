@@ -5,7 +5,7 @@ import * as box from "./box.js";
 import { scrubber } from "./calendar.js";
 import { join } from "./chips.js";
 import { decideSelected } from "./decide.js";
-import { beforePaint, byId, html, nothing, render, tagName } from "./dom.js";
+import { afterPause, beforePaint, byId, html, nothing, render, tagName } from "./dom.js";
 import { rail } from "./facets.js";
 import { Grid } from "./grid.js";
 import * as images from "./images.js";
@@ -28,9 +28,11 @@ export const shownGrid = () => grid;
 
 export function start() {
   grid = new Grid(byId("grid"), { onOpen: open });
-  images.onChange((changed, id) => {
+  images.onChange((changed, id, change) => {
     if (id) grid.refresh(id);
-    if (changed && changed === list) arrived();
+    // Of what is around the grid nothing changes with more of the same list.
+    if (changed && changed === list && change?.isMore) grid.draw();
+    else if (changed && changed === list) arrived();
   });
   selection.onSelect(draw);
   on("image image_gone", (event) => { waiting += event.event === "image" ? 1 : 0; if (event.event === "image_gone") images.patch(event.image, { isGone: true }); draw(); });
@@ -40,7 +42,8 @@ export function start() {
   addEventListener("scroll", rememberPlace, { passive: true });
 }
 
-const rememberPlace = beforePaint(() => {
+// Not with every frame: browsers take only so many of these, and each holds a frame up.
+const rememberPlace = afterPause(100, () => {
   if (now().view === "pictures" && placed === list) remember({ scroll: Math.round(scrollY), focused: grid.focused });
 });
 

@@ -95,14 +95,14 @@ mod tests {
     #[test]
     fn each_quarter_has_its_mean() {
         let [red, blue, green, grey] = [[255, 0, 0], [0, 0, 255], [0, 99, 0], [7, 8, 9]];
-        // The middle row and column belong to the quarters below and to the right.
+        // The middle row and column belong to the quarters above and to the left.
         let rows = [
-            [red, blue, blue],
-            [green, grey, grey],
-            [green, grey, [10, 11, 12]],
+            [red, red, blue],
+            [red, red, blue],
+            [[0, 98, 0], [0, 100, 0], grey],
         ];
         let colours = Colours::of(3, rows.as_flattened().as_flattened());
-        assert_eq!(colours, Colours([red, blue, green, [7, 8, 9]]));
+        assert_eq!(colours, Colours([red, blue, green, grey]));
         assert_eq!(Colours::from_bytes(&colours.to_bytes()), Some(colours));
         assert_eq!(Colours::from_bytes(&[0; 13]), None);
         assert_eq!(Colours::from_bytes(&[0; 9]), None);

@@ -226,14 +226,17 @@ function adding() {
   const add = async (event) => {
     event.preventDefault();
     const text = new FormData(event.target).get("add").trim().toLocaleLowerCase();
+    const { id } = item;
     await ready;
+    // Its reader went on meanwhile.
+    if (item?.id !== id) return;
     const missed = missing();
     const found = missed.find((score) => tagName(score).toLocaleLowerCase() === text) ?? missed.find((score) => score.label.toLocaleLowerCase().startsWith(text));
-    if (!found) return fail(new Error(t("noSuchLabel", text)));
+    if (!found) { fail(new Error(t("noSuchLabel", text))); return; }
     isAdding = false;
     choose(found, "confirmed");
     dialog().focus();
-    return draw();
+    draw();
   };
   return html`<form class="add" @submit=${add}><input name="add" list="missed" autocomplete="off" aria-label=${t("addLabel")} placeholder=${missed[0]?.label ?? ""}>
     <datalist id="missed">${missed.map((score) => html`<option value=${tagName(score)}>${percent(score.score)}</option>`)}</datalist><button>✓</button></form>`;

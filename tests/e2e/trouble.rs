@@ -64,13 +64,13 @@ fn a_file_that_may_not_be_read_keeps_its_image_and_is_read_as_soon_as_it_may_be(
     daemon.wait_for_images(1);
     let before = daemon.images()[0]["id"].clone();
 
-    // Changed and locked, and one that was never seen.
-    fs::write(&known, picture(2)).unwrap();
-    set_mode(&known, 0);
-    let new = lab.photo(".new.png");
-    fs::write(&new, picture(3)).unwrap();
-    set_mode(&new, 0);
-    fs::rename(&new, lab.photo("new.png")).unwrap();
+    // Changed and locked, and one that was never seen: locked before either has its name, so that nobody reads it in between.
+    for (name, seed) in [("known.png", 2), ("new.png", 3)] {
+        let locked = lab.photo(&format!(".{name}"));
+        fs::write(&locked, picture(seed)).unwrap();
+        set_mode(&locked, 0);
+        fs::rename(&locked, lab.photo(name)).unwrap();
+    }
     daemon.wait_until(|daemon| waiting(daemon).len() == 2);
     let images = daemon.images();
     assert_eq!((images.len(), &images[0]["id"]), (1, &before));

@@ -10,6 +10,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from playwright.sync_api import Error
+
 WITHIN_S = 20
 
 
@@ -25,7 +27,16 @@ def wait_for(what: str, is_so):
 
 def until(page, expression: str):
     """The same for an expression in a page, which lets no texts be run as scripts, and so cannot wait by itself."""
-    wait_for(expression, lambda: page.wait_for_timeout(20) or page.evaluate(expression))
+
+    def is_so():
+        page.wait_for_timeout(20)
+        try:
+            return page.evaluate(expression)
+        except Error:
+            # What it asks about is not drawn at this moment.
+            return False
+
+    wait_for(expression, is_so)
 
 
 class Daemon:

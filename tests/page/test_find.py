@@ -48,6 +48,8 @@ def test_new_pictures_wait_until_they_are_wanted(daemon, drawn, open_page):
     before = shown(page)
     for path in drawn[40:43]:
         shutil.copy2(path, daemon.pictures / f"new-{path.name}")
+    shutil.copy2(drawn[40], daemon.pictures / "the same again.jpg")
+    wait_for("all files", lambda: daemon.ask("status")["files"].get("indexed") == 16)
     pill = page.locator(".pill")
     expect(pill).to_contain_text("3 new")
     assert shown(page) == before, "nothing moves under the reader"

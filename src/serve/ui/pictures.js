@@ -16,7 +16,8 @@ import { number, t } from "./text.js";
 
 let list = null;
 let grid = null;
-let waiting = 0;
+// Images that came since the list was asked for. A file that is read again, or another name, is the same image.
+const waiting = new Set();
 let isStale = false;
 let suggestions = null;
 let isRailOpen = false;
@@ -35,7 +36,8 @@ export function start() {
     else if (changed && changed === list) arrived();
   });
   selection.onSelect(draw);
-  on("image image_gone", (event) => { waiting += event.event === "image" ? 1 : 0; if (event.event === "image_gone") images.patch(event.image, { isGone: true }); draw(); });
+  on("image", (event) => { waiting.add(event.image); draw(); });
+  on("image_gone", (event) => { waiting.delete(event.image); images.patch(event.image, { isGone: true }); draw(); });
   on("decision", (event) => images.refresh(event.image));
   on("label_set model missed", () => { box.forgetVocabulary(); isStale = true; recount(); });
   on("here", () => { if (list?.error) reload(); });
@@ -64,7 +66,7 @@ export function show({ q, order }, before, how) {
   }
   list?.stop();
   selection.clear();
-  waiting = 0;
+  waiting.clear();
   isStale = false;
   list = images.list(q, order);
   if (list.isLoaded) arrived();
@@ -94,7 +96,7 @@ function restore() {
 function reload() {
   images.forget();
   const { q, order } = now();
-  waiting = 0;
+  waiting.clear();
   isStale = false;
   list = images.list(q, order);
   draw();
@@ -132,7 +134,7 @@ function head() {
       <button type="button" class="narrow" aria-expanded=${isRailOpen} @click=${() => { isRailOpen = !isRailOpen; draw(); }}>${t("filters")}</button>
       ${list.isRanked ? nothing : orders()} ${densities()}
       ${list.q ? html`<button type="button" @click=${save}>${t("saveSearch")}</button>` : nothing}</div>
-    ${waiting || isStale ? html`<button type="button" class="pill" @click=${reload}>${waiting ? t("newPictures", waiting) : t("changedTags")}</button>` : nothing}
+    ${waiting.size || isStale ? html`<button type="button" class="pill" @click=${reload}>${waiting.size ? t("newPictures", waiting.size) : t("changedTags")}</button>` : nothing}
     ${selection.count() ? selected() : nothing}
     ${list.count ? nothing : nothingFound()}`;
 }

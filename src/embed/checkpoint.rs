@@ -1,32 +1,48 @@
 //! The weights of a model by name, read from the bytes that hold them one at a time, so that nothing but a tower's own
 //! form of them stays.
 
+use std::ops::Range;
+
 use candle_core::pickle::PthTensors;
 use candle_core::{DType, Device, Error, Result, Shape, Tensor};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use crate::model::{Shard, Weights};
+use super::names::{Lies, Stored, stored};
+use crate::model::{Layout, Model, Shard, Weights};
 
-/// The weights, as `dtype` on `device`.
-pub(super) fn open<'a>(
-    weights: &'a Weights,
-    dtype: DType,
-    device: &Device,
-) -> Result<VarBuilder<'a>> {
-    let backend: Box<dyn SimpleBackend> = match weights {
-        Weights::Pickle(path) => Box::new(PthTensors::new(path, None)?),
+/// The weights by Hugging Face's names, as `dtype` on `device`.
+pub(super) fn open<'a>(model: &'a Model, dtype: DType, device: &Device) -> Result<VarBuilder<'a>> {
+    let source = match &model.weights {
+        Weights::Pickle(path) => Source::Pickle(PthTensors::new(path, None)?),
         Weights::Safetensors(shards) => {
             let shards = shards.iter().map(Tensors::find);
-            Box::new(Shards(shards.collect::<Result<_>>()?))
+            Source::Shards(shards.collect::<Result<_>>()?)
         }
     };
-    Ok(VarBuilder::from_backend(backend, dtype, device.clone()))
+    let checkpoint = Checkpoint {
+        source,
+        layout: model.architecture.layout,
+    };
+    Ok(VarBuilder::from_backend(
+        Box::new(checkpoint),
+        dtype,
+        device.clone(),
+    ))
 }
 
-/// Files that hold one tensor each only together.
-struct Shards<'a>(Vec<Tensors<'a>>);
+/// Tensors under the names of their own layout.
+struct Checkpoint<'a> {
+    source: Source<'a>,
+    layout: Layout,
+}
+
+enum Source<'a> {
+    /// Files that hold one tensor each only together.
+    Shards(Vec<Tensors<'a>>),
+    Pickle(PthTensors),
+}
 
 /// The tensors of one file.
 struct Tensors<'a> {
@@ -50,11 +66,16 @@ impl<'a> Tensors<'a> {
         })
     }
 
-    /// Reads one tensor as it is stored.
-    fn read(&self, info: &TensorInfo) -> Result<Tensor> {
-        let (first, end) = info.data_offsets;
+    /// Reads some rows of a tensor as they are stored, or all of one that has none.
+    fn read(&self, info: &TensorInfo, rows: Option<Range<usize>>) -> Result<Tensor> {
+        let (mut first, mut end) = info.data_offsets;
+        let mut shape = info.shape.clone();
+        if let (Some(rows), Some(count)) = (rows, shape.first_mut()) {
+            let row_bytes = (end - first) / (*count).max(1);
+            (first, end) = (first + rows.start * row_bytes, first + rows.end * row_bytes);
+            *count = rows.len();
+        }
         let offset = self.start + first as u64;
-        let shape = info.shape.as_slice();
         if info.dtype == safetensors::Dtype::F32 && cfg!(target_endian = "little") {
             // The way of nearly all, without a copy.
             let mut values = vec![0_f32; (end - first) / size_of::<f32>()];
@@ -64,11 +85,56 @@ impl<'a> Tensors<'a> {
         }
         let mut bytes = vec![0; end - first];
         self.shard.read(offset, &mut bytes)?;
-        Tensor::from_raw_buffer(&bytes, info.dtype.try_into()?, shape, &Device::Cpu)
+        Tensor::from_raw_buffer(&bytes, info.dtype.try_into()?, &shape, &Device::Cpu)
     }
 }
 
-impl SimpleBackend for Shards<'_> {
+impl Source<'_> {
+    fn contains(&self, name: &str) -> bool {
+        match self {
+            Source::Shards(shards) => shards.iter().any(|file| file.header.info(name).is_some()),
+            Source::Pickle(file) => file.tensor_infos().contains_key(name),
+        }
+    }
+
+    /// Reads a tensor or, of those that lie in it one under the other, the one at an index.
+    fn read(&self, name: &str, part: Option<(usize, usize)>) -> Result<Tensor> {
+        let missing = || Error::CannotFindTensor {
+            path: name.to_owned(),
+        };
+        let rows = |count: usize| {
+            let (index, of) = part?;
+            Some(index * count / of..(index + 1) * count / of)
+        };
+        match self {
+            Source::Shards(shards) => {
+                let mut found = shards.iter();
+                let found = found.find_map(|file| Some((file, file.header.info(name)?)));
+                let (file, info) = found.ok_or_else(missing)?;
+                file.read(info, info.shape.first().and_then(|count| rows(*count)))
+            }
+            Source::Pickle(file) => {
+                let whole = file.get(name)?.ok_or_else(missing)?;
+                match whole.dims().first().and_then(|count| rows(*count)) {
+                    Some(rows) => whole.narrow(0, rows.start, rows.len())?.contiguous(),
+                    None => Ok(whole),
+                }
+            }
+        }
+    }
+}
+
+impl Checkpoint<'_> {
+    fn read(&self, Stored { name, lies }: &Stored) -> Result<Tensor> {
+        match *lies {
+            Lies::Whole => self.source.read(name, None),
+            Lies::Part { index, of } => self.source.read(name, Some((index, of))),
+            Lies::Transposed => self.source.read(name, None)?.t()?.contiguous(),
+        }
+    }
+}
+
+impl SimpleBackend for Checkpoint<'_> {
     fn get(
         &self,
         shape: Shape,
@@ -77,28 +143,30 @@ impl SimpleBackend for Shards<'_> {
         dtype: DType,
         device: &Device,
     ) -> Result<Tensor> {
-        let tensor = self.get_unchecked(name, dtype, device)?;
-        if tensor.shape() == &shape {
-            return Ok(tensor);
+        let stored = stored(self.layout, name);
+        let tensor = self.read(&stored)?;
+        if tensor.shape() != &shape && without_ones(tensor.dims()) != without_ones(shape.dims()) {
+            return Err(Error::UnexpectedShape {
+                msg: format!("shape mismatch for {}", stored.name),
+                expected: shape,
+                got: tensor.shape().clone(),
+            });
         }
-        Err(Error::UnexpectedShape {
-            msg: format!("shape mismatch for {name}"),
-            expected: shape,
-            got: tensor.shape().clone(),
-        })
+        tensor.reshape(shape)?.to_device(device)?.to_dtype(dtype)
     }
 
     fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
-        let mut found = self.0.iter();
-        let found = found.find_map(|tensors| Some((tensors, tensors.header.info(name)?)));
-        let (tensors, info) = found.ok_or_else(|| Error::CannotFindTensor {
-            path: name.to_owned(),
-        })?;
-        tensors.read(info)?.to_device(device)?.to_dtype(dtype)
+        let tensor = self.read(&stored(self.layout, name))?;
+        tensor.to_device(device)?.to_dtype(dtype)
     }
 
     fn contains_tensor(&self, name: &str) -> bool {
-        let mut shards = self.0.iter();
-        shards.any(|tensors| tensors.header.info(name).is_some())
+        self.source.contains(&stored(self.layout, name).name)
     }
+}
+
+/// A scalar may be stored as the one value of a list, and positions as those of a batch of one.
+fn without_ones(dims: &[usize]) -> &[usize] {
+    let ones = dims.iter().take_while(|size| **size == 1).count();
+    &dims[ones..]
 }

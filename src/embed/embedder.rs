@@ -49,13 +49,16 @@ impl Embedder {
 
     fn start(model: Model, mut placement: Placement) -> candle_core::Result<Embedder> {
         let towers = Towers::start(&model, &mut placement)?;
-        let tensors = checkpoint::open(&model.weights, DType::F32, &candle_core::Device::Cpu)?;
+        let family = model.architecture.family;
+        let tensors = checkpoint::open(&model, DType::F32, &candle_core::Device::Cpu)?;
+        let similarity = weights::load_similarity(family, &tensors)?;
+        drop(tensors);
         let facts = Facts {
             name: model.name.clone(),
             fingerprint: placement.fingerprint_of(&model),
             image_size: model.architecture.vision.image_size,
             embedding_dim: model.architecture.projection_dim,
-            similarity: weights::load_similarity(&tensors)?,
+            similarity,
             preprocessing: model.preprocessing,
             placement,
         };
@@ -143,6 +146,11 @@ impl Embedder {
     /// Identifies weights, preprocessing and tokenizer, and int8 where embeddings are made in it.
     pub fn fingerprint(&self) -> &str {
         &self.facts.fingerprint
+    }
+
+    /// Side of the pictures that the image tower reads, in pixels.
+    pub fn image_size(&self) -> usize {
+        self.facts.image_size
     }
 
     /// Length of the embeddings.

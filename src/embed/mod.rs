@@ -8,6 +8,7 @@ mod embedder;
 mod embedding;
 mod error;
 mod frames;
+mod names;
 mod pixels;
 mod placement;
 mod similarity;

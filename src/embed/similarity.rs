@@ -4,12 +4,27 @@
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Similarity {
     logit_scale: f32,
+    logit_bias: Option<f32>,
 }
 
 impl Similarity {
     /// For a model whose similarities are multiplied with `logit_scale`.
     pub fn new(logit_scale: f32) -> Similarity {
-        Similarity { logit_scale }
+        Similarity {
+            logit_scale,
+            logit_bias: None,
+        }
+    }
+
+    /// The same of a model that adds something to its logits, so that the sigmoid of each is a probability.
+    #[must_use]
+    pub fn with_bias(self, logit_bias: Option<f32>) -> Similarity {
+        Similarity { logit_bias, ..self }
+    }
+
+    /// What is added to a logit where the model has that. It is the same for all texts, so what texts compete by does not change.
+    pub fn logit_bias(self) -> Option<f32> {
+        self.logit_bias
     }
 
     /// What a similarity is multiplied with to become a logit.

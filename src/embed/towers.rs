@@ -39,10 +39,10 @@ impl Towers {
     /// Loads the towers and starts their threads. Leaves in `placement` the format that was taken.
     pub(super) fn start(model: &Model, placement: &mut Placement) -> Result<Towers> {
         if placement.device.is_cpu() {
-            let weights = checkpoint::open(&model.weights, DType::F32, &placement.device)?;
+            let weights = checkpoint::open(model, DType::F32, &placement.device)?;
             return choose(model, &weights, placement)?.start(&model.tokenizer);
         }
-        let weights = checkpoint::open(&model.weights, placement.dtype, &placement.device)?;
+        let weights = checkpoint::open(model, placement.dtype, &placement.device)?;
         let vision = VisionWeights::load(&Tensors, &model.architecture, &weights)?;
         let vision = tensors::VisionTower::new(vision, &model.preprocessing)?;
         let vision = Arc::new(vision);

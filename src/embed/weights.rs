@@ -3,12 +3,12 @@
 //! Names are Hugging Face's, and every tensor is asked for by name and shape, so that a model which lacks one is refused
 //! by that name. Tensors are read one at a time and turned at once into the form that they are run in.
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::Similarity;
 use crate::kernels::Activation;
-use crate::model::{Architecture, Pooling, TowerFamily, TowerShape};
+use crate::model::{Architecture, Family, Pooling, TowerFamily, TowerShape};
 
 /// Where the layers of a tower stand.
 const LAYERS: &str = "encoder.layers";
@@ -19,14 +19,14 @@ pub(super) trait Form: Sync {
     type Dense: Send;
     /// A layer norm.
     type Norm: Send;
-    /// What is added to each position, `[S, W]`.
-    type Positions: Send;
+    /// Rows of `W` values: what is added to each position, or what is looked for.
+    type Rows: Send;
     /// Of which each token looks up a row.
     type Tokens: Send;
 
     fn dense(&self, weight: Tensor, bias: Option<Tensor>) -> Result<Self::Dense>;
     fn norm(&self, weight: Tensor, bias: Tensor, eps: f64) -> Result<Self::Norm>;
-    fn positions(&self, positions: Tensor) -> Result<Self::Positions>;
+    fn rows(&self, rows: Tensor) -> Result<Self::Rows>;
     fn tokens(&self, table: Tensor) -> Result<Self::Tokens>;
 
     /// What goes into the hidden values' weights for this activation, and out of the next ones.
@@ -58,11 +58,13 @@ pub(super) struct TowerWeights<F: Form> {
     pub(super) family: &'static TowerFamily,
     pub(super) shape: TowerShape,
     /// A class token is in its own position already.
-    pub(super) positions: F::Positions,
+    pub(super) positions: F::Rows,
     pub(super) pre_norm: Option<F::Norm>,
     pub(super) layers: Vec<LayerWeights<F>>,
     pub(super) final_norm: F::Norm,
-    pub(super) projection: F::Dense,
+    /// Where all positions are pooled.
+    pub(super) head: Option<PoolingHead<F>>,
+    pub(super) projection: Option<F::Dense>,
 }
 
 /// One pre-norm layer.
@@ -71,9 +73,27 @@ pub(super) struct LayerWeights<F: Form> {
     /// Queries, keys and values in one product; the queries' `1/√head_width` is folded into its weights.
     pub(super) query_key_value: F::Dense,
     pub(super) out: F::Dense,
-    pub(super) norm2: F::Norm,
+    pub(super) perceptron: Perceptron<F>,
+}
+
+/// Two products with a layer norm before them and an activation between.
+pub(super) struct Perceptron<F: Form> {
+    pub(super) norm: F::Norm,
     pub(super) fc1: F::Dense,
     pub(super) fc2: F::Dense,
+}
+
+/// Attention of one learned query to all positions, and a perceptron.
+///
+/// The query is the same for all inputs, so it is multiplied with the keys' weights once and for all: each of `H` heads then looks
+/// for one row of `W` values among the positions themselves. What the keys' bias adds is the same for all positions, and so nothing.
+pub(super) struct PoolingHead<F: Form> {
+    /// `[H, W]`, with `1/√head_width` in them.
+    pub(super) queries: F::Rows,
+    /// Of what each head has found.
+    pub(super) value: F::Dense,
+    pub(super) out: F::Dense,
+    pub(super) perceptron: Perceptron<F>,
 }
 
 /// The layers of a tower, each read when it is asked for.
@@ -95,10 +115,12 @@ impl<F: Form> Layers<'_, F> {
 }
 
 /// How similarities are read.
-pub(super) fn load_similarity(weights: &VarBuilder<'_>) -> Result<Similarity> {
+pub(super) fn load_similarity(family: &Family, weights: &VarBuilder<'_>) -> Result<Similarity> {
+    let scalar = |name| weights.get((), name)?.to_scalar::<f32>();
     // Checkpoints store the logarithm.
-    let scale = weights.get((), "logit_scale")?.to_scalar::<f32>()?.exp();
-    Ok(Similarity::new(scale))
+    let scale = scalar("logit_scale")?.exp();
+    let bias = family.has_logit_bias.then(|| scalar("logit_bias"));
+    Ok(Similarity::new(scale).with_bias(bias.transpose()?))
 }
 
 impl<F: Form> VisionWeights<F> {
@@ -117,7 +139,7 @@ impl<F: Form> VisionWeights<F> {
         let width = vision.tower.width;
         let kernel = patches.get((width, 3, patch_size, patch_size), "weight")?;
         let bias = family.has_patch_bias.then(|| patches.get(width, "bias"));
-        let count = (vision.image_size / patch_size).pow(2);
+        let count = vision.grid().pow(2);
         Ok(VisionWeights {
             // A convolution whose stride is its kernel is a product with the flattened kernel.
             patches: form.dense(kernel.flatten_from(1)?, bias.transpose()?)?,
@@ -201,8 +223,17 @@ impl<'a, F: Form> Loader<'a, F> {
         projection_dim: usize,
     ) -> Result<TowerWeights<F>> {
         let model = weights.pp(self.family.model);
-        let projection = weights.pp(self.family.projection);
-        let bias = self.family.has_projection_bias;
+        let has_head = self.family.pooling == Pooling::Attention;
+        let head = has_head.then(|| self.head(&model.pp("head")));
+        let projection = self.family.projection.as_ref();
+        let projection = projection.map(|projection| {
+            let weights = weights.pp(projection.name);
+            let bias = projection
+                .has_bias
+                .then(|| weights.get(projection_dim, "bias"));
+            let weight = weights.get((projection_dim, self.shape.width), "weight")?;
+            self.form.dense(weight, bias.transpose()?)
+        });
         let layers = model.pp(LAYERS);
         let pre_norm = self.family.pre_norm.map(|name| self.norm(&model.pp(name)));
         Ok(TowerWeights {
@@ -214,15 +245,46 @@ impl<'a, F: Form> Loader<'a, F> {
                 .form
                 .layers(self.shape.layers, |index| self.layer(&layers.pp(index)))?,
             final_norm: self.norm(&model.pp(self.family.final_norm))?,
-            projection: self.form.dense(
-                projection.get((projection_dim, self.shape.width), "weight")?,
-                bias.then(|| projection.get(projection_dim, "bias"))
-                    .transpose()?,
-            )?,
+            head: head.transpose()?,
+            projection: projection.transpose()?,
         })
     }
 
-    fn positions(&self, embeddings: &VarBuilder<'_>, inputs: usize) -> Result<F::Positions> {
+    fn head(&self, weights: &VarBuilder<'_>) -> Result<PoolingHead<F>> {
+        let TowerShape { width, heads, .. } = *self.shape;
+        let attention = weights.pp("attention");
+        let load = |name| Linear::load(&attention.pp(name), width, width);
+        let query = load("q_proj")?.scaled(self.query_scale())?;
+        let key = attention.get((width, width), "k_proj.weight")?;
+        // Once and for all, so in f32 also where the tower is not.
+        let full = |tensor: &Tensor| tensor.to_dtype(DType::F32);
+        let probe = full(&weights.get((1, width), "probe")?)?;
+        let sought = probe.matmul(&full(&query.weight)?.t()?)?;
+        let sought = (sought + full(&query.bias)?.unsqueeze(0)?)?;
+        let sought = sought.reshape((heads, 1, width / heads))?;
+        let key_weights = full(&key)?.reshape((heads, width / heads, width))?;
+        let queries = sought.matmul(&key_weights)?.squeeze(1)?;
+        Ok(PoolingHead {
+            queries: self.form.rows(queries.to_dtype(key.dtype())?)?,
+            value: load("v_proj")?.into_form(self.form)?,
+            out: load("out_proj")?.into_form(self.form)?,
+            perceptron: self.perceptron(&weights.pp("layernorm"), &weights.pp("mlp"))?,
+        })
+    }
+
+    fn perceptron(&self, norm: &VarBuilder<'_>, weights: &VarBuilder<'_>) -> Result<Perceptron<F>> {
+        Ok(Perceptron {
+            norm: self.norm(norm)?,
+            fc1: self.fc1(&weights.pp("fc1"))?.into_form(self.form)?,
+            fc2: self.fc2(&weights.pp("fc2"))?.into_form(self.form)?,
+        })
+    }
+
+    fn query_scale(&self) -> f64 {
+        1.0 / ((self.shape.width / self.shape.heads) as f64).sqrt()
+    }
+
+    fn positions(&self, embeddings: &VarBuilder<'_>, inputs: usize) -> Result<F::Rows> {
         let width = self.shape.width;
         let count = self.family.pooling.leading() + inputs;
         let positions = embeddings.get((count, width), "position_embedding.weight")?;
@@ -232,9 +294,9 @@ impl<'a, F: Form> Loader<'a, F> {
                 let first = (positions.narrow(0, 0, 1)? + class)?;
                 Tensor::cat(&[first, positions.narrow(0, 1, inputs)?], 0)?
             }
-            Pooling::EndOfText => positions,
+            Pooling::Last | Pooling::Attention => positions,
         };
-        self.form.positions(positions)
+        self.form.rows(positions)
     }
 
     fn norm(&self, weights: &VarBuilder<'_>) -> Result<F::Norm> {
@@ -259,17 +321,14 @@ impl<'a, F: Form> Loader<'a, F> {
             norm1: self.norm(&weights.pp("layer_norm1"))?,
             query_key_value: self.query_key_value(&attention)?.into_form(self.form)?,
             out: out()?.into_form(self.form)?,
-            norm2: self.norm(&weights.pp("layer_norm2"))?,
-            fc1: self.fc1(&weights.pp("mlp.fc1"))?.into_form(self.form)?,
-            fc2: self.fc2(&weights.pp("mlp.fc2"))?.into_form(self.form)?,
+            perceptron: self.perceptron(&weights.pp("layer_norm2"), &weights.pp("mlp"))?,
         })
     }
 
     fn query_key_value(&self, weights: &VarBuilder<'_>) -> Result<Linear> {
         let width = self.shape.width;
-        let scale = 1.0 / ((width / self.shape.heads) as f64).sqrt();
         let load = |name| Linear::load(&weights.pp(name), width, width);
-        let query = load("q_proj")?.scaled(scale)?;
+        let query = load("q_proj")?.scaled(self.query_scale())?;
         let key = load("k_proj")?;
         let value = load("v_proj")?;
         Ok(Linear {

@@ -9,6 +9,8 @@ pub enum Activation {
     QuickGelu,
     /// `x · Φ(x)` by the error function.
     Gelu,
+    /// `x · Φ(x)` by the hyperbolic tangent, as SigLIP has it.
+    GeluTanh,
 }
 
 /// Adding it to a small number rounds to the nearest integer, which is then in the lowest bits: 1.5 · 2²³.
@@ -99,12 +101,31 @@ fn gelu<S: Simd>(lanes: S, x: S::f32s) -> S::f32s {
     lanes.sub_f32s(lanes.max_f32s(x, lanes.splat_f32s(0.0)), half)
 }
 
+/// `√(2/π)` and the factor of the cube in Hendrycks and Gimpel's approximation (2016, section 2), both doubled: half of one plus the
+/// tangent of a number is the sigmoid of twice the number.
+const TANH_FACTOR: f32 = 1.595_769_1;
+const TANH_CUBE: f32 = TANH_FACTOR * 0.044_715;
+
+/// `x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))` as `x / (1 + exp(-2 …))`.
+#[inline(always)]
+fn gelu_tanh<S: Simd>(lanes: S, x: S::f32s) -> S::f32s {
+    let square = lanes.mul_f32s(x, x);
+    let factor = lanes.mul_add_e_f32s(
+        square,
+        lanes.splat_f32s(-TANH_CUBE),
+        lanes.splat_f32s(-TANH_FACTOR),
+    );
+    let exp = exp(lanes, lanes.mul_f32s(x, factor));
+    lanes.div_f32s(x, lanes.add_f32s(lanes.splat_f32s(1.0), exp))
+}
+
 /// Applies the activation.
 #[inline(always)]
 pub(super) fn activate<S: Simd>(lanes: S, activation: Activation, x: S::f32s) -> S::f32s {
     match activation {
         Activation::QuickGelu => quick_gelu(lanes, x),
         Activation::Gelu => gelu(lanes, x),
+        Activation::GeluTanh => gelu_tanh(lanes, x),
     }
 }
 
@@ -268,14 +289,24 @@ mod tests {
         sum * 2.0 / std::f64::consts::PI.sqrt()
     }
 
+    const ACTIVATIONS: [Activation; 3] = [
+        Activation::QuickGelu,
+        Activation::Gelu,
+        Activation::GeluTanh,
+    ];
+
     #[test]
     fn activations_are_the_ones_of_their_names() {
         let inputs: Vec<f32> = (-320..320).map(|step| step as f32 / 64.0).collect();
         let plain = |activation, x: f64| match activation {
             Activation::QuickGelu => x / (1.0 + (-1.702 * x).exp()),
             Activation::Gelu => x / 2.0 * (1.0 + erf(x / 2.0_f64.sqrt())),
+            Activation::GeluTanh => {
+                let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
+                x / 2.0 * (1.0 + inner.tanh())
+            }
         };
-        for activation in [Activation::QuickGelu, Activation::Gelu] {
+        for activation in ACTIVATIONS {
             let mut ours = inputs.clone();
             Arch::new().dispatch(Activate(activation, &mut ours));
             for (ours, x) in ours.iter().zip(&inputs) {
@@ -290,7 +321,7 @@ mod tests {
 
     #[test]
     fn activations_of_huge_values_stay_finite() {
-        for activation in [Activation::QuickGelu, Activation::Gelu] {
+        for activation in ACTIVATIONS {
             let mut values = [[-1e30, 1e30]; 32].concat();
             Arch::new().dispatch(Activate(activation, &mut values));
             assert!(

@@ -2,7 +2,13 @@
 
 use serde::Deserialize;
 
-use super::{ModelError, family::Family, parts::Part};
+use super::{
+    ModelError,
+    family::Family,
+    parts::Part,
+    shape::{TextShape, TowerShape, VisionShape, above_zero},
+    tokenizer::Cleaning,
+};
 use crate::kernels::Activation;
 
 /// A model's family and the shape of its towers.
@@ -10,63 +16,54 @@ use crate::kernels::Activation;
 pub struct Architecture {
     /// What it has in common with others of its kind.
     pub family: &'static Family,
+    /// What its tensors are called.
+    pub layout: Layout,
     /// The image tower.
     pub vision: VisionShape,
     /// The text tower.
     pub text: TextShape,
+    /// What is done to texts before the tokenizer, where the configuration says so.
+    pub(super) cleaning: Option<Cleaning>,
     /// Length of the embeddings that both towers end in.
     pub projection_dim: usize,
 }
 
-/// The image tower: pixels → patches → transformer.
-#[derive(Clone, Debug, PartialEq)]
-pub struct VisionShape {
-    /// Its transformer.
-    pub tower: TowerShape,
-    /// Side of the square input in pixels.
-    pub image_size: usize,
-    /// Side of a square patch in pixels; divides `image_size`.
-    pub patch_size: usize,
+/// What tensors are called, and how they lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// As Hugging Face's transformers saves them.
+    Transformers,
+    /// As `open_clip` saves its own towers.
+    OpenClip {
+        /// Whether the text tower's stand below `text`.
+        has_text: bool,
+    },
+    /// As `open_clip` saves an image tower of timm's and a text tower of its own.
+    OpenClipTimm,
 }
-
-/// The text tower: token ids → transformer with a causal mask.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TextShape {
-    /// Its transformer.
-    pub tower: TowerShape,
-    /// Number of token ids.
-    pub vocab_size: usize,
-    /// Most tokens in one text, start and end of text included.
-    pub context_length: usize,
-    /// The id that ends every text; the tower is pooled at its position.
-    pub eos_token_id: u32,
-}
-
-/// A transformer, the same in both towers.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TowerShape {
-    /// Length of the hidden states.
-    pub width: usize,
-    /// Number of blocks.
-    pub layers: usize,
-    /// Number of attention heads; divides `width`.
-    pub heads: usize,
-    /// Length of the hidden layer inside each block's perceptron.
-    pub intermediate: usize,
-    /// The perceptron's non-linearity.
-    pub activation: Activation,
-    /// Added to the variance in every layer norm.
-    pub layer_norm_eps: f64,
-}
-
-/// What Hugging Face wrote into `eos_token_id` before it was right; such models end in the tokenizer's own id.
-pub(super) const LEGACY_EOS: u32 = 2;
 
 impl Architecture {
     /// Reads `config.json`.
     pub(super) fn parse(config: &Part) -> Result<Self, ModelError> {
         let raw: RawConfig = config.json()?;
         raw.architecture().map_err(|reason| config.invalid(&reason))
+    }
+
+    /// Towers of a family as transformers saves them.
+    pub(crate) fn new(
+        family: &'static Family,
+        vision: VisionShape,
+        text: TextShape,
+        projection_dim: usize,
+    ) -> Architecture {
+        Architecture {
+            family,
+            layout: Layout::Transformers,
+            vision,
+            text,
+            cleaning: None,
+            projection_dim,
+        }
     }
 
     /// The same towers with nothing between their two ends.
@@ -90,174 +87,106 @@ struct RawConfig {
     projection_dim: Option<usize>,
 }
 
-#[derive(Deserialize)]
-#[serde(default)]
+#[derive(Default, Deserialize)]
+struct RawTower {
+    hidden_size: Option<usize>,
+    intermediate_size: Option<usize>,
+    num_hidden_layers: Option<usize>,
+    num_attention_heads: Option<usize>,
+    hidden_act: Option<String>,
+    layer_norm_eps: Option<f64>,
+}
+
+#[derive(Default, Deserialize)]
 struct RawVision {
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    num_channels: usize,
-    image_size: usize,
-    patch_size: usize,
-    hidden_act: String,
-    layer_norm_eps: f64,
+    #[serde(flatten)]
+    tower: RawTower,
+    num_channels: Option<usize>,
+    image_size: Option<usize>,
+    patch_size: Option<usize>,
+    vision_use_head: Option<bool>,
 }
 
-#[derive(Deserialize)]
-#[serde(default)]
+#[derive(Default, Deserialize)]
 struct RawText {
-    vocab_size: usize,
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    max_position_embeddings: usize,
-    hidden_act: String,
-    layer_norm_eps: f64,
-    eos_token_id: u32,
-}
-
-impl Default for RawVision {
-    fn default() -> Self {
-        Self {
-            hidden_size: 768,
-            intermediate_size: 3072,
-            num_hidden_layers: 12,
-            num_attention_heads: 12,
-            num_channels: 3,
-            image_size: 224,
-            patch_size: 32,
-            hidden_act: "quick_gelu".to_owned(),
-            layer_norm_eps: 1e-5,
-        }
-    }
-}
-
-impl Default for RawText {
-    fn default() -> Self {
-        Self {
-            vocab_size: 49_408,
-            hidden_size: 512,
-            intermediate_size: 2048,
-            num_hidden_layers: 12,
-            num_attention_heads: 8,
-            max_position_embeddings: 77,
-            hidden_act: "quick_gelu".to_owned(),
-            layer_norm_eps: 1e-5,
-            eos_token_id: 49_407,
-        }
-    }
+    #[serde(flatten)]
+    tower: RawTower,
+    vocab_size: Option<usize>,
+    max_position_embeddings: Option<usize>,
+    eos_token_id: Option<u32>,
+    projection_size: Option<usize>,
 }
 
 impl RawConfig {
     fn architecture(self) -> Result<Architecture, String> {
         let family = Family::of(self.model_type.as_deref())?;
-        let projection_dim = self.projection_dim.unwrap_or(512);
+        let vision = self.vision_config_dict.or(self.vision_config);
+        let vision = vision.unwrap_or_default().shape(&family.vision_defaults)?;
+        let text = self.text_config_dict.or(self.text_config);
+        let text = text.unwrap_or_default();
+        let projection_dim = match family.vision.projection {
+            Some(_) => self.projection_dim.unwrap_or(512),
+            None => vision.tower.width,
+        };
         above_zero("projection_dim", projection_dim)?;
-        Ok(Architecture {
-            family,
-            vision: self
-                .vision_config_dict
-                .or(self.vision_config)
-                .unwrap_or_default()
-                .vision()?,
-            text: self
-                .text_config_dict
-                .or(self.text_config)
-                .unwrap_or_default()
-                .text()?,
-            projection_dim,
-        })
+        let projection_size = text.projection_size;
+        let text = text.shape(&family.text_defaults)?;
+        if family.vision.projection.is_none() {
+            let projection_size = projection_size.unwrap_or(text.tower.width);
+            if projection_size != projection_dim {
+                return Err(format!(
+                    "`projection_size` of texts is `{projection_size}`, but pictures end in `hidden_size` `{projection_dim}`"
+                ));
+            }
+        }
+        Ok(Architecture::new(family, vision, text, projection_dim))
     }
 }
 
 impl RawVision {
-    fn vision(&self) -> Result<VisionShape, String> {
-        let Self {
-            image_size,
-            patch_size,
-            num_channels,
-            ..
-        } = *self;
-        above_zero("image_size", image_size)?;
-        above_zero("patch_size", patch_size)?;
-        if num_channels != 3 {
-            return Err(format!(
-                "`num_channels` is `{num_channels}`, pictures have 3"
-            ));
+    fn shape(self, defaults: &VisionShape) -> Result<VisionShape, String> {
+        if let Some(channels) = self.num_channels.filter(|channels| *channels != 3) {
+            return Err(format!("`num_channels` is `{channels}`, pictures have 3"));
         }
-        if image_size % patch_size != 0 {
-            return Err(format!(
-                "`image_size` `{image_size}` is not a multiple of `patch_size` `{patch_size}`"
-            ));
+        if self.vision_use_head == Some(false) {
+            return Err("`vision_use_head` is `false`: pictures have no embedding".to_owned());
         }
-        let tower = TowerShape {
-            width: self.hidden_size,
-            layers: self.num_hidden_layers,
-            heads: self.num_attention_heads,
-            intermediate: self.intermediate_size,
-            activation: activation(&self.hidden_act)?,
-            layer_norm_eps: self.layer_norm_eps,
+        let shape = VisionShape {
+            tower: self.tower.shape(&defaults.tower)?,
+            image_size: self.image_size.unwrap_or(defaults.image_size),
+            patch_size: self.patch_size.unwrap_or(defaults.patch_size),
         };
-        tower.check()?;
-        Ok(VisionShape {
-            tower,
-            image_size,
-            patch_size,
-        })
+        shape.check()?;
+        Ok(shape)
     }
 }
 
 impl RawText {
-    fn text(&self) -> Result<TextShape, String> {
-        let Self {
-            vocab_size,
-            max_position_embeddings: context_length,
-            eos_token_id,
-            ..
-        } = *self;
-        above_zero("vocab_size", vocab_size)?;
-        above_zero("max_position_embeddings", context_length)?;
-        let tower = TowerShape {
-            width: self.hidden_size,
-            layers: self.num_hidden_layers,
-            heads: self.num_attention_heads,
-            intermediate: self.intermediate_size,
-            activation: activation(&self.hidden_act)?,
-            layer_norm_eps: self.layer_norm_eps,
+    fn shape(self, defaults: &TextShape) -> Result<TextShape, String> {
+        let shape = TextShape {
+            tower: self.tower.shape(&defaults.tower)?,
+            vocab_size: self.vocab_size.unwrap_or(defaults.vocab_size),
+            context_length: self
+                .max_position_embeddings
+                .unwrap_or(defaults.context_length),
+            eos_token_id: self.eos_token_id.unwrap_or(defaults.eos_token_id),
         };
-        tower.check()?;
-        Ok(TextShape {
-            tower,
-            vocab_size,
-            context_length,
-            eos_token_id,
+        shape.check()?;
+        Ok(shape)
+    }
+}
+
+impl RawTower {
+    fn shape(self, defaults: &TowerShape) -> Result<TowerShape, String> {
+        let activation = self.hidden_act.as_deref().map(activation).transpose()?;
+        Ok(TowerShape {
+            width: self.hidden_size.unwrap_or(defaults.width),
+            layers: self.num_hidden_layers.unwrap_or(defaults.layers),
+            heads: self.num_attention_heads.unwrap_or(defaults.heads),
+            intermediate: self.intermediate_size.unwrap_or(defaults.intermediate),
+            activation: activation.unwrap_or(defaults.activation),
+            layer_norm_eps: self.layer_norm_eps.unwrap_or(defaults.layer_norm_eps),
         })
-    }
-}
-
-impl TowerShape {
-    fn check(&self) -> Result<(), String> {
-        above_zero("hidden_size", self.width)?;
-        above_zero("num_hidden_layers", self.layers)?;
-        above_zero("num_attention_heads", self.heads)?;
-        above_zero("intermediate_size", self.intermediate)?;
-        if self.width.is_multiple_of(self.heads) {
-            return Ok(());
-        }
-        Err(format!(
-            "`hidden_size` `{}` is not a multiple of `num_attention_heads` `{}`",
-            self.width, self.heads
-        ))
-    }
-}
-
-fn above_zero(name: &str, value: usize) -> Result<(), String> {
-    if value == 0 {
-        Err(format!("`{name}` is `0`"))
-    } else {
-        Ok(())
     }
 }
 
@@ -265,8 +194,9 @@ fn activation(name: &str) -> Result<Activation, String> {
     match name {
         "quick_gelu" => Ok(Activation::QuickGelu),
         "gelu" => Ok(Activation::Gelu),
+        "gelu_pytorch_tanh" => Ok(Activation::GeluTanh),
         other => Err(format!(
-            "`hidden_act` `{other}` is not supported, only `quick_gelu` and `gelu` are"
+            "`hidden_act` `{other}` is not supported, only `quick_gelu`, `gelu` and `gelu_pytorch_tanh` are"
         )),
     }
 }
@@ -303,15 +233,7 @@ mod tests {
             context_length: 77,
             eos_token_id: 49_407,
         };
-        assert_eq!(
-            found,
-            Architecture {
-                family: &CLIP,
-                vision,
-                text,
-                projection_dim: 512
-            }
-        );
+        assert_eq!(found, Architecture::new(&CLIP, vision, text, 512));
     }
 
     #[test]
@@ -351,6 +273,30 @@ mod tests {
     }
 
     #[test]
+    fn siglip_has_defaults_of_its_own() {
+        let found =
+            parse(r#"{"model_type": "siglip", "vision_config": {"image_size": 256}}"#).unwrap();
+        let vision = &found.vision;
+        assert_eq!(
+            (vision.image_size, vision.patch_size, vision.grid()),
+            (256, 16, 16)
+        );
+        assert_eq!(vision.tower.activation, Activation::GeluTanh);
+        assert_eq!(
+            (found.text.vocab_size, found.text.context_length),
+            (32_000, 64)
+        );
+        assert_eq!((found.text.tower.width, found.projection_dim), (768, 768));
+        // The text tower of the largest one is narrower than its pictures'.
+        let giant = parse(
+            r#"{"model_type": "siglip", "vision_config": {"hidden_size": 1536, "num_attention_heads": 16},
+                "text_config": {"hidden_size": 1152, "num_attention_heads": 16, "projection_size": 1536}}"#,
+        );
+        let giant = giant.unwrap();
+        assert_eq!((giant.text.tower.width, giant.projection_dim), (1152, 1536));
+    }
+
+    #[test]
     fn the_first_files_said_config_dict_and_null() {
         let found = parse(
             r#"{"model_type": "clip", "text_config": null, "text_config_dict": {"hidden_size": 768, "num_attention_heads": 12},
@@ -368,7 +314,16 @@ mod tests {
     fn refuses_by_name() {
         let cases = [
             ("{}", "`model_type` is missing"),
-            (r#"{"model_type": "siglip"}"#, "`siglip`"),
+            (r#"{"model_type": "siglip2"}"#, "siglip2-base-patch16-256"),
+            (r#"{"model_type": "vit"}"#, "`clip`, `metaclip_2`, `siglip`"),
+            (
+                r#"{"model_type": "siglip", "text_config": {"projection_size": 1152}}"#,
+                "`projection_size` of texts is `1152`",
+            ),
+            (
+                r#"{"model_type": "siglip", "vision_config": {"vision_use_head": false}}"#,
+                "`vision_use_head`",
+            ),
             (
                 r#"{"model_type": "clip", "text_config": {"hidden_act": "gelu_new"}}"#,
                 "`gelu_new`",
@@ -378,8 +333,8 @@ mod tests {
                 "`num_attention_heads` `7`",
             ),
             (
-                r#"{"model_type": "clip", "vision_config": {"patch_size": 30}}"#,
-                "`patch_size` `30`",
+                r#"{"model_type": "clip", "vision_config": {"patch_size": 300}}"#,
+                "`patch_size` `300`",
             ),
             (
                 r#"{"model_type": "clip", "vision_config": {"patch_size": 0}}"#,

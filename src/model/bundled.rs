@@ -2,18 +2,20 @@
 
 use super::{
     Weights,
-    parts::{Part, Parts, TokenizerParts},
+    parts::{Part, Parts, Settings, TokenizerParts},
     weights::Shard,
 };
 
 pub(super) fn parts() -> Parts {
     let weights = include_bytes!("bundled/model.safetensors").as_slice();
     Parts {
-        config: part("config.json", include_bytes!("bundled/config.json")),
-        preprocessor: part(
-            "preprocessor_config.json",
-            include_bytes!("bundled/preprocessor_config.json"),
-        ),
+        settings: Settings::Transformers {
+            config: part("config.json", include_bytes!("bundled/config.json")),
+            preprocessor: part(
+                "preprocessor_config.json",
+                include_bytes!("bundled/preprocessor_config.json"),
+            ),
+        },
         tokenizer: TokenizerParts::Whole(part(
             "tokenizer.json",
             include_bytes!("bundled/tokenizer.json"),

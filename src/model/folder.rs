@@ -10,8 +10,8 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    ModelError, Weights,
-    parts::{Part, Parts, TokenizerParts},
+    Architecture, ModelError, Weights,
+    parts::{Part, Parts, Settings, TokenizerParts},
     source::is_plain,
     weights::{Shard, check_pickle},
 };
@@ -26,20 +26,33 @@ pub(super) const MERGES: &str = "merges.txt";
 pub(super) const SAFETENSORS: &str = "model.safetensors";
 pub(super) const SAFETENSORS_INDEX: &str = "model.safetensors.index.json";
 pub(super) const PICKLE: &str = "pytorch_model.bin";
+/// `open_clip`'s own layout, which stands beside the hub's or alone.
+pub(super) const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
+pub(super) const OPEN_CLIP_SAFETENSORS: &str = "open_clip_model.safetensors";
+pub(super) const OPEN_CLIP_PICKLE: &str = "open_clip_pytorch_model.bin";
 
 /// What errors say when none of the files that would do is there.
 pub(super) const ANY_PREPROCESSOR: &str = "`preprocessor_config.json`";
 pub(super) const ANY_TOKENIZER: &str = "`tokenizer.json` (or `vocab.json` and `merges.txt`)";
 pub(super) const ANY_WEIGHTS: &str =
     "`model.safetensors`, `model.safetensors.index.json` or `pytorch_model.bin`";
+pub(super) const ANY_OPEN_CLIP_WEIGHTS: &str =
+    "`open_clip_model.safetensors` or `open_clip_pytorch_model.bin`";
 
 /// The files of a model that is complete.
 pub(super) struct Located {
-    config: PathBuf,
-    preprocessor: PathBuf,
+    settings: SettingsFiles,
     /// One file, or the vocabulary and the merges.
     tokenizer: Vec<PathBuf>,
     weights: WeightFiles,
+}
+
+enum SettingsFiles {
+    Transformers {
+        config: PathBuf,
+        preprocessor: PathBuf,
+    },
+    OpenClip(PathBuf),
 }
 
 enum WeightFiles {
@@ -53,28 +66,87 @@ struct ShardIndex {
     weight_map: HashMap<String, String>,
 }
 
-/// Finds the files without reading more than the list of shards. `weights` is the folder of the weights, as a hub may
-/// hold them in another revision than the rest.
+/// Finds the files without reading more than the configuration and the list of shards. `weights` is the folder of the weights, as
+/// a hub may hold them in another revision than the rest. Of two layouts that of the hub is taken, if it is complete and can be run.
 pub(super) fn locate(folder: &Path, weights: &Path) -> Result<Located, ModelError> {
+    let in_hubs_layout = transformers(folder, weights);
+    let Some(config) = existing(folder, OPEN_CLIP_CONFIG) else {
+        return in_hubs_layout;
+    };
+    match in_hubs_layout {
+        Ok(located) if located.can_be_run() => Ok(located),
+        _ => open_clip(folder, config),
+    }
+}
+
+fn transformers(folder: &Path, weights: &Path) -> Result<Located, ModelError> {
     Ok(Located {
-        config: existing(folder, CONFIG).ok_or_else(|| missing(folder, "`config.json`"))?,
-        preprocessor: existing(folder, PREPROCESSOR)
-            .or_else(|| existing(folder, PROCESSOR))
-            .ok_or_else(|| missing(folder, ANY_PREPROCESSOR))?,
+        settings: SettingsFiles::Transformers {
+            config: existing(folder, CONFIG).ok_or_else(|| missing(folder, "`config.json`"))?,
+            preprocessor: existing(folder, PREPROCESSOR)
+                .or_else(|| existing(folder, PROCESSOR))
+                .ok_or_else(|| missing(folder, ANY_PREPROCESSOR))?,
+        },
         tokenizer: tokenizer_files(folder)?,
         weights: weight_files(weights)?,
     })
+}
+
+fn open_clip(folder: &Path, config: PathBuf) -> Result<Located, ModelError> {
+    let safetensors = existing(folder, OPEN_CLIP_SAFETENSORS);
+    let safetensors = safetensors.map(|file| WeightFiles::Safetensors(vec![file]));
+    Ok(Located {
+        settings: SettingsFiles::OpenClip(config),
+        tokenizer: tokenizer_files(folder)?,
+        weights: safetensors
+            .or_else(|| existing(folder, OPEN_CLIP_PICKLE).map(WeightFiles::Pickle))
+            .ok_or_else(|| missing(folder, ANY_OPEN_CLIP_WEIGHTS))?,
+    })
+}
+
+impl SettingsFiles {
+    fn read(&self) -> Result<Settings, ModelError> {
+        Ok(match self {
+            Self::OpenClip(config) => Settings::OpenClip(Part::read(config)?),
+            Self::Transformers {
+                config,
+                preprocessor,
+            } => Settings::Transformers {
+                config: Part::read(config)?,
+                preprocessor: Part::read(preprocessor)?,
+            },
+        })
+    }
+
+    fn paths(&self) -> Vec<PathBuf> {
+        match self {
+            Self::OpenClip(config) => vec![config.clone()],
+            Self::Transformers {
+                config,
+                preprocessor,
+            } => vec![config.clone(), preprocessor.clone()],
+        }
+    }
 }
 
 impl Located {
     /// Reads all of it.
     pub(super) fn read(&self) -> Result<Parts, ModelError> {
         Ok(Parts {
-            config: Part::read(&self.config)?,
-            preprocessor: Part::read(&self.preprocessor)?,
+            settings: self.settings.read()?,
             tokenizer: self.tokenizer()?,
             weights: self.weights.read()?,
         })
+    }
+
+    /// Whether its configuration is one of a model that can be run: other programs leave a `config.json` of their own.
+    fn can_be_run(&self) -> bool {
+        match &self.settings {
+            SettingsFiles::OpenClip(_) => true,
+            SettingsFiles::Transformers { config, .. } => Part::read(config)
+                .and_then(|config| Architecture::parse(&config))
+                .is_ok(),
+        }
     }
 
     /// Every file of it.
@@ -83,12 +155,7 @@ impl Located {
             WeightFiles::Safetensors(files) => files.clone(),
             WeightFiles::Pickle(file) => vec![file.clone()],
         };
-        [
-            vec![self.config.clone(), self.preprocessor.clone()],
-            self.tokenizer.clone(),
-            weights,
-        ]
-        .concat()
+        [self.settings.paths(), self.tokenizer.clone(), weights].concat()
     }
 
     fn tokenizer(&self) -> Result<TokenizerParts, ModelError> {

@@ -21,7 +21,7 @@ use tokenizers::Tokenizer;
 use tracing::warn;
 
 use folder::Located;
-use parts::Parts;
+use parts::{Parts, Settings};
 
 mod architecture;
 mod bundled;
@@ -29,18 +29,21 @@ mod error;
 mod family;
 mod folder;
 mod hub;
+mod open_clip;
 mod parts;
 mod preprocessing;
+mod shape;
 mod source;
 mod tokenizer;
 mod weights;
 
-pub use architecture::{Architecture, TextShape, TowerShape, VisionShape};
+pub use architecture::{Architecture, Layout};
 pub use error::{HubError, ModelError};
 pub use family::{Family, Pooling, TowerFamily};
 pub use hub::{HubSettings, Progress};
 pub use parts::Weights;
-pub use preprocessing::{Filter, PictureSize, Preprocessing, Resize};
+pub use preprocessing::{Filter, Middle, PictureSize, Preprocessing, Resize};
+pub use shape::{TextShape, TowerShape, VisionShape};
 pub use source::ModelSource;
 pub use weights::Shard;
 
@@ -54,8 +57,8 @@ pub struct Model {
     pub preprocessing: Preprocessing,
     /// The weights.
     pub weights: Weights,
-    /// Gives a text's ids with start and end of text around them, at most `context_length`, without padding. Special
-    /// tokens that a user typed are plain text. The last id is always `architecture.text.eos_token_id`.
+    /// Gives a text's ids, at most `context_length`: with start and end of text around them, or filled up behind its end where the
+    /// tower was trained so. Special tokens that a user typed are plain text.
     pub tokenizer: Tokenizer,
     /// Hex BLAKE3 of every byte that can change an embedding; two models of one fingerprint give the same vectors.
     pub fingerprint: String,
@@ -105,13 +108,13 @@ impl Model {
     }
 
     fn assemble(name: String, parts: Parts) -> Result<Self, ModelError> {
-        let mut architecture = Architecture::parse(&parts.config)?;
-        let preprocessing = Preprocessing::parse(
-            &parts.preprocessor,
-            &architecture.family.image_processor,
-            architecture.vision.image_size,
+        let (mut architecture, preprocessing) = understand(&parts.settings)?;
+        let tokenizer = tokenizer::build(
+            &parts.tokenizer,
+            architecture.family.texts,
+            architecture.cleaning,
+            &mut architecture.text,
         )?;
-        let tokenizer = tokenizer::build(&parts.tokenizer, &mut architecture.text)?;
         let fingerprint = fingerprint(&parts)?;
         Ok(Self {
             name,
@@ -121,6 +124,22 @@ impl Model {
             tokenizer,
             fingerprint,
         })
+    }
+}
+
+fn understand(settings: &Settings) -> Result<(Architecture, Preprocessing), ModelError> {
+    match settings {
+        Settings::OpenClip(config) => open_clip::parse(config),
+        Settings::Transformers {
+            config,
+            preprocessor,
+        } => {
+            let architecture = Architecture::parse(config)?;
+            let processor = &architecture.family.image_processor;
+            let image_size = architecture.vision.image_size;
+            let preprocessing = Preprocessing::parse(preprocessor, processor, image_size)?;
+            Ok((architecture, preprocessing))
+        }
     }
 }
 
@@ -181,12 +200,7 @@ fn model_file(path: PathBuf) -> Result<ModelFile, ModelError> {
 /// Over the raw bytes, so that a later version of this program, reading them in another way, still knows them.
 fn fingerprint(parts: &Parts) -> Result<String, ModelError> {
     let mut hasher = Hasher::new();
-    for part in [
-        vec![&parts.config, &parts.preprocessor],
-        parts.tokenizer.each(),
-    ]
-    .concat()
-    {
+    for part in [parts.settings.each(), parts.tokenizer.each()].concat() {
         add(&mut hasher, &part.bytes);
     }
     match &parts.weights {

@@ -22,13 +22,20 @@ pub(super) struct Part {
 
 /// All that makes a model; every byte of it can change an embedding.
 pub(super) struct Parts {
-    pub(super) config: Part,
-    pub(super) preprocessor: Part,
+    pub(super) settings: Settings,
     pub(super) tokenizer: TokenizerParts,
     pub(super) weights: Weights,
 }
 
-/// A model's weights, by Hugging Face's tensor names.
+/// What says how a model is shaped, and what is done to pictures before it.
+pub(super) enum Settings {
+    /// `config.json` and `preprocessor_config.json`.
+    Transformers { config: Part, preprocessor: Part },
+    /// `open_clip_config.json`.
+    OpenClip(Part),
+}
+
+/// A model's weights, by the names of their layout.
 pub enum Weights {
     /// One safetensors file, or several shards.
     Safetensors(Vec<Shard>),
@@ -72,6 +79,18 @@ impl Part {
         ModelError::Invalid {
             file: self.name.clone(),
             reason: reason.to_string(),
+        }
+    }
+}
+
+impl Settings {
+    pub(super) fn each(&self) -> Vec<&Part> {
+        match self {
+            Self::Transformers {
+                config,
+                preprocessor,
+            } => vec![config, preprocessor],
+            Self::OpenClip(config) => vec![config],
         }
     }
 }

@@ -16,6 +16,8 @@ pub struct Preprocessing {
     pub filter: Filter,
     /// The part to cut out of the middle; a picture that is smaller gets a black border. `None` keeps all of it.
     pub crop: Option<PictureSize>,
+    /// Where the middle is when it falls between two pixels.
+    pub middle: Middle,
     /// What each value from 0 to 255 is multiplied by; 1 where the model does not rescale.
     pub rescale_factor: f32,
     /// Subtracted per channel after rescaling; 0 where the model does not normalise.
@@ -40,6 +42,15 @@ pub struct PictureSize {
     pub height: usize,
     /// Columns.
     pub width: usize,
+}
+
+/// How half a pixel beside a crop is rounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Middle {
+    /// Down, as Hugging Face's processors do it.
+    Down,
+    /// To the even one, as torchvision does it, which `open_clip` uses.
+    Even,
 }
 
 /// The resampling filters, both with antialias as Pillow has it.
@@ -79,7 +90,8 @@ impl Preprocessing {
         parsed.map_err(|reason| file.invalid(&reason))
     }
 
-    fn check(&self, image_size: usize) -> Result<(), String> {
+    /// Whether pictures come out in the image tower's size.
+    pub(super) fn check(&self, image_size: usize) -> Result<(), String> {
         let wanted = PictureSize {
             height: image_size,
             width: image_size,
@@ -94,7 +106,7 @@ impl Preprocessing {
         if found != wanted {
             let PictureSize { height, width } = found;
             return Err(format!(
-                "it makes pictures of {width}x{height}, but `config.json` says `image_size` `{image_size}`"
+                "it makes pictures of {width}x{height}, but the image tower's `image_size` is `{image_size}`"
             ));
         }
         Ok(())
@@ -142,6 +154,7 @@ impl RawPreprocessing {
             resize: self.resize(defaults.resize)?,
             filter: self.resample.map_or(Ok(defaults.filter), filter)?,
             crop: self.crop(defaults.crop)?,
+            middle: defaults.middle,
             rescale_factor: self.rescale_factor(defaults.rescale_factor),
             image_mean,
             image_std,

@@ -3,25 +3,56 @@
 use std::str;
 
 use serde_json::{Value, json};
-use tokenizers::{Tokenizer, TruncationParams};
+use tokenizers::{
+    NormalizerWrapper, PaddingDirection, PaddingParams, PaddingStrategy, Tokenizer,
+    TruncationParams,
+    models::ModelWrapper,
+    normalizers::{Lowercase, Replace, Sequence, Strip, replace::ReplacePattern},
+    processors::template::TemplateProcessing,
+};
 
 use super::{
     ModelError,
-    architecture::{LEGACY_EOS, TextShape},
+    family::Texts,
     parts::{Part, TokenizerParts},
+    shape::{TextShape, UNSAID_EOS},
 };
 
 const START_OF_TEXT: &str = "<|startoftext|>";
 const END_OF_TEXT: &str = "<|endoftext|>";
 
-/// Builds the tokenizer, and corrects `text.eos_token_id` where the model's configuration is known to be wrong.
-pub(super) fn build(parts: &TokenizerParts, text: &mut TextShape) -> Result<Tokenizer, ModelError> {
+/// What is done to a text before it is taken apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cleaning {
+    /// Whether letters become small.
+    pub(super) lowers: bool,
+    /// Whether ASCII's punctuation is taken out, and what an underscore then becomes.
+    pub(super) underscore: Option<&'static str>,
+    /// Whether several spaces become one, and none is left at either end.
+    pub(super) collapses_spaces: bool,
+}
+
+/// What `SigLIP` puts behind its texts, which depends on who made the vocabulary.
+struct Filling {
+    cleaning: Cleaning,
+    end: &'static str,
+    filled_with: &'static str,
+}
+
+/// Builds the tokenizer, and corrects `text.eos_token_id` where the model's configuration is known to be wrong. `cleaning` is what
+/// the configuration says of it.
+pub(super) fn build(
+    parts: &TokenizerParts,
+    texts: Texts,
+    cleaning: Option<Cleaning>,
+    text: &mut TextShape,
+) -> Result<Tokenizer, ModelError> {
     let (file, tokenizer) = match parts {
         TokenizerParts::Whole(file) => (file, Tokenizer::from_bytes(&file.bytes)),
         TokenizerParts::Split { vocab, merges } => (vocab, from_value(whole(vocab, merges)?)),
     };
     let mut tokenizer = tokenizer.map_err(|error| file.invalid(&error))?;
-    set_up(&mut tokenizer, text).map_err(|reason| file.invalid(&reason))?;
+    set_up(&mut tokenizer, texts, cleaning, text).map_err(|reason| file.invalid(&reason))?;
     Ok(tokenizer)
 }
 
@@ -29,13 +60,25 @@ fn from_value(tokenizer: Value) -> tokenizers::Result<Tokenizer> {
     Ok(serde_json::from_value(tokenizer)?)
 }
 
-fn set_up(tokenizer: &mut Tokenizer, text: &mut TextShape) -> Result<(), String> {
+fn set_up(
+    tokenizer: &mut Tokenizer,
+    texts: Texts,
+    cleaning: Option<Cleaning>,
+    text: &mut TextShape,
+) -> Result<(), String> {
     tokenizer.with_padding(None);
     tokenizer
         .with_truncation(None)
         .map_err(|error| error.to_string())?;
     // A user who types `<|endoftext|>` means those characters: as a special token they would move the pooled position.
     tokenizer.set_encode_special_tokens(true);
+    let filling = (texts == Texts::Filled).then(|| Filling::of(tokenizer));
+    if let Some(filling) = &filling {
+        end_with(tokenizer, filling.end)?;
+        clean(tokenizer, cleaning.unwrap_or(filling.cleaning))?;
+        // Its configurations speak of another vocabulary's.
+        text.eos_token_id = id(tokenizer, filling.end)?;
+    }
     let empty = tokenizer
         .encode_fast("", true)
         .map_err(|error| error.to_string())?;
@@ -48,7 +91,87 @@ fn set_up(tokenizer: &mut Tokenizer, text: &mut TextShape) -> Result<(), String>
     tokenizer
         .with_truncation(Some(truncation))
         .map_err(|error| error.to_string())?;
+    if let Some(filling) = filling {
+        let pad_id = id(tokenizer, filling.filled_with)?;
+        tokenizer.with_padding(Some(PaddingParams {
+            strategy: PaddingStrategy::Fixed(text.context_length),
+            direction: PaddingDirection::Right,
+            pad_id,
+            pad_token: filling.filled_with.to_owned(),
+            ..PaddingParams::default()
+        }));
+    }
     Ok(())
+}
+
+impl Filling {
+    /// The first generation has a unigram vocabulary of T5's and reads no punctuation, the second one Gemma's.
+    fn of(tokenizer: &Tokenizer) -> Filling {
+        let is_unigram = matches!(tokenizer.get_model(), ModelWrapper::Unigram(_));
+        if is_unigram {
+            return Filling {
+                cleaning: Cleaning {
+                    lowers: true,
+                    underscore: Some(""),
+                    collapses_spaces: true,
+                },
+                end: "</s>",
+                filled_with: "</s>",
+            };
+        }
+        Filling {
+            cleaning: Cleaning {
+                lowers: true,
+                ..Cleaning::default()
+            },
+            end: "<eos>",
+            filled_with: "<pad>",
+        }
+    }
+}
+
+fn id(tokenizer: &Tokenizer, token: &str) -> Result<u32, String> {
+    let id = tokenizer.token_to_id(token);
+    id.ok_or_else(|| format!("it has no `{token}`"))
+}
+
+/// Puts nothing around a text but its end.
+fn end_with(tokenizer: &mut Tokenizer, end: &str) -> Result<(), String> {
+    let processor = TemplateProcessing::builder()
+        .try_single(format!("$A {end}"))
+        .map_err(|error| error.to_string())?
+        .special_tokens(vec![(end, id(tokenizer, end)?)])
+        .build()
+        .map_err(|error| error.to_string())?;
+    tokenizer.with_post_processor(Some(processor));
+    Ok(())
+}
+
+/// Puts the cleaning before what the tokenizer does itself.
+fn clean(tokenizer: &mut Tokenizer, cleaning: Cleaning) -> Result<(), String> {
+    let replace = |pattern: ReplacePattern, content: &str| {
+        Replace::new(pattern, content)
+            .map(NormalizerWrapper::Replace)
+            .map_err(|error| error.to_string())
+    };
+    let regex = |pattern: &str| ReplacePattern::Regex(pattern.to_owned());
+    let mut steps = Vec::new();
+    if cleaning.lowers {
+        steps.push(NormalizerWrapper::Lowercase(Lowercase));
+    }
+    if let Some(underscore) = cleaning.underscore {
+        steps.push(replace(ReplacePattern::String("_".to_owned()), underscore)?);
+        steps.push(replace(regex(r"[!-/:-@\[-`{-~]"), "")?);
+    }
+    if cleaning.collapses_spaces {
+        steps.push(replace(regex(r"\s+"), " ")?);
+        steps.push(NormalizerWrapper::StripNormalizer(Strip::new(true, true)));
+    }
+    steps.extend(tokenizer.get_normalizer().cloned());
+    tokenizer
+        .with_normalizer(Some(Sequence::new(steps)))
+        .map(drop)
+        .map_err(|error| error.to_string())
 }
 
 /// `empty` are the ids of an empty text: what the tokenizer puts around every text.
@@ -56,7 +179,7 @@ fn check_ids(tokenizer: &Tokenizer, empty: &[u32], text: &mut TextShape) -> Resu
     let Some(&end) = empty.last() else {
         return Err("it does not put an end of text behind each text".to_owned());
     };
-    if text.eos_token_id == LEGACY_EOS {
+    if text.eos_token_id == UNSAID_EOS {
         text.eos_token_id = end;
     }
     if text.eos_token_id != end {
@@ -144,7 +267,7 @@ mod tests {
 
     use super::*;
     use crate::kernels::Activation;
-    use crate::model::architecture::TowerShape;
+    use crate::model::shape::TowerShape;
 
     const TOKENIZER: &[u8] = include_bytes!(concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -170,6 +293,10 @@ mod tests {
             context_length: 77,
             eos_token_id,
         }
+    }
+
+    fn build(parts: &TokenizerParts, text: &mut TextShape) -> Result<Tokenizer, ModelError> {
+        super::build(parts, Texts::Ended, None, text)
     }
 
     fn whole_parts() -> TokenizerParts {
@@ -266,7 +393,7 @@ mod tests {
 
     #[test]
     fn the_old_wrong_end_of_text_is_corrected() {
-        let mut text = text(LEGACY_EOS);
+        let mut text = text(UNSAID_EOS);
         build(&whole_parts(), &mut text).unwrap();
         assert_eq!(text.eos_token_id, 49_407);
     }

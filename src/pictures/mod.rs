@@ -360,7 +360,7 @@ mod tests {
     use image::ImageFormat;
 
     use super::*;
-    use crate::model::{Filter, Preprocessing};
+    use crate::model::{Filter, Middle, Preprocessing};
 
     /// With so many bytes to decode in.
     pub(super) fn pictures(memory_bytes: u64) -> Pictures {
@@ -375,6 +375,7 @@ mod tests {
             resize: None,
             filter: Filter::Bicubic,
             crop: None,
+            middle: Middle::Down,
             rescale_factor: 1.0,
             image_mean: [0.0; 3],
             image_std: [1.0; 3],

@@ -80,4 +80,23 @@ impl Heads {
             self.values.multiply_strided(rows, mixed, width);
         }
     }
+
+    /// Mixes the rows of `x`, each `width` long, by what each of `queries` finds among them, into `mixed`, `[queries, width]`.
+    pub(super) fn find(&mut self, queries: &[f32], x: &[f32], width: usize, mixed: &mut [f32]) {
+        let count = x.len() / width;
+        let size = MatrixSize {
+            columns: count,
+            depth: width,
+        };
+        self.keys.pack_columns(size, |row| &x[row * width..]);
+        self.logits.resize(queries.len() / width * count, 0.0);
+        self.keys.multiply(queries, &mut self.logits);
+        softmax(&mut self.logits, count, |_| count);
+        let size = MatrixSize {
+            columns: width,
+            depth: count,
+        };
+        self.values.pack_steps(size, |row| &x[row * width..]);
+        self.values.multiply(&self.logits, mixed);
+    }
 }

@@ -6,8 +6,9 @@ use candle_core::Result;
 
 use super::Packed;
 use super::attention::{Heads, Shape};
-use crate::embed::weights::{LayerWeights, Layers, TowerWeights};
+use crate::embed::weights::{LayerWeights, Layers, Perceptron, PoolingHead, TowerWeights};
 use crate::kernels::{self, LayerNorm, NumberFormat, Out, Rows};
+use crate::model::TowerShape;
 
 /// Rows that go through both products of a perceptron together, so that what lies between stays in the cache.
 const PERCEPTRON_ROWS: usize = 96;
@@ -78,19 +79,71 @@ impl TowerWeights<Packed> {
         Ok(self.project(&x, inputs, workspace))
     }
 
-    /// From the pooled rows to the joint space.
+    /// From what the last layer left to the joint space.
     fn project(
         &self,
         x: &[f32],
         inputs: &[Range<usize>],
         workspace: &mut Workspace,
     ) -> Vec<Vec<f32>> {
-        normalise(&self.final_norm, x, &mut workspace.rows, &mut workspace.row);
-        let columns = self.projection.columns();
+        let width = self.shape.width;
+        let mut pooled = self.normalised(x);
+        if let Some(head) = &self.head {
+            pooled = self.pool(head, &pooled, inputs, workspace);
+        }
+        let Some(projection) = &self.projection else {
+            return pooled.chunks(width).map(<[f32]>::to_vec).collect();
+        };
+        set_rows(&mut workspace.rows, &pooled, width);
+        let columns = projection.columns();
         let mut features = vec![0.0; inputs.len() * columns];
-        let product = Out::Set(&mut features);
-        self.projection.multiply(&workspace.rows, product);
+        projection.multiply(&workspace.rows, Out::Set(&mut features));
         features.chunks(columns).map(<[f32]>::to_vec).collect()
+    }
+
+    fn normalised(&self, x: &[f32]) -> Vec<f32> {
+        let width = self.shape.width;
+        let mut normalised = vec![0.0; x.len()];
+        for (x, row) in x
+            .chunks_exact(width)
+            .zip(normalised.chunks_exact_mut(width))
+        {
+            self.final_norm.apply(x, row);
+        }
+        normalised
+    }
+
+    /// A row for each input: what the heads find in its rows, and what the perceptron makes of it.
+    fn pool(
+        &self,
+        head: &PoolingHead<Packed>,
+        x: &[f32],
+        inputs: &[Range<usize>],
+        workspace: &mut Workspace,
+    ) -> Vec<f32> {
+        let TowerShape { width, heads, .. } = self.shape;
+        let head_width = width / heads;
+        let mut mixed = vec![0.0; inputs.len() * heads * width];
+        for (input, mixed) in inputs.iter().zip(mixed.chunks_exact_mut(heads * width)) {
+            let x = &x[input.start * width..input.end * width];
+            workspace.heads.find(&head.queries, x, width, mixed);
+        }
+        set_rows(&mut workspace.rows, &mixed, width);
+        let mut values = vec![0.0; mixed.len()];
+        head.value.multiply(&workspace.rows, Out::Set(&mut values));
+        // All heads' values of all mixtures, of which each head has its part of its own.
+        let own =
+            |head: usize| head * (width + head_width)..head * (width + head_width) + head_width;
+        let values = values.chunks_exact(heads * width);
+        let values: Vec<f32> = values
+            .flat_map(|values| (0..heads).flat_map(move |head| &values[own(head)]))
+            .copied()
+            .collect();
+        set_rows(&mut workspace.rows, &values, width);
+        let mut found = values;
+        head.out.multiply(&workspace.rows, Out::Set(&mut found));
+        self.perceptron(&head.perceptron, &mut found, workspace);
+        found
     }
 
     /// The encoder's input: positions added, and normalised where the family does that.
@@ -118,18 +171,20 @@ impl TowerWeights<Packed> {
         inputs: &[Range<usize>],
         workspace: &mut Workspace,
     ) {
-        if is_last {
-            // Of the last layer's rows nothing but the pooled ones is looked at.
-            let pooled = |rows: &Range<usize>| {
-                let pooled = rows.start + self.family.pooling.position(rows.len());
-                pooled..pooled + 1
-            };
-            let pooled: Vec<Range<usize>> = inputs.iter().map(pooled).collect();
-            self.attend(layer, x, inputs, &pooled, workspace);
-        } else {
-            self.attend(layer, x, inputs, inputs, workspace);
-        }
-        self.perceptron(layer, x, workspace);
+        // Of the last layer's rows nothing but the pooled ones is looked at.
+        let pooled = is_last.then(|| self.pooled(inputs)).flatten();
+        let queries = pooled.as_deref().unwrap_or(inputs);
+        self.attend(layer, x, inputs, queries, workspace);
+        self.perceptron(&layer.perceptron, x, workspace);
+    }
+
+    /// The row that stands for each input; none where it is all of them.
+    fn pooled(&self, inputs: &[Range<usize>]) -> Option<Vec<Range<usize>>> {
+        let pooled = |rows: &Range<usize>| {
+            let pooled = rows.start + self.family.pooling.position(rows.len())?;
+            Some(pooled..pooled + 1)
+        };
+        inputs.iter().map(pooled).collect()
     }
 
     /// Adds to the `queries` among the rows of each input what they find there; of `x` only they are left.
@@ -155,10 +210,7 @@ impl TowerWeights<Packed> {
                 .collect();
         }
         self.mix(inputs, queries, workspace);
-        workspace.rows.resize(count, width);
-        for (index, row) in workspace.mixed.chunks_exact(width).enumerate() {
-            workspace.rows.set(index, row);
-        }
+        set_rows(&mut workspace.rows, &workspace.mixed, width);
         layer.out.multiply(&workspace.rows, Out::Add(x));
     }
 
@@ -182,7 +234,13 @@ impl TowerWeights<Packed> {
         }
     }
 
-    fn perceptron(&self, layer: &LayerWeights<Packed>, x: &mut [f32], workspace: &mut Workspace) {
+    /// Adds to each row what the perceptron makes of it.
+    fn perceptron(
+        &self,
+        perceptron: &Perceptron<Packed>,
+        x: &mut [f32],
+        workspace: &mut Workspace,
+    ) {
         let Workspace {
             rows,
             hidden_rows,
@@ -191,20 +249,24 @@ impl TowerWeights<Packed> {
             ..
         } = workspace;
         let width = self.shape.width;
-        let hidden_width = layer.fc1.columns();
+        let hidden_width = perceptron.fc1.columns();
         for x in x.chunks_mut(even_part(x.len() / width) * width) {
-            normalise(&layer.norm2, x, rows, row);
+            normalise(&perceptron.norm, x, rows, row);
             let count = x.len() / width;
             hidden.resize(count * hidden_width, 0.0);
-            layer
-                .fc1
-                .multiply(rows, Out::Activate(self.shape.activation, hidden));
-            hidden_rows.resize(count, hidden_width);
-            for (index, row) in hidden.chunks_exact(hidden_width).enumerate() {
-                hidden_rows.set(index, row);
-            }
-            layer.fc2.multiply(hidden_rows, Out::Add(x));
+            let activate = Out::Activate(self.shape.activation, hidden);
+            perceptron.fc1.multiply(rows, activate);
+            set_rows(hidden_rows, hidden, hidden_width);
+            perceptron.fc2.multiply(hidden_rows, Out::Add(x));
         }
+    }
+}
+
+/// Converts rows.
+fn set_rows(rows: &mut Rows, values: &[f32], width: usize) {
+    rows.resize(values.len() / width, width);
+    for (index, row) in values.chunks_exact(width).enumerate() {
+        rows.set(index, row);
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) struct Packed(pub(super) NumberFormat);
 impl Form for Packed {
     type Dense = PackedWeights;
     type Norm = LayerNorm;
-    type Positions = Vec<f32>;
+    type Rows = Vec<f32>;
     type Tokens = Tokens;
 
     fn dense(&self, weight: Tensor, bias: Option<Tensor>) -> Result<PackedWeights> {
@@ -47,8 +47,8 @@ impl Form for Packed {
         })
     }
 
-    fn positions(&self, positions: Tensor) -> Result<Vec<f32>> {
-        with_values(&positions, <[f32]>::to_vec)
+    fn rows(&self, rows: Tensor) -> Result<Vec<f32>> {
+        with_values(&rows, <[f32]>::to_vec)
     }
 
     fn tokens(&self, table: Tensor) -> Result<Tokens> {
@@ -97,7 +97,7 @@ mod tests {
     use crate::embed::weights::{TextWeights, VisionWeights};
     use crate::embed::{Pixels, check};
     use crate::model::{
-        Architecture, Family, Filter, Preprocessing, TextShape, TowerShape, VisionShape,
+        Architecture, Family, Filter, Middle, Preprocessing, TextShape, TowerShape, VisionShape,
     };
 
     /// Each format with the cosine to candle's towers that it must reach on weights without any structure.
@@ -146,7 +146,8 @@ mod tests {
         }
     }
 
-    fn architecture(activation: Activation) -> Architecture {
+    /// Of a family, with sizes that no vector fits into.
+    fn architecture(model_type: &str, activation: Activation) -> Architecture {
         let tower = |width, heads, intermediate| TowerShape {
             width,
             layers: 3,
@@ -155,27 +156,31 @@ mod tests {
             activation,
             layer_norm_eps: 1e-5,
         };
-        Architecture {
-            family: Family::of(Some("clip")).unwrap(),
-            vision: VisionShape {
-                tower: tower(45, 5, 71),
-                image_size: 28,
-                patch_size: 7,
-            },
-            text: TextShape {
-                tower: tower(27, 3, 130),
-                vocab_size: 50,
-                context_length: 13,
-                eos_token_id: 49,
-            },
-            projection_dim: 21,
-        }
+        let vision = VisionShape {
+            tower: tower(45, 5, 71),
+            image_size: 28,
+            patch_size: 7,
+        };
+        let text = TextShape {
+            tower: tower(27, 3, 130),
+            vocab_size: 50,
+            context_length: 13,
+            eos_token_id: 49,
+        };
+        let projection_dim = if model_type == "siglip" { 45 } else { 21 };
+        Architecture::new(
+            Family::of(Some(model_type)).unwrap(),
+            vision,
+            text,
+            projection_dim,
+        )
     }
 
     fn preprocessing() -> Preprocessing {
         Preprocessing {
             resize: None,
             crop: None,
+            middle: Middle::Down,
             filter: Filter::Bicubic,
             rescale_factor: 1.0 / 255.0,
             image_mean: [0.5, 0.4, 0.3],
@@ -209,20 +214,29 @@ mod tests {
     fn towers_equal_those_on_tensors() {
         let weights = VarBuilder::from_backend(Box::new(Random), DType::F32, Device::Cpu);
         let pictures = check::pictures(28);
-        let texts = [
+        let ended = [
             vec![48, 3, 49],
             vec![48, 49],
             (37..50).collect(),
             vec![48, 7, 7, 7, 9, 49],
         ];
-        for activation in [Activation::QuickGelu, Activation::Gelu] {
-            let architecture = architecture(activation);
+        let filled = [1, 5, 12].map(|words| [vec![7; words], vec![0; 13 - words]].concat());
+        for (model_type, activation) in [
+            ("clip", Activation::QuickGelu),
+            ("clip", Activation::Gelu),
+            ("siglip", Activation::GeluTanh),
+        ] {
+            let architecture = architecture(model_type, activation);
+            let texts = match model_type {
+                "clip" => ended.as_slice(),
+                _ => &filled,
+            };
             let vision = VisionWeights::load(&Tensors, &architecture, &weights).unwrap();
             let vision = tensors::VisionTower::new(vision, &preprocessing()).unwrap();
             let text = TextWeights::load(&Tensors, &architecture, &weights).unwrap();
             let (images, texts_of) = (
                 vision.forward(&pictures).unwrap(),
-                text.forward(&texts).unwrap(),
+                text.forward(texts).unwrap(),
             );
             for (format, floor) in FORMATS
                 .into_iter()
@@ -238,7 +252,7 @@ mod tests {
                     floor,
                 );
                 assert_near(
-                    &text.forward(&texts, &mut workspace),
+                    &text.forward(texts, &mut workspace),
                     &texts_of,
                     format,
                     floor,
@@ -250,7 +264,7 @@ mod tests {
     #[test]
     fn layers_that_are_read_when_they_are_needed_give_the_same() {
         let weights = VarBuilder::from_backend(Box::new(Random), DType::F32, Device::Cpu);
-        let architecture = architecture(Activation::Gelu);
+        let architecture = architecture("clip", Activation::Gelu);
         let bare = architecture.without_layers();
         let form = Packed(NumberFormat::F32);
         let mut workspace = Workspace::new(NumberFormat::F32);
@@ -274,7 +288,7 @@ mod tests {
     #[test]
     fn a_batch_gives_what_its_members_give() {
         let weights = VarBuilder::from_backend(Box::new(Random), DType::F32, Device::Cpu);
-        let architecture = architecture(Activation::Gelu);
+        let architecture = architecture("clip", Activation::Gelu);
         for (format, _) in FORMATS
             .into_iter()
             .filter(|(format, _)| format.is_available())

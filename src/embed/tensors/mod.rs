@@ -6,10 +6,10 @@ mod vision;
 
 pub(super) use vision::VisionTower;
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, IndexOp, Result, Tensor};
 use candle_nn::{LayerNorm, Module, ops};
 
-use super::weights::{Form, LayerWeights, TowerWeights};
+use super::weights::{Form, LayerWeights, Perceptron, PoolingHead, TowerWeights};
 use crate::kernels::Activation;
 
 /// Slope of the sigmoid in quick-GELU, `x · σ(1.702 x)` (Hendrycks and Gimpel 2016, section 2).
@@ -21,7 +21,7 @@ pub(super) struct Tensors;
 impl Form for Tensors {
     type Dense = Dense;
     type Norm = LayerNorm;
-    type Positions = Tensor;
+    type Rows = Tensor;
     type Tokens = Tensor;
 
     fn dense(&self, weight: Tensor, bias: Option<Tensor>) -> Result<Dense> {
@@ -33,8 +33,8 @@ impl Form for Tensors {
         Ok(LayerNorm::new(weight, bias, eps))
     }
 
-    fn positions(&self, positions: Tensor) -> Result<Tensor> {
-        Ok(positions)
+    fn rows(&self, rows: Tensor) -> Result<Tensor> {
+        Ok(rows)
     }
 
     fn tokens(&self, table: Tensor) -> Result<Tensor> {
@@ -97,15 +97,55 @@ impl TowerWeights<Tensors> {
         for layer in &self.layers {
             x = self.layer(layer, &x, mask.as_ref())?;
         }
+        let mut pooled = match &self.head {
+            Some(head) => self.pool(head, &self.final_norm.forward(&x)?)?,
+            None => self.final_norm.forward(&self.pooled(&x, lengths)?)?,
+        };
+        if let Some(projection) = &self.projection {
+            pooled = projection.forward(&pooled)?;
+        }
+        pooled.to_dtype(DType::F32)?.to_vec2()
+    }
+
+    /// The position of each input that stands for it, `[B, W]`.
+    fn pooled(&self, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
+        let (_, positions, _) = x.dims3()?;
         let pooling = self.family.pooling;
         let pooled = lengths.iter().enumerate();
         let pooled: Vec<u32> = pooled
-            .map(|(row, length)| (row * positions + pooling.position(*length)) as u32)
+            .map(|(row, length)| (row * positions + pooling.position(*length).unwrap_or(0)) as u32)
             .collect();
         let pooled = Tensor::new(pooled, x.device())?;
-        let x = x.flatten(0, 1)?.index_select(&pooled, 0)?;
-        let features = self.projection.forward(&self.final_norm.forward(&x)?)?;
-        features.to_dtype(DType::F32)?.to_vec2()
+        x.flatten(0, 1)?.index_select(&pooled, 0)
+    }
+
+    /// What the heads find in `[B, S, W]`, `[B, W]`.
+    fn pool(&self, head: &PoolingHead<Tensors>, x: &Tensor) -> Result<Tensor> {
+        let (batch, _, width) = x.dims3()?;
+        let heads = self.shape.heads;
+        let queries = head.queries.unsqueeze(0)?;
+        let queries = queries.broadcast_as((batch, heads, width))?.contiguous()?;
+        let logits = queries.matmul(&x.t()?.contiguous()?)?;
+        let mixed = ops::softmax_last_dim(&logits)?.matmul(x)?;
+        // All heads' values of all mixtures, of which each head has its part of its own.
+        let values = head.value.forward(&mixed)?;
+        let values = values.reshape((batch, heads, heads, width / heads))?;
+        let own: Vec<Tensor> = (0..heads)
+            .map(|head| values.i((.., head, head, ..)))
+            .collect::<Result<_>>()?;
+        let found = head.out.forward(&Tensor::cat(&own, 1)?)?;
+        &found + self.perceptron(&head.perceptron, &found)?
+    }
+
+    /// Without what goes past it.
+    fn perceptron(&self, perceptron: &Perceptron<Tensors>, x: &Tensor) -> Result<Tensor> {
+        let hidden = perceptron.fc1.forward(&perceptron.norm.forward(x)?)?;
+        let active = match self.shape.activation {
+            Activation::QuickGelu => hidden.silu()?,
+            Activation::Gelu => hidden.gelu_erf()?,
+            Activation::GeluTanh => hidden.gelu()?,
+        };
+        perceptron.fc2.forward(&active)
     }
 
     fn layer(
@@ -115,12 +155,7 @@ impl TowerWeights<Tensors> {
         mask: Option<&Tensor>,
     ) -> Result<Tensor> {
         let x = (x + self.attend(layer, &layer.norm1.forward(x)?, mask)?)?;
-        let hidden = layer.fc1.forward(&layer.norm2.forward(&x)?)?;
-        let active = match self.shape.activation {
-            Activation::QuickGelu => hidden.silu()?,
-            Activation::Gelu => hidden.gelu_erf()?,
-        };
-        &x + layer.fc2.forward(&active)?
+        &x + self.perceptron(&layer.perceptron, &x)?
     }
 
     /// `[B, S, W]` to `[B, S, W]`; `mask` `[S, S]` is added to the logits.

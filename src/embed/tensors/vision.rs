@@ -60,6 +60,10 @@ impl VisionTower {
             .to_dtype(DType::F32)?
             .broadcast_mul(&self.scale)?
             .broadcast_add(&self.offset)?;
+        // What is left of a side beside whole patches is not looked at.
+        let pixels = pixels
+            .narrow(1, 0, grid * patch)?
+            .narrow(2, 0, grid * patch)?;
         let patches = pixels
             .reshape(&[batch.len(), grid, patch, grid, patch, 3])?
             .permute([0, 1, 3, 5, 2, 4])?;

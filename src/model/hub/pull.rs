@@ -1,7 +1,7 @@
 //! Which files of a repository make a model, in the order in which they are fetched: the small ones first, so that a
 //! repository that is no model is known before its weights are downloaded.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tracing::info;
 
@@ -9,9 +9,11 @@ use super::{HubSettings, Progress, cache::RepoCache, conversion, fetch::Fetcher}
 use crate::model::{
     Architecture, HubError, ModelError,
     folder::{
-        ANY_PREPROCESSOR, ANY_TOKENIZER, ANY_WEIGHTS, CONFIG, Located, MERGES, PICKLE,
-        PREPROCESSOR, PROCESSOR, SAFETENSORS, SAFETENSORS_INDEX, TOKENIZER, VOCAB, shard_names,
+        ANY_OPEN_CLIP_WEIGHTS, ANY_PREPROCESSOR, ANY_TOKENIZER, ANY_WEIGHTS, CONFIG, Located,
+        MERGES, OPEN_CLIP_CONFIG, OPEN_CLIP_PICKLE, OPEN_CLIP_SAFETENSORS, PICKLE, PREPROCESSOR,
+        PROCESSOR, SAFETENSORS, SAFETENSORS_INDEX, TOKENIZER, VOCAB, shard_names,
     },
+    open_clip,
     parts::Part,
 };
 
@@ -22,22 +24,49 @@ pub(super) fn pull_revision(
     progress: &dyn Fn(Progress<'_>),
 ) -> Result<Located, ModelError> {
     let mut fetcher = Fetcher::new(cache, settings, progress);
-    let config = fetcher.require(CONFIG, "`config.json`")?;
-    Architecture::parse(&Part::read(&config)?)?;
-    if fetcher.fetch(PREPROCESSOR)?.is_none() {
-        fetcher.require(PROCESSOR, ANY_PREPROCESSOR)?;
+    if let Err(error) = fetcher.transformers(settings) {
+        // Where the hub's own layout is not there, or describes something else, `open_clip`'s may stand beside it.
+        let config = match &error {
+            ModelError::Hub(HubError::NoFile { .. }) | ModelError::Invalid { .. } => {
+                fetcher.fetch(OPEN_CLIP_CONFIG)?
+            }
+            _ => None,
+        };
+        fetcher.open_clip(&config.ok_or(error)?)?;
     }
-    if fetcher.fetch(TOKENIZER)?.is_none() {
-        fetcher.require(VOCAB, ANY_TOKENIZER)?;
-        fetcher.require(MERGES, ANY_TOKENIZER)?;
-    }
-    fetcher.weights(settings)?;
     let commit = fetcher.commit()?;
     cache.remember(&commit)?;
     cache.located(&commit)
 }
 
 impl Fetcher<'_> {
+    fn transformers(&mut self, settings: &HubSettings) -> Result<(), ModelError> {
+        let config = self.require(CONFIG, "`config.json`")?;
+        Architecture::parse(&Part::read(&config)?)?;
+        if self.fetch(PREPROCESSOR)?.is_none() {
+            self.require(PROCESSOR, ANY_PREPROCESSOR)?;
+        }
+        self.tokenizer()?;
+        self.weights(settings)
+    }
+
+    fn open_clip(&mut self, config: &Path) -> Result<(), ModelError> {
+        open_clip::parse(&Part::read(config)?)?;
+        self.tokenizer()?;
+        if self.fetch(OPEN_CLIP_SAFETENSORS)?.is_none() {
+            self.require(OPEN_CLIP_PICKLE, ANY_OPEN_CLIP_WEIGHTS)?;
+        }
+        Ok(())
+    }
+
+    fn tokenizer(&mut self) -> Result<(), ModelError> {
+        if self.fetch(TOKENIZER)?.is_none() {
+            self.require(VOCAB, ANY_TOKENIZER)?;
+            self.require(MERGES, ANY_TOKENIZER)?;
+        }
+        Ok(())
+    }
+
     fn require(&mut self, file: &str, wanted: &'static str) -> Result<PathBuf, ModelError> {
         self.fetch(file)?.ok_or_else(|| self.no_file(wanted))
     }

@@ -15,6 +15,8 @@ use pixdex::embed::{Embedder, Embedding, Pixels, Placement};
 use pixdex::model::{HubSettings, Model, ModelSource};
 use serde::Deserialize;
 
+mod families;
+
 const MODELS: [&str; 2] = ["quick_gelu", "gelu"];
 
 /// Pictures that cannot reach 0.9999: name, the cosine that they must reach instead, and why.
@@ -63,11 +65,14 @@ fn embedder(model: &str) -> Embedder {
 
 /// None where this processor lacks the instructions.
 fn embedder_in(model: &str, precision: config::Precision) -> Option<Embedder> {
+    Some(Embedder::load(open(model), placement(precision)?).unwrap())
+}
+
+fn placement(precision: config::Precision) -> Option<Placement> {
     let placement = Placement::find(config::Device::Cpu, precision);
-    let placement = placement
+    placement
         .inspect_err(|error| println!("left out: {error}"))
-        .ok()?;
-    Some(Embedder::load(open(model), placement).unwrap())
+        .ok()
 }
 
 fn pixels(embedder: &Embedder, name: &str) -> Pixels {

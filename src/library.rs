@@ -326,6 +326,12 @@ fn open_model(name: &str, progress: &dyn Fn(Progress<'_>)) -> Result<Model> {
 }
 
 fn start_model(model: Model, placement: Placement, library: Option<&Store>) -> Result<Embedder> {
+    if let Some(licence) = model.noncommercial_licence() {
+        warn!(
+            model = model.name,
+            licence, "the licence of this model forbids to use it for commerce"
+        );
+    }
     let embedder = match library {
         Some(store) => load_checked(model, placement, store)?,
         None => Embedder::load(model, placement)?,
@@ -333,7 +339,7 @@ fn start_model(model: Model, placement: Placement, library: Option<&Store>) -> R
     embedder.check_sense()?;
     if matches!(embedder.name().parse(), Ok(ModelSource::Bundled)) {
         warn!(
-            "the bundled model knows drawn pictures only; for photos take --model openai/clip-vit-base-patch32"
+            "the bundled model knows drawn pictures only; for photos take another --model, see `pixdex model list`"
         );
     }
     info!(

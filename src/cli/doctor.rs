@@ -1,5 +1,6 @@
 //! `pixdex doctor`: what on this machine stands in the way of pixdex, and what helps.
 
+use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,7 +15,7 @@ use super::output;
 use crate::config::Config;
 use crate::kernels::{self, NumberFormat};
 use crate::library;
-use crate::model;
+use crate::model::{self, Languages, RECOMMENDED, for_all_languages};
 use crate::pictures;
 use crate::store::{Store, StoreError};
 use crate::watch;
@@ -99,6 +100,7 @@ impl Doctor {
     pub(super) fn run(self, config: &Config) -> Result<()> {
         let folder = config.library_dir()?;
         let mut findings = vec![model_of(config), instructions(), memory(), clock()];
+        findings.extend(language(config, |name| env::var(name).ok()));
         findings.extend(open_files());
         findings.extend(watches());
         findings.extend(room(&folder));
@@ -157,7 +159,7 @@ fn model_of(config: &Config) -> Finding {
                 placement.precision()
             );
             if name == "bundled" {
-                let helps = "for photos take a CLIP of the hub: leave --model out";
+                let helps = "for photos take a model of the hub: leave --model out, or see `pixdex model list`";
                 return Finding::note(
                     "model",
                     format!("{is}; it knows drawn pictures only"),
@@ -196,6 +198,40 @@ fn memory() -> Finding {
         return Finding::note("memory", is, helps);
     }
     Finding::well("memory", is)
+}
+
+/// Whether the model reads the language of who uses this machine, where both are known.
+fn language(config: &Config, variable: impl Fn(&str) -> Option<String>) -> Option<Finding> {
+    // In the order in which the C library looks at them.
+    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].map(variable);
+    let locale = locale
+        .into_iter()
+        .flatten()
+        .find(|locale| !locale.is_empty())?;
+    let language = locale.split(['_', '.', '@']).next()?;
+    if ["C", "POSIX", "en"].contains(&language) {
+        return None;
+    }
+    let name = config.model.split('@').next();
+    let model = RECOMMENDED.iter().find(|model| Some(model.name) == name)?;
+    Some(match model.languages {
+        Languages::English => {
+            let other = for_all_languages()?;
+            let is = format!(
+                "{} reads English, and this machine speaks `{language}`",
+                model.name
+            );
+            let helps = format!(
+                "`--model {}` reads {} at about the same speed; `pixdex model list` has others",
+                other.name, other.languages
+            );
+            Finding::note("language", is, helps)
+        }
+        Languages::Many(_) => Finding::well(
+            "language",
+            format!("{} reads {}", model.name, model.languages),
+        ),
+    })
 }
 
 fn clock() -> Finding {
@@ -403,4 +439,45 @@ fn access(config: &Config) -> Option<Finding> {
         return Some(Finding::note("access", is, helps));
     }
     (!http.is_local()).then(|| Finding::well("access", "other machines need a token"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_proposed_that_reads_the_language_of_the_machine() {
+        let found = |model: &str, set: &[(&str, &str)]| {
+            let mut config = Config::load(None, std::iter::empty(), vec![]).unwrap();
+            config.model = model.to_owned();
+            let value = |name: &str| {
+                let found = set.iter().find(|(variable, _)| *variable == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            language(&config, value).map(|finding| (finding.state, finding.helps))
+        };
+        let clip = "openai/clip-vit-base-patch32";
+        let german = [("LANG", "de_AT.UTF-8")];
+        let (state, helps) = found(clip, &german).unwrap();
+        assert_eq!(state, State::Note);
+        let helps = helps.unwrap();
+        assert!(
+            helps.contains("siglip2") && helps.contains("109 languages"),
+            "{helps}"
+        );
+        let (state, _) = found("google/siglip2-base-patch16-224@main", &german).unwrap();
+        assert_eq!(state, State::Well);
+        for set in [
+            &[][..],
+            &[("LANG", "en_GB")],
+            &[("LANG", "C.UTF-8")],
+            &[("LC_ALL", "C"), ("LANG", "de")],
+        ] {
+            assert!(found(clip, set).is_none(), "{set:?}");
+        }
+        assert!(
+            found("somebody/else", &german).is_none(),
+            "nobody knows what it reads"
+        );
+    }
 }

@@ -2,6 +2,7 @@
 //! form of them stays.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use candle_core::pickle::PthTensors;
 use candle_core::{DType, Device, Error, Result, Shape, Tensor};
@@ -17,7 +18,7 @@ pub(super) fn open<'a>(model: &'a Model, dtype: DType, device: &Device) -> Resul
     let source = match &model.weights {
         Weights::Pickle(path) => Source::Pickle(PthTensors::new(path, None)?),
         Weights::Safetensors(shards) => {
-            let shards = shards.iter().map(Tensors::find);
+            let shards = shards.iter().map(|shard| Tensors::find(shard));
             Source::Shards(shards.collect::<Result<_>>()?)
         }
     };
@@ -30,6 +31,62 @@ pub(super) fn open<'a>(model: &'a Model, dtype: DType, device: &Device) -> Resul
         dtype,
         device.clone(),
     ))
+}
+
+/// The rows of a matrix, which stay where they are stored until one is asked for: the table of a vocabulary of many languages takes more
+/// memory than both towers, and a text looks up a few rows of it.
+pub(super) struct StoredRows {
+    shard: Arc<Shard>,
+    /// Where the first row begins.
+    start: u64,
+    dtype: DType,
+    count: usize,
+    width: usize,
+}
+
+/// The rows of a matrix by Hugging Face's name; `None` where they lie so that none of them can be read alone.
+pub(super) fn stored_rows(model: &Model, name: &str) -> Result<Option<StoredRows>> {
+    let Stored { name, lies } = stored(model.architecture.layout, name);
+    let Weights::Safetensors(shards) = &model.weights else {
+        return Ok(None);
+    };
+    for shard in shards {
+        let tensors = Tensors::find(shard)?;
+        let Some(info) = tensors.header.info(&name) else {
+            continue;
+        };
+        let (&[count, width], Lies::Whole) = (info.shape.as_slice(), lies) else {
+            return Ok(None);
+        };
+        return Ok(Some(StoredRows {
+            shard: Arc::clone(shard),
+            start: tensors.start + info.data_offsets.0 as u64,
+            dtype: info.dtype.try_into()?,
+            count,
+            width,
+        }));
+    }
+    Ok(None)
+}
+
+impl StoredRows {
+    /// How many rows there are, and how many values each has.
+    pub(super) fn shape(&self) -> (usize, usize) {
+        (self.count, self.width)
+    }
+
+    /// Appends the values of some rows.
+    pub(super) fn append(&self, rows: &[u32], x: &mut Vec<f32>) -> Result<()> {
+        self.shard.check_unchanged()?;
+        let mut bytes = vec![0; self.width * self.dtype.size_in_bytes()];
+        for row in rows {
+            let offset = self.start + u64::from(*row) * bytes.len() as u64;
+            self.shard.read(offset, &mut bytes)?;
+            let values = Tensor::from_raw_buffer(&bytes, self.dtype, &[self.width], &Device::Cpu)?;
+            x.extend(values.to_dtype(DType::F32)?.to_vec1::<f32>()?);
+        }
+        Ok(())
+    }
 }
 
 /// Tensors under the names of their own layout.

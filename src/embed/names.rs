@@ -157,3 +157,107 @@ pub(super) fn stored(layout: Layout, name: &str) -> Stored {
     found.name.insert_str(0, start);
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_layout() {
+        let whole = Lies::Whole;
+        let third = |index| Lies::Part { index, of: 3 };
+        let plain = Layout::OpenClip { has_text: false };
+        let custom = Layout::OpenClip { has_text: true };
+        let timm = Layout::OpenClipTimm;
+        let layer = |tower: &str, rest: &str| format!("{tower}_model.encoder.layers.11.{rest}");
+        let cases = [
+            (
+                Layout::Transformers,
+                layer("text", "mlp.fc1.bias"),
+                "text_model.encoder.layers.11.mlp.fc1.bias",
+                whole,
+            ),
+            (
+                Layout::Transformers,
+                "vision_model.head.attention.k_proj.bias".to_owned(),
+                "vision_model.head.attention.in_proj_bias",
+                third(1),
+            ),
+            (
+                plain,
+                layer("text", "self_attn.v_proj.weight"),
+                "transformer.resblocks.11.attn.in_proj_weight",
+                third(2),
+            ),
+            (
+                plain,
+                layer("vision", "mlp.fc2.bias"),
+                "visual.transformer.resblocks.11.mlp.c_proj.bias",
+                whole,
+            ),
+            (
+                plain,
+                "text_projection.weight".to_owned(),
+                "text_projection",
+                Lies::Transposed,
+            ),
+            (plain, "logit_scale".to_owned(), "logit_scale", whole),
+            (
+                custom,
+                layer("text", "layer_norm2.weight"),
+                "text.transformer.resblocks.11.ln_2.weight",
+                whole,
+            ),
+            (
+                custom,
+                "text_projection.weight".to_owned(),
+                "text.text_projection",
+                Lies::Transposed,
+            ),
+            (
+                custom,
+                "visual_projection.weight".to_owned(),
+                "visual.proj",
+                Lies::Transposed,
+            ),
+            (
+                timm,
+                "text_model.head.bias".to_owned(),
+                "text.text_projection.bias",
+                whole,
+            ),
+            (
+                timm,
+                layer("vision", "self_attn.q_proj.bias"),
+                "visual.trunk.blocks.11.attn.qkv.bias",
+                third(0),
+            ),
+            (
+                timm,
+                layer("vision", "mlp.fc2.bias"),
+                "visual.trunk.blocks.11.mlp.fc2.bias",
+                whole,
+            ),
+            (
+                timm,
+                "vision_model.head.attention.v_proj.weight".to_owned(),
+                "visual.trunk.attn_pool.kv.weight",
+                Lies::Part { index: 1, of: 2 },
+            ),
+            (
+                timm,
+                "vision_model.head.mlp.fc1.weight".to_owned(),
+                "visual.trunk.attn_pool.mlp.fc1.weight",
+                whole,
+            ),
+        ];
+        for (layout, ours, theirs, lies) in cases {
+            let found = stored(layout, &ours);
+            assert_eq!(
+                (found.name.as_str(), found.lies),
+                (theirs, lies),
+                "{layout:?}: {ours}"
+            );
+        }
+    }
+}

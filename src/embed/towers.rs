@@ -12,7 +12,7 @@ use tracing::warn;
 use super::check::{self, SMALLEST_COSINE};
 use super::cpu::{self, Packed, Workspace};
 use super::tensors::{self, Tensors};
-use super::weights::{TextWeights, VisionWeights};
+use super::weights::{TOKENS, TextWeights, VisionWeights};
 use super::workers::{Answer, Share, Workers};
 use super::{EmbedError, Embedding, Pixels, Placement, checkpoint};
 use crate::kernels::NumberFormat;
@@ -46,7 +46,12 @@ impl Towers {
         let vision = VisionWeights::load(&Tensors, &model.architecture, &weights)?;
         let vision = tensors::VisionTower::new(vision, &model.preprocessing)?;
         let vision = Arc::new(vision);
-        let text = Arc::new(TextWeights::load(&Tensors, &model.architecture, &weights)?);
+        let text = Arc::new(TextWeights::load(
+            &Tensors,
+            &model.architecture,
+            &weights,
+            None,
+        )?);
         let tokenizer = Arc::new(model.tokenizer.clone());
         let one = |most, gives_way| Share {
             threads: 1,
@@ -103,7 +108,10 @@ impl CpuTowers {
         let form = Packed(format);
         let (vision, text) = rayon::join(
             || VisionWeights::load(&form, &model.architecture, weights),
-            || TextWeights::load(&form, &model.architecture, weights),
+            || {
+                let stored = checkpoint::stored_rows(model, TOKENS)?;
+                TextWeights::load(&form, &model.architecture, weights, stored)
+            },
         );
         Ok(CpuTowers {
             format,
@@ -115,7 +123,7 @@ impl CpuTowers {
     /// Features of the pictures and texts of the self-check.
     fn samples(&self, model: &Model) -> Result<Vec<Vec<f32>>> {
         let (pictures, ids) = samples(model)?;
-        let (mut images, texts): (Vec<_>, Vec<_>) = rayon::join(
+        let (mut images, texts): (Vec<_>, _) = rayon::join(
             || {
                 let picture = |picture: Pixels| {
                     self.vision
@@ -125,7 +133,7 @@ impl CpuTowers {
             },
             || self.text.forward(&ids, &mut Workspace::new(self.format)),
         );
-        images.extend(texts);
+        images.extend(texts?);
         Ok(images)
     }
 
@@ -152,7 +160,7 @@ impl CpuTowers {
                 let tokenizer = tokenizer.clone();
                 let mut workspace = Workspace::new(format);
                 move |texts: Vec<String>| {
-                    embeddings(text.forward(&token_ids(&tokenizer, &texts)?, &mut workspace))
+                    embeddings(text.forward(&token_ids(&tokenizer, &texts)?, &mut workspace)?)
                 }
             })?,
         })
@@ -171,7 +179,7 @@ fn samples(model: &Model) -> Result<(Vec<Pixels>, Vec<Vec<u32>>)> {
 fn reference_samples(model: &Model, weights: &VarBuilder<'_>) -> Result<Vec<Vec<f32>>> {
     let (pictures, ids) = samples(model)?;
     let form = Packed(NumberFormat::F32);
-    let bare = model.architecture.without_layers();
+    let bare = model.architecture.with_layers(0);
     let workspace = || Workspace::new(NumberFormat::F32);
     let (images, texts) = rayon::join(
         || {
@@ -181,7 +189,8 @@ fn reference_samples(model: &Model, weights: &VarBuilder<'_>) -> Result<Vec<Vec<
             tower.forward_through(&layers, &pictures, &mut workspace())
         },
         || {
-            let tower = TextWeights::load(&form, &bare, weights)?;
+            let stored = checkpoint::stored_rows(model, TOKENS)?;
+            let tower = TextWeights::load(&form, &bare, weights, stored)?;
             let layers = TextWeights::layers(&form, &model.architecture, weights);
             tower.forward_through(&layers, &ids, &mut workspace())
         },

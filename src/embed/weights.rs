@@ -7,8 +7,12 @@ use candle_core::{DType, Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::Similarity;
+use super::checkpoint::StoredRows;
 use crate::kernels::Activation;
 use crate::model::{Architecture, Family, Pooling, TowerFamily, TowerShape};
+
+/// The table of token embeddings.
+pub(super) const TOKENS: &str = "text_model.embeddings.token_embedding.weight";
 
 /// Where the layers of a tower stand.
 const LAYERS: &str = "encoder.layers";
@@ -27,7 +31,12 @@ pub(super) trait Form: Sync {
     fn dense(&self, weight: Tensor, bias: Option<Tensor>) -> Result<Self::Dense>;
     fn norm(&self, weight: Tensor, bias: Tensor, eps: f64) -> Result<Self::Norm>;
     fn rows(&self, rows: Tensor) -> Result<Self::Rows>;
-    fn tokens(&self, table: Tensor) -> Result<Self::Tokens>;
+    /// Of rows that can be left where they are stored, or else of all that is read.
+    fn tokens(
+        &self,
+        stored: Option<StoredRows>,
+        read: impl FnOnce() -> Result<Tensor>,
+    ) -> Result<Self::Tokens>;
 
     /// What goes into the hidden values' weights for this activation, and out of the next ones.
     fn hidden_factor(&self, activation: Activation) -> Option<f64>;
@@ -163,13 +172,14 @@ impl<F: Form> TextWeights<F> {
         form: &F,
         architecture: &Architecture,
         weights: &VarBuilder<'_>,
+        stored: Option<StoredRows>,
     ) -> Result<TextWeights<F>> {
         let text = &architecture.text;
         let loader = Loader::text(form, architecture);
-        let model = weights.pp(loader.family.model);
-        let table = model.pp("embeddings.token_embedding");
+        let shape = (text.vocab_size, text.tower.width);
+        let stored = stored.filter(|rows| rows.shape() == shape);
         Ok(TextWeights {
-            tokens: form.tokens(table.get((text.vocab_size, text.tower.width), "weight")?)?,
+            tokens: form.tokens(stored, || weights.get(shape, TOKENS))?,
             tower: loader.tower(weights, text.context_length, architecture.projection_dim)?,
         })
     }

@@ -9,7 +9,7 @@ pub enum Activation {
     QuickGelu,
     /// `x · Φ(x)` by the error function.
     Gelu,
-    /// `x · Φ(x)` by the hyperbolic tangent, as SigLIP has it.
+    /// `x · Φ(x)` by the hyperbolic tangent, as `SigLIP` has it.
     GeluTanh,
 }
 
@@ -103,7 +103,7 @@ fn gelu<S: Simd>(lanes: S, x: S::f32s) -> S::f32s {
 
 /// `√(2/π)` and the factor of the cube in Hendrycks and Gimpel's approximation (2016, section 2), both doubled: half of one plus the
 /// tangent of a number is the sigmoid of twice the number.
-const TANH_FACTOR: f32 = 1.595_769_1;
+const TANH_FACTOR: f32 = 1.595_769;
 const TANH_CUBE: f32 = TANH_FACTOR * 0.044_715;
 
 /// `x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))` as `x / (1 + exp(-2 …))`.

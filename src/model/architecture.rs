@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{
     ModelError,
-    family::Family,
+    family::{Family, Pooling, TowerFamily},
     parts::Part,
     shape::{TextShape, TowerShape, VisionShape, above_zero},
     tokenizer::Cleaning,
@@ -66,13 +66,60 @@ impl Architecture {
         }
     }
 
-    /// The same towers with nothing between their two ends.
-    pub(crate) fn without_layers(&self) -> Architecture {
-        let mut bare = self.clone();
-        bare.vision.tower.layers = 0;
-        bare.text.tower.layers = 0;
-        bare
+    /// Number of weights of both towers, all but the table of token embeddings.
+    pub fn tower_parameters(&self) -> u64 {
+        let Architecture {
+            family,
+            vision,
+            text,
+            projection_dim,
+            ..
+        } = self;
+        let patches = vision.patch_size.pow(2) * 3 + usize::from(family.has_patch_bias);
+        let positions = vision.grid().pow(2) + 2 * family.vision.pooling.leading();
+        let of_vision = vision.tower.width * (patches + positions)
+            + tower_parameters(&family.vision, &vision.tower, *projection_dim);
+        let of_text = text.tower.width * text.context_length
+            + tower_parameters(&family.text, &text.tower, *projection_dim);
+        let of_similarity = 1 + usize::from(family.has_logit_bias);
+        (of_vision + of_text + of_similarity) as u64
     }
+
+    /// Number of weights of the table of token embeddings.
+    pub fn table_parameters(&self) -> u64 {
+        (self.text.vocab_size * self.text.tower.width) as u64
+    }
+
+    /// The same towers with so many layers between their two ends.
+    pub(crate) fn with_layers(&self, layers: usize) -> Architecture {
+        let mut other = self.clone();
+        other.vision.tower.layers = layers;
+        other.text.tower.layers = layers;
+        other
+    }
+}
+
+/// The weights of what both towers have.
+fn tower_parameters(family: &TowerFamily, shape: &TowerShape, projection_dim: usize) -> usize {
+    let TowerShape {
+        width,
+        intermediate,
+        layers,
+        ..
+    } = *shape;
+    let norm = 2 * width;
+    let attention = 4 * (width * width + width);
+    let perceptron = norm + 2 * width * intermediate + width + intermediate;
+    let layer = norm + attention + perceptron;
+    let head = match family.pooling {
+        Pooling::Attention => width + attention + perceptron,
+        Pooling::ClassToken | Pooling::Last => 0,
+    };
+    let projection = family.projection.as_ref().map_or(0, |projection| {
+        projection_dim * (width + usize::from(projection.has_bias))
+    });
+    let norms = norm * (1 + usize::from(family.pre_norm.is_some()));
+    norms + layers * layer + head + projection
 }
 
 /// `*_config_dict` are what `*_config` was called in the first files; where both stand, Hugging Face takes the `_dict`.

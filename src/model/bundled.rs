@@ -1,5 +1,7 @@
 //! The small model inside the program: the four files of `src/model/bundled`, in the hub's layout.
 
+use std::sync::Arc;
+
 use super::{
     Weights,
     parts::{Part, Parts, Settings, TokenizerParts},
@@ -20,7 +22,7 @@ pub(super) fn parts() -> Parts {
             "tokenizer.json",
             include_bytes!("bundled/tokenizer.json"),
         )),
-        weights: Weights::Safetensors(vec![Shard::from_static(weights)]),
+        weights: Weights::Safetensors(vec![Arc::new(Shard::from_static(weights))]),
     }
 }
 

@@ -15,6 +15,8 @@ pub struct Family {
     /// The shapes of models whose `config.json` leaves them out.
     pub(super) vision_defaults: VisionShape,
     pub(super) text_defaults: TextShape,
+    /// The licence of its weights, where that forbids commerce.
+    pub(super) noncommercial: Option<&'static str>,
     /// How texts become ids.
     pub(super) texts: Texts,
     /// Whether something is added to each patch after the product with its weights.
@@ -131,6 +133,7 @@ const CLIP_FAMILY: Family = Family {
         context_length: 77,
         eos_token_id: 49_407,
     },
+    noncommercial: None,
     texts: Texts::Ended,
     has_patch_bias: false,
     has_logit_bias: false,
@@ -162,9 +165,16 @@ const CLIP_FAMILY: Family = Family {
 /// CLIP, as `OpenAI`, LAION, `DataComp` and `MetaCLIP` trained it.
 pub(super) static CLIP: Family = CLIP_FAMILY;
 
+/// The licence of Meta's weights.
+const NONCOMMERCIAL: &str = "CC-BY-NC-4.0";
+
+/// Repositories of models that are CLIPs like others and have such a licence.
+const NONCOMMERCIAL_REPOSITORIES: &str = "facebook/metaclip-";
+
 /// `MetaCLIP` 2: CLIP's towers with a vocabulary of many languages.
 static METACLIP_2: Family = Family {
     model_type: "metaclip_2",
+    noncommercial: Some(NONCOMMERCIAL),
     ..CLIP_FAMILY
 };
 
@@ -197,6 +207,7 @@ pub(super) static SIGLIP: Family = Family {
         context_length: 64,
         eos_token_id: 1,
     },
+    noncommercial: None,
     texts: Texts::Filled,
     has_patch_bias: true,
     has_logit_bias: true,
@@ -257,6 +268,12 @@ const INSTEAD: [(&str, &str); 7] = [
 ];
 
 impl Family {
+    /// The licence of a model's weights, where that is known to forbid commerce; `name` is the model as its owner names it.
+    pub(super) fn noncommercial_licence(&self, name: &str) -> Option<&'static str> {
+        let is_listed = name.starts_with(NONCOMMERCIAL_REPOSITORIES);
+        self.noncommercial.or(is_listed.then_some(NONCOMMERCIAL))
+    }
+
     /// The family that `config.json` names.
     pub(crate) fn of(model_type: Option<&str>) -> Result<&'static Family, String> {
         let known: Vec<String> = FAMILIES

@@ -5,6 +5,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use serde::Deserialize;
@@ -23,6 +24,8 @@ pub(super) const PROCESSOR: &str = "processor_config.json";
 pub(super) const TOKENIZER: &str = "tokenizer.json";
 pub(super) const VOCAB: &str = "vocab.json";
 pub(super) const MERGES: &str = "merges.txt";
+/// `SentencePiece`'s own form, which models of several languages have beside the one that can be read.
+const SPIECE: &str = "spiece.model";
 pub(super) const SAFETENSORS: &str = "model.safetensors";
 pub(super) const SAFETENSORS_INDEX: &str = "model.safetensors.index.json";
 pub(super) const PICKLE: &str = "pytorch_model.bin";
@@ -34,6 +37,8 @@ pub(super) const OPEN_CLIP_PICKLE: &str = "open_clip_pytorch_model.bin";
 /// What errors say when none of the files that would do is there.
 pub(super) const ANY_PREPROCESSOR: &str = "`preprocessor_config.json`";
 pub(super) const ANY_TOKENIZER: &str = "`tokenizer.json` (or `vocab.json` and `merges.txt`)";
+const OTHER_TOKENIZER: &str =
+    "`tokenizer.json` (`spiece.model` is the same in a form that cannot be read)";
 pub(super) const ANY_WEIGHTS: &str =
     "`model.safetensors`, `model.safetensors.index.json` or `pytorch_model.bin`";
 pub(super) const ANY_OPEN_CLIP_WEIGHTS: &str =
@@ -180,7 +185,7 @@ impl WeightFiles {
         match self {
             Self::Safetensors(files) => files
                 .iter()
-                .map(|path| Shard::open(path))
+                .map(|path| Shard::open(path).map(Arc::new))
                 .collect::<Result<_, _>>()
                 .map(Weights::Safetensors),
             Self::Pickle(path) => {
@@ -216,6 +221,7 @@ fn tokenizer_files(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
     }
     match (existing(folder, VOCAB), existing(folder, MERGES)) {
         (Some(vocab), Some(merges)) => Ok(vec![vocab, merges]),
+        _ if existing(folder, SPIECE).is_some() => Err(missing(folder, OTHER_TOKENIZER)),
         _ => Err(missing(folder, ANY_TOKENIZER)),
     }
 }

@@ -32,6 +32,7 @@ mod hub;
 mod open_clip;
 mod parts;
 mod preprocessing;
+mod recommended;
 mod shape;
 mod source;
 mod tokenizer;
@@ -43,6 +44,7 @@ pub use family::{Family, Pooling, TowerFamily};
 pub use hub::{HubSettings, Progress};
 pub use parts::Weights;
 pub use preprocessing::{Filter, Middle, PictureSize, Preprocessing, Resize};
+pub use recommended::{Languages, RECOMMENDED, Recommended, for_all_languages};
 pub use shape::{TextShape, TowerShape, VisionShape};
 pub use source::ModelSource;
 pub use weights::Shard;
@@ -105,6 +107,11 @@ impl Model {
 
     fn read(name: String, files: &Located) -> Result<Self, ModelError> {
         Self::assemble(name, files.read()?)
+    }
+
+    /// The licence of its weights, where that is known to forbid commerce.
+    pub fn noncommercial_licence(&self) -> Option<&'static str> {
+        self.architecture.family.noncommercial_licence(&self.name)
     }
 
     fn assemble(name: String, parts: Parts) -> Result<Self, ModelError> {
@@ -271,6 +278,21 @@ mod tests {
             ("bundled", 64)
         );
         assert!(matches!(&model.weights, Weights::Safetensors(files) if files[0].length() > 1000));
+    }
+
+    #[test]
+    fn licences_that_forbid_commerce_are_known() {
+        let licence = |model_type, name| {
+            let family = Family::of(Some(model_type)).unwrap();
+            family.noncommercial_licence(name)
+        };
+        assert_eq!(licence("metaclip_2", "/srv/model"), Some("CC-BY-NC-4.0"));
+        assert_eq!(
+            licence("clip", "facebook/metaclip-b32-400m"),
+            Some("CC-BY-NC-4.0")
+        );
+        assert_eq!(licence("clip", "openai/clip-vit-base-patch32"), None);
+        assert_eq!(licence("siglip", "google/siglip2-base-patch16-224"), None);
     }
 
     #[test]

@@ -443,3 +443,182 @@ fn activation(quick_gelu: bool, kwargs: Option<&RawActivation>) -> Result<Activa
         Some(other) => Err(format!("`approximate` `{other}` is not supported")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(vision: &str, text: &str, rest: &str) -> Result<(Architecture, Preprocessing), String> {
+        let json = format!(
+            r#"{{"model_cfg": {{"embed_dim": 768, "vision_cfg": {{{vision}}}, "text_cfg": {{{text}}} {rest}}}, "preprocess_cfg": {{}}}}"#
+        );
+        let part = Part::from_static("open_clip_config.json", json.leak().as_bytes());
+        parse(&part).map_err(|error| error.to_string())
+    }
+
+    const SIGLIP_TEXT: &str = r#""context_length": 64, "vocab_size": 256000, "hf_tokenizer_name": "timm/ViT-B-16-SigLIP2",
+        "tokenizer_kwargs": {"clean": "canonicalize"}, "width": 768, "heads": 12, "layers": 12, "no_causal_mask": true,
+        "proj_bias": true, "pool_type": "last", "norm_kwargs": {"eps": 1e-6}, "act_kwargs": {"approximate": "tanh"}"#;
+    const CUSTOM: &str = r#", "custom_text": true, "init_logit_bias": -10"#;
+
+    fn trunk(name: &str) -> String {
+        format!(
+            r#""timm_model_name": "{name}", "timm_model_pretrained": false, "timm_pool": "map", "timm_proj": "none""#
+        )
+    }
+
+    #[test]
+    fn a_clip_of_laions() {
+        let (found, preprocessing) = read(
+            r#""image_size": 256, "layers": 12, "width": 768, "patch_size": 32"#,
+            r#""context_length": 77, "vocab_size": 49408, "width": 512, "heads": 8, "layers": 12"#,
+            "",
+        )
+        .unwrap();
+        assert_eq!(found.family, &CLIP);
+        assert_eq!(found.layout, Layout::OpenClip { has_text: false });
+        assert_eq!((found.vision.grid(), found.vision.tower.heads), (8, 12));
+        assert_eq!(found.vision.tower.activation, Activation::Gelu);
+        assert_eq!(
+            (found.text.tower.intermediate, found.projection_dim),
+            (2048, 768)
+        );
+        assert_eq!(preprocessing.resize, Some(Resize::ShortestEdge(256)));
+        assert_eq!(preprocessing.middle, Middle::Even);
+    }
+
+    #[test]
+    fn keys_that_change_embeddings_are_followed() {
+        let (found, _) = read(
+            r#""layers": 24, "width": 1024, "head_width": 128, "mlp_ratio": 2.5, "patch_size": 14, "ls_init_value": null"#,
+            r#""width": 640, "heads": 10, "context_length": 32"#,
+            r#", "quick_gelu": true, "custom_text": true"#,
+        )
+        .unwrap();
+        assert_eq!(found.layout, Layout::OpenClip { has_text: true });
+        let tower = &found.vision.tower;
+        assert_eq!((tower.heads, tower.intermediate), (8, 2560));
+        assert_eq!(tower.activation, Activation::QuickGelu);
+        assert_eq!(
+            (found.text.context_length, found.text.tower.heads),
+            (32, 10)
+        );
+    }
+
+    /// Width, layers, heads and hidden layer as `timm.create_model` says.
+    #[test]
+    fn timms_trunks_have_the_shape_that_their_name_says() {
+        let cases = [
+            (
+                "vit_base_patch16_siglip_224",
+                224,
+                768,
+                (12, 12, 3072),
+                Activation::Gelu,
+            ),
+            (
+                "vit_base_patch32_siglip_256",
+                256,
+                768,
+                (12, 12, 3072),
+                Activation::GeluTanh,
+            ),
+            (
+                "vit_large_patch16_siglip_384",
+                384,
+                1024,
+                (24, 16, 4096),
+                Activation::Gelu,
+            ),
+            (
+                "vit_so400m_patch14_siglip_378",
+                378,
+                1152,
+                (27, 16, 4304),
+                Activation::Gelu,
+            ),
+            (
+                "vit_giantopt_patch16_siglip_256",
+                256,
+                1536,
+                (40, 16, 6144),
+                Activation::GeluTanh,
+            ),
+        ];
+        for (name, side, width, shape, activation) in cases {
+            let json = format!(
+                r#"{{"model_cfg": {{"embed_dim": {width}, "vision_cfg": {{"image_size": {side}, {}}}, "text_cfg": {{{SIGLIP_TEXT}}} {CUSTOM}}},
+                     "preprocess_cfg": {{"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "resize_mode": "squash"}}}}"#,
+                trunk(name)
+            );
+            let part = Part::from_static("open_clip_config.json", json.leak().as_bytes());
+            let (found, preprocessing) = parse(&part).unwrap();
+            assert_eq!(
+                (found.family, found.layout),
+                (&SIGLIP, Layout::OpenClipTimm)
+            );
+            let tower = &found.vision.tower;
+            assert_eq!(
+                (tower.width, found.vision.image_size),
+                (width, side),
+                "{name}"
+            );
+            assert_eq!(
+                (tower.layers, tower.heads, tower.intermediate),
+                shape,
+                "{name}"
+            );
+            assert_eq!(tower.activation, activation, "{name}");
+            assert_eq!(preprocessing.crop, None);
+        }
+    }
+
+    #[test]
+    fn refuses_by_name() {
+        let clip = r#""layers": 12"#;
+        let siglip = trunk("vit_base_patch16_siglip_224");
+        let cases = [
+            (r#""layers": [3, 4, 6, 3]"#, "", "", "ResNet"),
+            (clip, "", r#", "multimodal_cfg": {"width": 512}"#, "CoCa"),
+            (
+                clip,
+                r#""hf_model_name": "xlm-roberta-base""#,
+                "",
+                "`xlm-roberta-base`",
+            ),
+            (&trunk("convnext_base"), "", CUSTOM, "`convnext_base`"),
+            (
+                &trunk("vit_pe_core_base_patch16_224"),
+                "",
+                CUSTOM,
+                "`vit_pe_core_base_patch16_224`",
+            ),
+            (
+                &trunk("vit_tiny_patch16_siglip_224"),
+                SIGLIP_TEXT,
+                CUSTOM,
+                "`vit_tiny_patch16_siglip_224`",
+            ),
+            (&siglip, SIGLIP_TEXT, "", "`custom_text`"),
+            (
+                &siglip,
+                r#""no_causal_mask": true, "pool_type": "last""#,
+                CUSTOM,
+                "`proj_bias`",
+            ),
+            (clip, r#""no_causal_mask": true"#, "", "`no_causal_mask`"),
+            (clip, r#""pool_type": "last""#, "", "`pool_type` `last`"),
+            (r#""ls_init_value": 0.1"#, "", "", "`ls_init_value`"),
+            (r#""attentional_pool": true"#, "", "", "`attentional_pool`"),
+            (r#""image_size": [224, 192]"#, "", "", "192x224"),
+            (clip, "", r#", "text_mask": "last""#, "`text_mask`"),
+        ];
+        for (vision, text, rest, expected) in cases {
+            let error = read(vision, text, rest).unwrap_err();
+            assert!(
+                error.contains(expected) && error.contains("`open_clip_config.json`"),
+                "{error}"
+            );
+        }
+    }
+}

@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use serde::de::DeserializeOwned;
@@ -38,7 +39,7 @@ pub(super) enum Settings {
 /// A model's weights, by the names of their layout.
 pub enum Weights {
     /// One safetensors file, or several shards.
-    Safetensors(Vec<Shard>),
+    Safetensors(Vec<Arc<Shard>>),
     /// A zip file of torch's, `pytorch_model.bin`; candle reads it without running any code in it.
     Pickle(PathBuf),
 }

@@ -90,6 +90,19 @@ impl Preprocessing {
         parsed.map_err(|reason| file.invalid(&reason))
     }
 
+    /// Nothing at all.
+    pub(crate) fn none() -> Preprocessing {
+        Preprocessing {
+            resize: None,
+            filter: Filter::Bicubic,
+            crop: None,
+            middle: Middle::Down,
+            rescale_factor: 1.0,
+            image_mean: [0.0; 3],
+            image_std: [1.0; 3],
+        }
+    }
+
     /// Whether pictures come out in the image tower's size.
     pub(super) fn check(&self, image_size: usize) -> Result<(), String> {
         let wanted = PictureSize {

@@ -138,8 +138,7 @@ fn id(tokenizer: &Tokenizer, token: &str) -> Result<u32, String> {
 /// Puts nothing around a text but its end.
 fn end_with(tokenizer: &mut Tokenizer, end: &str) -> Result<(), String> {
     let processor = TemplateProcessing::builder()
-        .try_single(format!("$A {end}"))
-        .map_err(|error| error.to_string())?
+        .try_single(format!("$A {end}"))?
         .special_tokens(vec![(end, id(tokenizer, end)?)])
         .build()
         .map_err(|error| error.to_string())?;

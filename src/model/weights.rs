@@ -5,6 +5,7 @@ use std::{
     io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    time::SystemTime,
 };
 
 use blake3::Hasher;
@@ -30,7 +31,11 @@ enum Bytes {
     /// In the program.
     Static(&'static [u8]),
     /// On the disk, open so that it stays the same file whatever takes its place.
-    File { path: PathBuf, file: Mutex<File> },
+    File {
+        path: PathBuf,
+        file: Mutex<File>,
+        modified: Option<SystemTime>,
+    },
 }
 
 impl Shard {
@@ -45,7 +50,8 @@ impl Shard {
     pub(super) fn open(path: &Path) -> Result<Shard, ModelError> {
         let failed = |source| ModelError::read(path, source);
         let file = File::open(path).map_err(failed)?;
-        let length = file.metadata().map_err(failed)?.len();
+        let metadata = file.metadata().map_err(failed)?;
+        let length = metadata.len();
         check_safetensors(&file, length).map_err(|reason| ModelError::Invalid {
             file: path.display().to_string(),
             reason,
@@ -55,6 +61,7 @@ impl Shard {
             bytes: Bytes::File {
                 path: path.to_owned(),
                 file: Mutex::new(file),
+                modified: metadata.modified().ok(),
             },
         })
     }
@@ -81,6 +88,30 @@ impl Shard {
                 file.read_exact(part)
             }
         }
+    }
+
+    /// Whether the file is the one that was opened: who writes into it while it is in use makes nonsense of it.
+    ///
+    /// # Errors
+    /// If it is not, or cannot be asked.
+    pub fn check_unchanged(&self) -> io::Result<()> {
+        let Bytes::File {
+            path,
+            file,
+            modified,
+        } = &self.bytes
+        else {
+            return Ok(());
+        };
+        let file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = file.metadata()?;
+        if now.len() == self.length && now.modified().ok() == *modified {
+            return Ok(());
+        }
+        Err(io::Error::other(format!(
+            "`{}` was written into while pixdex was using it; start pixdex again",
+            path.display()
+        )))
     }
 
     pub(super) fn hash(&self, hasher: &mut Hasher) -> Result<(), ModelError> {

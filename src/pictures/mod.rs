@@ -360,7 +360,7 @@ mod tests {
     use image::ImageFormat;
 
     use super::*;
-    use crate::model::{Filter, Middle, Preprocessing};
+    use crate::model::Preprocessing;
 
     /// With so many bytes to decode in.
     pub(super) fn pictures(memory_bytes: u64) -> Pictures {
@@ -371,16 +371,7 @@ mod tests {
             max_frames: 4,
             ffmpeg: String::new(),
         };
-        let preprocessing = Preprocessing {
-            resize: None,
-            filter: Filter::Bicubic,
-            crop: None,
-            middle: Middle::Down,
-            rescale_factor: 1.0,
-            image_mean: [0.0; 3],
-            image_std: [1.0; 3],
-        };
-        Pictures::new(limits, PixelsMaker::new(preprocessing))
+        Pictures::new(limits, PixelsMaker::new(Preprocessing::none()))
     }
 
     pub(super) fn file(side: u32, format: ImageFormat) -> Vec<u8> {

@@ -72,7 +72,7 @@ fn shards_are_fetched_by_their_index() {
         let Weights::Safetensors(shards) = &model.weights else {
             panic!("no shards")
         };
-        let shards: Vec<_> = shards.iter().map(content).collect();
+        let shards: Vec<_> = shards.iter().map(|shard| content(shard)).collect();
         assert_eq!(shards, [safetensors(1), safetensors(2)]);
     }
 }

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use server::etag;
 
 mod cache;
+mod families;
 mod layouts;
 mod refusals;
 mod server;

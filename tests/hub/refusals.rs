@@ -114,12 +114,12 @@ fn a_model_of_another_kind_is_known_before_its_weights_are_fetched() {
         "main",
         "config.json",
         COMMIT,
-        CONFIG.replace(r#""clip""#, r#""siglip""#),
+        CONFIG.replace(r#""clip""#, r#""vit""#),
     );
     let error = open("a/clip", &hub.settings(&cache))
         .unwrap_err()
         .to_string();
-    assert!(error.contains("`siglip` is not supported"), "{error}");
+    assert!(error.contains("`vit` is not supported"), "{error}");
     assert!(hub.bodies(WEIGHTS).is_empty());
 }
 

@@ -36,11 +36,11 @@ struct Reference {
     logit_scale: f32,
     logit_bias: Option<f32>,
     images: BTreeMap<String, Vec<f32>>,
-    texts: Vec<Text>,
+    texts: Vec<Wording>,
 }
 
 #[derive(Deserialize)]
-struct Text {
+struct Wording {
     text: String,
     input_ids: Vec<u32>,
     embedding: Vec<f32>,
@@ -117,7 +117,7 @@ fn every_family_embeds_as_its_makers_embed() {
 fn every_family_reads_texts_as_its_makers_do() {
     for name in MODELS {
         let tokenizer = open(name).tokenizer;
-        for Text {
+        for Wording {
             text, input_ids, ..
         } in reference(name).texts
         {
@@ -208,4 +208,35 @@ fn siglips_towers_agree_with_candle_transformers() {
     let features: Vec<f32> = features.squeeze(0).unwrap().to_vec1().unwrap();
     let ours = embedder.embed_texts(vec![text.to_owned()]).unwrap();
     assert!(cosine(&ours[0], &features) > 0.999_999);
+}
+
+/// Its table of tokens is read as texts need it.
+#[test]
+fn a_model_that_is_written_into_while_it_is_used_gives_no_nonsense() {
+    let place = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(fixtures().join("siglip2")).unwrap() {
+        let from = entry.unwrap().path();
+        std::fs::copy(&from, place.path().join(from.file_name().unwrap())).unwrap();
+    }
+    let source = ModelSource::Folder(place.path().to_owned());
+    let model = Model::open(&source, &HubSettings::from_env(), &|_| {}).unwrap();
+    let embedder = Embedder::load(model, placement(Precision::F32).unwrap()).unwrap();
+    let text = || vec!["a photo of a cat".to_owned()];
+    embedder.embed_texts(text()).unwrap();
+    let weights = place.path().join("model.safetensors");
+    let bytes = std::fs::read(&weights).unwrap();
+    // Another file in its place is none of its business.
+    std::fs::remove_file(&weights).unwrap();
+    std::fs::write(&weights, &bytes[..bytes.len() / 2]).unwrap();
+    embedder.embed_texts(text()).unwrap();
+
+    let model = fixtures().join("siglip2/model.safetensors");
+    std::fs::remove_file(&weights).unwrap();
+    std::fs::copy(model, &weights).unwrap();
+    let model = Model::open(&source, &HubSettings::from_env(), &|_| {}).unwrap();
+    let embedder = Embedder::load(model, placement(Precision::F32).unwrap()).unwrap();
+    let file = std::fs::File::options().append(true).open(&weights);
+    std::io::Write::write_all(&mut file.unwrap(), b"more").unwrap();
+    let error = embedder.embed_texts(text()).unwrap_err().to_string();
+    assert!(error.contains("was written into"), "{error}");
 }

@@ -15,6 +15,7 @@ pub(super) use vision::VisionTower;
 use candle_core::{Error, Result, Storage, Tensor};
 use rayon::prelude::*;
 
+use super::checkpoint::StoredRows;
 use super::weights::Form;
 use crate::kernels::{Activation, LayerNorm, NumberFormat, PackedWeights};
 use tokens::Tokens;
@@ -51,8 +52,15 @@ impl Form for Packed {
         with_values(&rows, <[f32]>::to_vec)
     }
 
-    fn tokens(&self, table: Tensor) -> Result<Tokens> {
-        with_values(&table, |table| Tokens::new(table, self.0))
+    fn tokens(
+        &self,
+        stored: Option<StoredRows>,
+        read: impl FnOnce() -> Result<Tensor>,
+    ) -> Result<Tokens> {
+        match stored {
+            Some(rows) => Ok(Tokens::Stored(rows)),
+            None => with_values(&read()?, <[f32]>::to_vec).map(Tokens::Whole),
+        }
     }
 
     /// The kernels have each activation as it is.
@@ -233,7 +241,7 @@ mod tests {
             };
             let vision = VisionWeights::load(&Tensors, &architecture, &weights).unwrap();
             let vision = tensors::VisionTower::new(vision, &preprocessing()).unwrap();
-            let text = TextWeights::load(&Tensors, &architecture, &weights).unwrap();
+            let text = TextWeights::load(&Tensors, &architecture, &weights, None).unwrap();
             let (images, texts_of) = (
                 vision.forward(&pictures).unwrap(),
                 text.forward(texts).unwrap(),
@@ -243,7 +251,8 @@ mod tests {
                 .filter(|(format, _)| format.is_available())
             {
                 let vision = vision_tower(&architecture, &weights, format);
-                let text = TextWeights::load(&Packed(format), &architecture, &weights).unwrap();
+                let text =
+                    TextWeights::load(&Packed(format), &architecture, &weights, None).unwrap();
                 let mut workspace = Workspace::new(format);
                 assert_near(
                     &vision.forward(&pictures, &mut workspace),
@@ -252,7 +261,7 @@ mod tests {
                     floor,
                 );
                 assert_near(
-                    &text.forward(texts, &mut workspace),
+                    &text.forward(texts, &mut workspace).unwrap(),
                     &texts_of,
                     format,
                     floor,
@@ -265,7 +274,7 @@ mod tests {
     fn layers_that_are_read_when_they_are_needed_give_the_same() {
         let weights = VarBuilder::from_backend(Box::new(Random), DType::F32, Device::Cpu);
         let architecture = architecture("clip", Activation::Gelu);
-        let bare = architecture.without_layers();
+        let bare = architecture.with_layers(0);
         let form = Packed(NumberFormat::F32);
         let mut workspace = Workspace::new(NumberFormat::F32);
         let pictures = check::pictures(28);
@@ -277,12 +286,12 @@ mod tests {
         assert_eq!(features.unwrap(), expected);
 
         let texts = [vec![48, 3, 49], (37..50).collect()];
-        let whole = TextWeights::load(&form, &architecture, &weights).unwrap();
-        let through = TextWeights::load(&form, &bare, &weights).unwrap();
+        let whole = TextWeights::load(&form, &architecture, &weights, None).unwrap();
+        let through = TextWeights::load(&form, &bare, &weights, None).unwrap();
         let layers = TextWeights::layers(&form, &architecture, &weights);
         let features = through.forward_through(&layers, &texts, &mut workspace);
         let expected = whole.forward(&texts, &mut workspace);
-        assert_eq!(features.unwrap(), expected);
+        assert_eq!(features.unwrap(), expected.unwrap());
     }
 
     #[test]

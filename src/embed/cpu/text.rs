@@ -13,9 +13,9 @@ impl TextWeights<Packed> {
         &self,
         batch: &[Vec<u32>],
         workspace: &mut Workspace,
-    ) -> Vec<Vec<f32>> {
-        let (x, inputs) = self.positions(batch);
-        self.tower.features(x, &inputs, workspace)
+    ) -> Result<Vec<Vec<f32>>> {
+        let (x, inputs) = self.positions(batch)?;
+        Ok(self.tower.features(x, &inputs, workspace))
     }
 
     /// The same, where the layers are read when they are needed.
@@ -25,23 +25,21 @@ impl TextWeights<Packed> {
         batch: &[Vec<u32>],
         workspace: &mut Workspace,
     ) -> Result<Vec<Vec<f32>>> {
-        let (x, inputs) = self.positions(batch);
+        let (x, inputs) = self.positions(batch)?;
         let tower = &self.tower;
         tower.features_through(layers, x, &inputs, workspace)
     }
 
     /// A row for each token, and which rows are of which text.
-    fn positions(&self, batch: &[Vec<u32>]) -> (Vec<f32>, Vec<Range<usize>>) {
+    fn positions(&self, batch: &[Vec<u32>]) -> Result<(Vec<f32>, Vec<Range<usize>>)> {
         let width = self.tower.shape.width;
         let mut x = Vec::new();
         let mut inputs = Vec::new();
         for ids in batch {
             let start = x.len() / width;
-            for id in ids {
-                self.tokens.append(*id as usize, width, &mut x);
-            }
+            self.tokens.append(ids, width, &mut x)?;
             inputs.push(start..start + ids.len());
         }
-        (x, inputs)
+        Ok((x, inputs))
     }
 }

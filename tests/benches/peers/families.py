@@ -54,7 +54,8 @@ def make(name, folder):
     if name == "clip-b32":
         make_clip(folder)
         model = transformers.CLIPModel.from_pretrained(folder).eval()
-        side, ids = 224, torch.randint(0, 49406, (3, 9))
+        # The ONNX tower takes texts of one length, that of the query.
+        side, ids = 224, torch.randint(0, 49406, (3, len(tokenizer(folder).encode(QUERY).ids)))
         ids[:, -1] = 49407
     else:
         patch, side = SIGLIP[name]
@@ -78,6 +79,12 @@ def make(name, folder):
         np.savez(folder / "reference.npz", **reference(model, folder, side))
 
 
+def tokenizer(folder):
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
 def picture(side):
     """In the model's own size, so that nothing is resized."""
     y, x, channel = np.meshgrid(np.arange(side), np.arange(side), np.arange(3), indexing="ij")
@@ -88,18 +95,16 @@ def reference(model, folder, side):
     """What the model answers to the picture and the text that ours is asked for too."""
     import torch
     from PIL import Image
-    from tokenizers import Tokenizer
 
     Image.fromarray(picture(side)).save(folder / "picture.png")
     settings = json.loads((folder / "preprocessor_config.json").read_text())
     mean, deviation = np.array(settings["image_mean"]), np.array(settings["image_std"])
     pixels = ((picture(side) / 255 - mean) / deviation).astype(np.float32).transpose(2, 0, 1)[None]
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     if model.config.model_type == "siglip":
-        ids = [*tokenizer.encode(QUERY, add_special_tokens=False).ids, 1]
+        ids = [*tokenizer(folder).encode(QUERY, add_special_tokens=False).ids, 1]
         ids += [0] * (64 - len(ids))
     else:
-        ids = tokenizer.encode(QUERY).ids
+        ids = tokenizer(folder).encode(QUERY).ids
     return {
         "image": model.get_image_features(torch.from_numpy(pixels)).pooler_output.numpy()[0],
         "text": model.get_text_features(torch.tensor([ids])).pooler_output.numpy()[0],

@@ -222,7 +222,7 @@ fn language(config: &Config, variable: impl Fn(&str) -> Option<String>) -> Optio
                 model.name
             );
             let helps = format!(
-                "`--model {}` reads {} at about the same speed; `pixdex model list` has others",
+                "`--model {}` reads {}; `pixdex model list` says how fast it is here, and has others",
                 other.name, other.languages
             );
             Finding::note("language", is, helps)

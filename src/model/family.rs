@@ -9,7 +9,7 @@ use crate::kernels::Activation;
 #[derive(Debug, PartialEq)]
 pub struct Family {
     /// What `config.json` calls it.
-    pub(super) model_type: &'static str,
+    model_type: &'static str,
     /// Who reads `preprocessor_config.json`.
     pub(super) image_processor: ImageProcessor,
     /// The shapes of models whose `config.json` leaves them out.

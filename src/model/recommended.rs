@@ -81,7 +81,7 @@ pub static RECOMMENDED: [Recommended; 7] = [
         imagenet: None,
         english: Some(73.2),
         german: Some(84.4),
-        good_for: "any language at the same speed",
+        good_for: "any language on a small machine",
         config: r#"{"model_type": "siglip", "text_config": {"vocab_size": 256000},
             "vision_config": {"patch_size": 32, "image_size": 256}}"#,
     },
